@@ -1,0 +1,500 @@
+-- The ledger. Money is integer minor units; instants are timestamptz; business dates are dates in the zone a column says.
+-- Every tenant table carries creditor_id and is under row-level security (the loop at the end).
+-- No named time zone is used in SQL: local times are computed by the service and stored.
+
+create table creditor (
+    id uuid primary key,
+    slug text not null unique check (slug ~ '^[a-z0-9][a-z0-9-]{1,40}$'),
+    name text not null,
+    country text not null,
+    zone text not null,
+    language text not null default 'es',
+    manual_id text,
+    stopped_until timestamptz,
+    stopped_why text,
+    settings jsonb not null default '{}',
+    created_at timestamptz not null
+);
+
+create table manual (
+    creditor_id uuid not null references creditor,
+    id text not null,                          -- sha256 of the canonical resolved content
+    name text not null,
+    content jsonb not null,
+    origin jsonb not null default '{}',        -- for each top-level key the level it came from (creditor, account, invoice)
+    created_at timestamptz not null,
+    primary key (creditor_id, id)
+);
+
+create table api_key (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    prefix text not null unique,               -- shown in lists; finds the row
+    secret_hash bytea not null,                -- sha256 of the whole key: it has 256 bits of its own
+    name text not null,
+    scopes text[] not null,
+    created_at timestamptz not null,
+    expires_at timestamptz,
+    revoked_at timestamptz
+);
+
+create table webhook_endpoint (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    token_hash bytea not null unique,          -- the address carries the token; only its sha256 is kept
+    kind text not null check (kind in ('standard', 'stripe')),
+    secret_sealed bytea not null,              -- sealed under the master key
+    created_at timestamptz not null,
+    revoked_at timestamptz
+);
+
+create table account (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    ref text not null,                         -- the creditor's own reference; opaque where it would be personal
+    kind text not null check (kind in ('consumer', 'business')),
+    country text not null,
+    region text not null default '',
+    zone text not null,
+    language text not null,
+    register text not null default '',
+    manual_patch jsonb,
+    manual_name text,
+    exempt_until timestamptz,
+    exempt_why text,
+    created_at timestamptz not null,
+    unique (creditor_id, ref)
+);
+
+-- Personal data lives in `person` and `message_body` only, sealed under the person's own key.
+create table person (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    account_id uuid not null references account,
+    role text not null default 'payables',
+    language text not null,
+    data_key bytea,                            -- wrapped by the master key; null after erasure
+    sealed bytea,                              -- {name, salutation, addresses: {address_id: value}}
+    created_at timestamptz not null,
+    erased_at timestamptz
+);
+create index person_by_account on person (account_id);
+
+create table address (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    person_id uuid not null references person,
+    channel text not null check (channel in ('email', 'sms', 'whatsapp', 'voice', 'letter')),
+    lookup bytea not null,                     -- keyed hash of the normalised value, to find the person who answers
+    consent text not null default 'given' check (consent in ('given', 'unknown', 'withdrawn')),
+    consent_at timestamptz,
+    consent_proof text not null default '',
+    verified_at timestamptz,
+    retired_at timestamptz,
+    retired_why text,
+    position int not null default 0,
+    unique (person_id, channel, lookup)
+);
+create index address_by_lookup on address (creditor_id, lookup);
+
+create table suppression (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    account_id uuid not null references account,
+    person_id uuid references person,
+    reason text not null,
+    evidence text not null default '',
+    starts_at timestamptz not null,
+    until timestamptz not null,                -- review date: no stop without an end
+    lifted_at timestamptz,
+    created_at timestamptz not null
+);
+create index suppression_by_account on suppression (account_id);
+
+create table invoice (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    account_id uuid not null references account,
+    number text not null,
+    currency char(3) not null,
+    issued_on date not null,
+    place_of_payment text not null,
+    place_of_payment_region text not null default '',
+    status text not null default 'open' check (status in ('open', 'cancelled', 'written_off')),
+    outcome text,                              -- set by Close; cleared when a reversal reopens
+    outcome_at timestamptz,
+    manual_id text not null,
+    accepted_hash bytea not null,              -- canonical hash of the body first accepted
+    accepted_body jsonb not null,              -- that body, personal leaves replaced by keyed hashes
+    entered_at timestamptz not null,           -- business time of acceptance
+    cycle int not null default 1,
+    cycle_started_at timestamptz not null,
+    cycle_notice text not null default '',
+    shift_days int not null default 0,
+    revision bigint not null default 1,        -- grows with each fact
+    seen_revision bigint not null default 0,   -- what the last decision had read
+    changed_at timestamptz not null,           -- wall clock, when revision last grew
+    next_kind text,
+    next_at timestamptz,                       -- business time of the present step
+    next_why text,
+    next_rung text,
+    next_channel text,
+    held_why text,                             -- why the last contact was held back
+    balance_minor bigint not null,             -- cached sum of the entries, kept in the same transaction
+    unique (creditor_id, number),
+    foreign key (creditor_id, manual_id) references manual
+);
+create index invoice_by_account on invoice (account_id);
+create index invoice_due on invoice (next_at) where outcome is null;
+create index invoice_unseen on invoice (changed_at) where revision > seen_revision;
+create index invoice_by_creditor on invoice (creditor_id, entered_at, id);
+
+create table instalment (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    number int not null,
+    due_on date not null,
+    amount_minor bigint not null check (amount_minor >= 0),
+    superseded_at timestamptz,                 -- an amendment writes new rows and leaves the old ones
+    unique (invoice_id, number, superseded_at)
+);
+create unique index instalment_current on instalment (invoice_id, number) where superseded_at is null;
+
+-- Only ever added to. The balance of an instalment is the sum of its entries.
+create table entry (
+    id bigint generated always as identity primary key,
+    creditor_id uuid not null references creditor,
+    account_id uuid not null references account,
+    invoice_id uuid not null references invoice,
+    instalment int not null,
+    kind text not null check (kind in ('charge', 'amendment', 'payment', 'reversal', 'credit', 'discount', 'write_off', 'cancellation')),
+    amount_minor bigint not null,              -- charges above 0, what lowers the debt below 0
+    currency char(3) not null,
+    payment_id uuid,
+    dated_on date not null,
+    recorded_at timestamptz not null,
+    cause text not null default ''
+);
+create index entry_by_invoice on entry (invoice_id);
+create index entry_by_payment on entry (payment_id);
+
+create table payment (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    account_id uuid references account,        -- null while nobody knows whose it is
+    source text not null,                      -- standard, stripe, replay, manual
+    source_ref text not null,
+    kind text not null check (kind in ('payment', 'reversal')),
+    reverses uuid references payment,
+    amount_minor bigint not null check (amount_minor > 0),
+    currency char(3) not null,
+    paid_on date not null,                     -- the payer's date: judges promises
+    value_on date not null,                    -- the bank's: interest and DSO
+    recorded_at timestamptz not null,          -- ours: the fence
+    hint text not null default '',             -- the reference that came with it, when it matched no invoice
+    unallocated_minor bigint not null,         -- what is not (or no longer) applied to an invoice
+    unique (creditor_id, source, source_ref, kind)
+);
+create index payment_unallocated on payment (creditor_id) where unallocated_minor > 0;
+
+create table hold (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    kind text not null check (kind in ('pause', 'dispute', 'already_paid', 'payment_in_process', 'owner')),
+    starts_at timestamptz not null,
+    until timestamptz not null,
+    amount_minor bigint,
+    reason text not null,
+    actor text not null,
+    released_at timestamptz,
+    release_why text,
+    created_at timestamptz not null
+);
+create index hold_by_invoice on hold (invoice_id);
+
+create table agreement (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    kind text not null check (kind in ('promise', 'extension', 'plan', 'discount')),
+    made_at timestamptz not null,
+    made_on date not null,
+    grace_days int not null,
+    waived_minor bigint not null default 0,
+    state text not null default 'open' check (state in ('open', 'kept', 'partly', 'broken', 'withdrawn')),
+    judged_at timestamptz,
+    paid_minor bigint,
+    source text not null,                      -- portal, api, reply
+    actor text not null
+);
+create index agreement_by_invoice on agreement (invoice_id);
+create unique index agreement_one_open on agreement (invoice_id) where state = 'open';
+
+create table milestone (
+    agreement_id uuid not null references agreement,
+    creditor_id uuid not null references creditor,
+    number int not null,
+    due_on date not null,
+    amount_minor bigint not null check (amount_minor > 0),
+    primary key (agreement_id, number)
+);
+
+-- Each attempt to reach a person for a rung, and each reserved slot (state planned).
+create table contact (
+    id uuid primary key,                       -- travels with the message, so that a receipt finds it
+    creditor_id uuid not null references creditor,
+    account_id uuid not null references account,
+    invoice_id uuid not null references invoice,
+    person_id uuid not null references person,
+    address_id uuid not null references address,
+    key text not null,                         -- instalment.cycle.rung.occurrence
+    attempt int not null,
+    rung text not null,
+    channel text not null,
+    template text not null,
+    state text not null check (state in ('planned', 'claimed', 'calling', 'accepted', 'delivered', 'failed', 'unknown')),
+    amount_minor bigint not null,
+    currency char(3) not null,
+    at_utc timestamptz not null,               -- claim (or the reserved slot), business time
+    zone text not null,
+    at_local timestamp not null,
+    local_date date not null,
+    utc_offset_min int not null,
+    claim_until timestamptz,
+    claim_revision bigint,
+    late_days int not null default 0,
+    provider text,
+    provider_ref text,
+    text_version text,
+    why_failed text,
+    step_id bigint,                            -- the decision that allowed it
+    settled_at timestamptz
+);
+-- I2: of the attempts of one key at most one has not failed.
+create unique index contact_once on contact (invoice_id, key) where state <> 'failed';
+create unique index contact_attempt on contact (invoice_id, key, attempt);
+create index contact_by_account on contact (account_id, at_utc) where state <> 'failed';
+create index contact_by_provider on contact (provider_ref) where provider_ref is not null;
+create index contact_open on contact (at_utc) where state in ('claimed', 'calling', 'unknown');
+
+create table message_body (
+    contact_id uuid primary key references contact,
+    creditor_id uuid not null references creditor,
+    person_id uuid not null references person,
+    sealed bytea not null                      -- {subject, text, html} under the person's key
+);
+
+create table receipt (
+    id bigint generated always as identity primary key,
+    creditor_id uuid not null references creditor,
+    contact_id uuid not null references contact,
+    status text not null,
+    at_utc timestamptz not null,
+    detail text not null default ''
+);
+create index receipt_by_contact on receipt (contact_id);
+
+-- Every decision: what was known, what was answered, by which rules and versions (I9).
+create table step (
+    id bigint generated always as identity primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    asked_at timestamptz not null,             -- business time
+    kind text not null,
+    at_utc timestamptz not null,
+    key text,
+    rung text,
+    channel text,
+    why text not null,
+    rules text[] not null,
+    revision bigint not null,
+    facts jsonb not null,
+    answer jsonb not null,
+    versions jsonb not null                    -- manual, policy, law, tzdata, holidays
+);
+create index step_by_invoice on step (invoice_id, id);
+
+-- The timeline: one row for each fact, in the order they were recorded.
+create table event (
+    id bigint generated always as identity primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    at_utc timestamptz not null,               -- business time
+    kind text not null,
+    detail jsonb not null default '{}',        -- ids, sums, dates and states; never personal data
+    actor text not null default 'puntual'
+);
+create index event_by_invoice on event (invoice_id, id);
+
+create table task (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid references invoice,
+    account_id uuid references account,
+    kind text not null,
+    key text not null,
+    why text not null,
+    due_at timestamptz not null,
+    created_at timestamptz not null,
+    done_at timestamptz,
+    outcome text,
+    unique (creditor_id, kind, key)
+);
+
+create table placement (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    cycle int not null,
+    state text not null check (state in ('proposed', 'approved', 'declined', 'placed', 'recalled', 'returned')),
+    recommend text not null,
+    figures jsonb not null,
+    proposed_at timestamptz not null,
+    decide_by timestamptz not null,
+    decided_by text,
+    decided_at timestamptz,
+    placed_at timestamptz,
+    return_by timestamptz,
+    ended_at timestamptz,
+    unique (invoice_id, cycle)
+);
+
+create table placement_file (
+    placement_id uuid not null references placement,
+    creditor_id uuid not null references creditor,
+    kind text not null check (kind in ('placement', 'recall')),
+    csv bytea not null,                        -- sealed under the master key: it names the debtor
+    json bytea not null,
+    written_at timestamptz not null,
+    primary key (placement_id, kind)
+);
+
+create table portal_link (
+    token_hash bytea primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    person_id uuid not null references person,
+    created_at timestamptz not null,
+    revoked_at timestamptz
+);
+create index portal_link_by_invoice on portal_link (invoice_id);
+
+-- Stored once by the sender's own event id, applied once (I5).
+create table inbox (
+    id bigint generated always as identity primary key,
+    creditor_id uuid not null references creditor,
+    source text not null,
+    event_id text not null,
+    received_at timestamptz not null,
+    payload bytea,                             -- sealed under the master key; emptied after its time
+    applied_at timestamptz,
+    result text,
+    unique (creditor_id, source, event_id)
+);
+
+create table outbox (
+    id bigint generated always as identity primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    workflow_id text not null,
+    signal text,                               -- null starts without a ring
+    note text not null default '',             -- an id, a sum or a date for the reader of the Temporal UI
+    created_at timestamptz not null default clock_timestamp(),
+    done_at timestamptz,
+    tries int not null default 0,
+    last_error text
+);
+create index outbox_pending on outbox (id) where done_at is null;
+
+-- Not of any tenant: the played clock, the progress of imports, and counters.
+create table ledger_clock (
+    id int primary key check (id = 1),
+    at_utc timestamptz not null,
+    running_since timestamptz
+);
+
+create table import_run (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    file_hash bytea not null,
+    file_name text not null,
+    rows_done int not null default 0,
+    rows_total int,
+    accepted int not null default 0,
+    repeated int not null default 0,
+    refused int not null default 0,
+    started_at timestamptz not null,
+    finished_at timestamptz,
+    unique (creditor_id, file_hash)
+);
+
+-- Roles. They are created (without passwords) by the migration's Python part when they do not exist.
+do $$
+declare t text;
+begin
+    for t in select c.table_name from information_schema.columns c
+             join information_schema.tables b using (table_schema, table_name)
+             where c.table_schema = 'public' and c.column_name = 'creditor_id' and b.table_type = 'BASE TABLE'
+    loop
+        execute format('alter table %I enable row level security', t);
+        execute format('alter table %I force row level security', t);
+        execute format(
+            'create policy own_creditor on %I using (creditor_id = nullif(current_setting(''puntual.creditor'', true), '''')::uuid)'
+            ' with check (creditor_id = nullif(current_setting(''puntual.creditor'', true), '''')::uuid)', t);
+    end loop;
+end $$;
+alter table creditor enable row level security;
+alter table creditor force row level security;
+create policy own_creditor on creditor
+    using (id = nullif(current_setting('puntual.creditor', true), '')::uuid)
+    with check (id = nullif(current_setting('puntual.creditor', true), '')::uuid);
+
+grant usage on schema public to puntual_api, puntual_worker;
+grant select, insert, update, delete on all tables in schema public to puntual_worker;
+grant usage on all sequences in schema public to puntual_api, puntual_worker;
+grant select on all tables in schema public to puntual_api;
+grant insert on manual, account, person, address, suppression, invoice, instalment, entry, payment, hold, agreement, milestone,
+    receipt, event, step, task, portal_link, inbox, outbox, import_run to puntual_api;
+grant update on account, person, address, suppression, invoice, instalment, payment, hold, agreement, contact, task, placement,
+    portal_link, inbox, import_run, creditor, api_key to puntual_api;
+-- what only grows stays so, for the worker too
+revoke update, delete on entry, event, step, receipt from puntual_worker;
+
+-- The doors: what comes from outside finds its creditor here, and nothing else is seen before that.
+create function door_api_key(asked_prefix text)
+returns table (id uuid, creditor_id uuid, secret_hash bytea, scopes text[], expires_at timestamptz, revoked_at timestamptz)
+language sql stable security definer set search_path = public, pg_temp as
+$$ select k.id, k.creditor_id, k.secret_hash, k.scopes, k.expires_at, k.revoked_at from api_key k where k.prefix = asked_prefix $$;
+
+create function door_webhook(asked_hash bytea)
+returns table (id uuid, creditor_id uuid, kind text, secret_sealed bytea)
+language sql stable security definer set search_path = public, pg_temp as
+$$ select w.id, w.creditor_id, w.kind, w.secret_sealed from webhook_endpoint w where w.token_hash = asked_hash and w.revoked_at is null $$;
+
+create function door_portal(asked_hash bytea)
+returns table (creditor_id uuid, invoice_id uuid, person_id uuid)
+language sql stable security definer set search_path = public, pg_temp as
+$$ select l.creditor_id, l.invoice_id, l.person_id from portal_link l where l.token_hash = asked_hash and l.revoked_at is null $$;
+
+create function door_address(asked_lookup bytea)
+returns table (creditor_id uuid, person_id uuid, address_id uuid)
+language sql stable security definer set search_path = public, pg_temp as
+$$ select a.creditor_id, a.person_id, a.id from address a where a.lookup = asked_lookup $$;
+
+create function door_contact(asked_id uuid)
+returns table (creditor_id uuid)
+language sql stable security definer set search_path = public, pg_temp as
+$$ select c.creditor_id from contact c where c.id = asked_id $$;
+
+-- The owner is under forced row-level security too: these functions belong to the worker's role, which bypasses it.
+do $$
+declare f text;
+begin
+    foreach f in array array['door_api_key(text)', 'door_webhook(bytea)', 'door_portal(bytea)', 'door_address(bytea)', 'door_contact(uuid)'] loop
+        execute format('alter function %s owner to puntual_worker', f);
+        execute format('revoke all on function %s from public', f);
+        execute format('grant execute on function %s to puntual_api', f);
+    end loop;
+end $$;

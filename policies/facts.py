@@ -1,0 +1,184 @@
+"""What may be known when a decision is taken: ids, sums, dates and states; never a name, a number or an address.
+
+The ledger builds one `InvoiceFacts` in one query and stores it beside the decision, so each decision can be recomputed (I9).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from policies.terms import AttemptState, Channel, Currency, DebtorKind, Instant, MinorUnits, Model
+
+
+class Instalment(Model):
+    """One due date of an invoice. `paid_minor` counts payments and credits allocated to it, net of reversals."""
+
+    number: int
+    due_on: date
+    amount_minor: MinorUnits
+    balance_minor: MinorUnits
+
+
+class PaymentFact(Model):
+    """Money allocated to this invoice (negative when reversed), by the payer's date and by our clock."""
+
+    paid_on: date
+    recorded_at: Instant
+    amount_minor: MinorUnits
+
+
+class Hold(Model):
+    """A stop with an end (I7): `pause`, `dispute`, `already_paid`, `payment_in_process`, `owner`.
+
+    `amount_minor` is the part held; None holds all of it. A hold that starts later than now does not hold yet.
+    """
+
+    id: str
+    kind: Literal["pause", "dispute", "already_paid", "payment_in_process", "owner"]
+    starts_at: Instant
+    until: Instant
+    reason: str
+    amount_minor: MinorUnits | None = None
+
+
+class Milestone(Model):
+    """One dated sum of an agreement. `number` counts from 1."""
+
+    number: int
+    due_on: date
+    amount_minor: MinorUnits
+
+
+class Agreement(Model):
+    """What the customer undertook: a promise to pay, an extension, an instalment plan or a discount.
+
+    Judged by the sum paid by the payer's dates from `made_on` on. `waived_minor` is what a kept discount forgives.
+    """
+
+    id: str
+    kind: Literal["promise", "extension", "plan", "discount"]
+    made_at: Instant
+    made_on: date
+    grace_days: int
+    milestones: tuple[Milestone, ...]
+    waived_minor: MinorUnits = 0
+    state: Literal["open", "kept", "partly", "broken", "withdrawn"] = "open"
+
+
+class PastContact(Model):
+    """One attempt on this invoice, or a reserved slot of it (state `planned`)."""
+
+    key: str
+    channel: Channel
+    state: AttemptState
+    at: Instant
+    local_date: date
+    late_days: int = 0
+
+
+class SkippedRung(Model):
+    """A rung that was passed over, with why; it is never sent in that cycle."""
+
+    key: str
+    why: str
+
+
+class BudgetEntry(Model):
+    """A contact or a reserved slot of the same person or account, whatever the invoice; what limits are counted on.
+
+    `state` planned is a reservation. Failed attempts are not given.
+    """
+
+    invoice_id: str
+    key: str
+    person_id: str
+    channel: Channel
+    state: AttemptState
+    at: Instant
+    local_date: date
+
+
+class Reach(Model):
+    """One way to reach one person: allowed or not, and why not."""
+
+    person_id: str
+    address_id: str
+    role: str
+    channel: Channel
+    permitted: bool
+    why_not: str = ""
+    verified: bool = True
+
+
+class Suppression(Model):
+    """A stop on the account as a whole, with its reason and its review date (I7)."""
+
+    reason: str
+    until: Instant
+
+
+class Placement(Model):
+    """The comparison of keeping and placing the debt, and what became of it."""
+
+    id: str
+    state: Literal["proposed", "approved", "declined", "placed", "recalled", "returned"]
+    proposed_at: Instant
+    decide_by: Instant
+    placed_at: Instant | None = None
+    return_by: Instant | None = None
+
+
+class InvoiceFacts(Model):
+    """Everything next_step may look at, except the manual and the instant, which are its other arguments."""
+
+    schema_version: int = 1
+    invoice_id: str
+    creditor_id: str
+    account_id: str
+    order: str
+    """Sorts invoices that fall due at the same instant: the invoice number."""
+    currency: Currency
+    issued_on: date
+    entered_at: Instant
+    """When the invoice was accepted; rungs before it are past and are not sent (F9)."""
+    status: Literal["open", "cancelled", "written_off"]
+    cycle: int
+    cycle_started_at: Instant
+    """When the present cycle began: `entered_at` for the first, else the breach or the reversal."""
+    cycle_notice: Literal["", "missed_promise", "reopened"] = ""
+    """Why the present cycle began; its first contact carries that text."""
+    shift_days: int = 0
+    """Days the ladder was closed before a reversal reopened it; every rung moves by as many."""
+    revision: int
+    instalments: tuple[Instalment, ...]
+    payments: tuple[PaymentFact, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+    contacts: tuple[PastContact, ...] = ()
+    skipped: tuple[SkippedRung, ...] = ()
+    placement: Placement | None = None
+    # the account and the people behind it
+    kind: DebtorKind
+    country: str
+    region: str = ""
+    zone: str
+    place_of_payment: str
+    """Country whose working days move the due date: the creditor's, unless the invoice says otherwise."""
+    place_of_payment_region: str = ""
+    reach: tuple[Reach, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    exempt_until: Instant | None = None
+    # the same debtor's other contacts
+    budget: tuple[BudgetEntry, ...] = ()
+    # the creditor
+    creditor_zone: str
+    creditor_country: str
+    stopped_until: Instant | None = None
+    """The global stop: nothing is sent for this creditor before then."""
+    manual_id: str
+
+    @property
+    def balance_minor(self) -> int:
+        """What is owed now over all instalments; never below 0 (credits stand in the account, not here)."""
+        return sum(max(i.balance_minor, 0) for i in self.instalments)
