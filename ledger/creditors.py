@@ -1,0 +1,173 @@
+"""Creditors, their API keys and their webhook endpoints.
+
+Run these with the worker's role (or from the command line): the API's role may neither add a creditor nor a key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from ledger.refusals import Refused
+from ledger.sealing import Sealer
+from policies.manual import Manual
+
+SCOPES = ("invoices:read", "invoices:write", "payments:write", "decisions:write", "console:read")
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """An API key as it is shown, once: only its hash is kept."""
+
+    id: UUID
+    key: str
+    prefix: str
+
+
+def add_creditor(
+    session: Session, slug: str, name: str, country: str, zone: str, language: str, manual: Manual, now: datetime
+) -> UUID:
+    """Add a creditor with its manual; raises Refused `creditor-exists` when the slug is taken."""
+    if find_creditor(session, slug) is not None:
+        raise Refused("creditor-exists", f"there is already a creditor {slug!r}: choose another short name")
+    creditor_id = uuid4()
+    session.execute(
+        text(
+            "insert into creditor (id, slug, name, country, zone, language, manual_id, created_at)"
+            " values (:id, :slug, :name, :country, :zone, :language, :manual, :now)"
+        ),
+        {
+            "id": creditor_id, "slug": slug, "name": name, "country": country, "zone": zone, "language": language,
+            "manual": manual.id, "now": now,
+        },
+    )  # fmt: skip
+    keep_manual(session, creditor_id, manual, now)
+    return creditor_id
+
+
+def find_creditor(session: Session, slug: str) -> UUID | None:
+    """The id behind a short name, or None."""
+    found: UUID | None = session.execute(text("select id from creditor where slug = :slug"), {"slug": slug}).scalar()
+    return found
+
+
+def keep_manual(session: Session, creditor_id: UUID, manual: Manual, now: datetime) -> str:
+    """Store a manual once, by its hash, as one of the creditor's own; returns its id."""
+    session.execute(
+        text(
+            "insert into manual (creditor_id, id, name, content, created_at)"
+            " values (:creditor, :id, :name, cast(:content as jsonb), :now) on conflict do nothing"
+        ),
+        {
+            "creditor": creditor_id, "id": manual.id, "name": manual.name, "now": now,
+            "content": json.dumps(manual.model_dump(mode="json")),
+        },
+    )  # fmt: skip
+    return manual.id
+
+
+def use_manual(session: Session, creditor_id: UUID, manual: Manual, now: datetime) -> str:
+    """Make a manual the creditor's default for invoices that come from now on; those accepted keep theirs."""
+    keep_manual(session, creditor_id, manual, now)
+    session.execute(text("update creditor set manual_id = :id where id = :creditor"), {"id": manual.id, "creditor": creditor_id})
+    return manual.id
+
+
+def create_api_key(
+    session: Session, creditor_id: UUID, name: str, scopes: Iterable[str], now: datetime, *, expires_at: datetime | None = None
+) -> NewKey:
+    """A key `pk_<prefix>_<secret>` with 256 bits of its own; raises Refused `unknown-scope`."""
+    wanted = list(dict.fromkeys(scopes))
+    unknown = sorted(set(wanted) - set(SCOPES))
+    if unknown or not wanted:
+        raise Refused(
+            "unknown-scope", f"a key needs scopes out of {', '.join(SCOPES)}; given: {', '.join(unknown) or 'none'}", status=422
+        )
+    prefix = secrets.token_hex(5)
+    key = f"pk_{prefix}_{secrets.token_urlsafe(32)}"
+    key_id = uuid4()
+    session.execute(
+        text(
+            "insert into api_key (id, creditor_id, prefix, secret_hash, name, scopes, created_at, expires_at)"
+            " values (:id, :creditor, :prefix, :hash, :name, :scopes, :now, :expires)"
+        ),
+        {
+            "id": key_id, "creditor": creditor_id, "prefix": prefix, "hash": hash_key(key), "name": name, "scopes": wanted,
+            "now": now, "expires": expires_at,
+        },
+    )  # fmt: skip
+    return NewKey(key_id, key, prefix)
+
+
+def rotate_api_key(session: Session, prefix: str, now: datetime, *, overlap: timedelta = timedelta(days=1)) -> NewKey:
+    """A new key with the scopes of an old one, which ends after the overlap; raises Refused `not-found`."""
+    old = session.execute(
+        text(
+            "select creditor_id, name, scopes, expires_at from api_key"
+            " where prefix = :prefix and revoked_at is null and (expires_at is null or expires_at > :now)"
+        ),
+        {"prefix": prefix, "now": now},
+    ).one_or_none()
+    if old is None:
+        raise Refused("not-found", f"there is no live key with prefix {prefix!r}", status=404)
+    ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
+    session.execute(text("update api_key set expires_at = :ends where prefix = :prefix"), {"ends": ends, "prefix": prefix})
+    return create_api_key(session, old.creditor_id, old.name, old.scopes, now)
+
+
+def revoke_api_key(session: Session, prefix: str, now: datetime) -> None:
+    """The key opens nothing from the next request on; raises Refused `not-found`."""
+    done = session.execute(
+        text("update api_key set revoked_at = coalesce(revoked_at, :now) where prefix = :prefix returning id"),
+        {"now": now, "prefix": prefix},
+    ).scalar()
+    if done is None:
+        raise Refused("not-found", f"there is no key with prefix {prefix!r}", status=404)
+
+
+def hash_key(key: str) -> bytes:
+    """What is stored of an API key: a plain SHA-256 is enough for 256 random bits."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+def create_webhook_endpoint(
+    session: Session, sealer: Sealer, creditor_id: UUID, kind: str, secret: str, now: datetime
+) -> str:
+    """The token that ends the webhook's address (`standard` or `stripe`); only its hash is kept, and the secret sealed."""
+    if kind not in ("standard", "stripe"):
+        raise Refused("unknown-kind", f"a webhook is 'standard' or 'stripe', not {kind!r}", status=422)
+    token = secrets.token_urlsafe(32)
+    session.execute(
+        text(
+            "insert into webhook_endpoint (id, creditor_id, token_hash, kind, secret_sealed, created_at)"
+            " values (:id, :creditor, :hash, :kind, :secret, :now)"
+        ),
+        {
+            "id": uuid4(), "creditor": creditor_id, "hash": hash_token(token), "kind": kind,
+            "secret": sealer.seal(secret.encode()), "now": now,
+        },
+    )  # fmt: skip
+    return token
+
+
+def revoke_webhook_endpoint(session: Session, token: str, now: datetime) -> None:
+    """Nothing is accepted at that address any more; raises Refused `not-found`."""
+    done = session.execute(
+        text("update webhook_endpoint set revoked_at = coalesce(revoked_at, :now) where token_hash = :hash returning id"),
+        {"now": now, "hash": hash_token(token)},
+    ).scalar()
+    if done is None:
+        raise Refused("not-found", "there is no webhook endpoint with this token", status=404)
+
+
+def hash_token(token: str) -> bytes:
+    """What is stored of a token that travels in an address (webhook, portal link)."""
+    return hashlib.sha256(token.encode()).digest()
