@@ -1,0 +1,61 @@
+"""The outside world: one page per provider, each with its send, its status table, its readers and its signature check.
+
+No provider's name appears outside this package. Readers and checks take `now`; nothing here reads a clock or a database.
+"""
+
+from __future__ import annotations
+
+from channels.shapes import (
+    Accepted,
+    BadSignature,
+    ChannelsConfig,
+    Keyword,
+    OutcomeUnknown,
+    Outgoing,
+    Receipt,
+    ReceiptStatus,
+    Reply,
+    Sender,
+    SendFailed,
+    TryLater,
+    Undeliverable,
+)
+from policies.terms import Channel
+
+__all__ = [
+    "Accepted",
+    "BadSignature",
+    "ChannelsConfig",
+    "Keyword",
+    "OutcomeUnknown",
+    "Outgoing",
+    "Receipt",
+    "ReceiptStatus",
+    "Reply",
+    "SendFailed",
+    "Sender",
+    "TryLater",
+    "Undeliverable",
+    "build_senders",
+]
+
+
+def build_senders(config: ChannelsConfig) -> dict[Channel, Sender]:
+    """A sender for each channel that is configured. A channel without its settings is absent, so nothing pretends to send.
+
+    Raises ValueError naming the setting when a provider is half configured.
+    """
+    # The SDKs are slow to import and only a worker sends, so the API that only reads receipts does not pay for them.
+    from channels.carrier import CarrierSender
+    from channels.email_sendgrid import SendGridSender
+    from channels.sms_twilio import TwilioSender
+
+    senders: dict[Channel, Sender] = {}
+    if config.sendgrid_api_key:
+        senders[Channel.EMAIL] = SendGridSender(config)
+    if config.twilio_account_sid:
+        senders[Channel.SMS] = TwilioSender(config)
+    if config.carrier_url:
+        for channel in (Channel.WHATSAPP, Channel.VOICE, Channel.LETTER):
+            senders[channel] = CarrierSender(config, channel)
+    return senders
