@@ -492,9 +492,11 @@ $$ select c.creditor_id from contact c where c.id = asked_id $$;
 do $$
 declare f text;
 begin
+    grant create on schema public to puntual_worker;
     foreach f in array array['door_api_key(text)', 'door_webhook(bytea)', 'door_portal(bytea)', 'door_address(bytea)', 'door_contact(uuid)'] loop
         execute format('alter function %s owner to puntual_worker', f);
         execute format('revoke all on function %s from public', f);
         execute format('grant execute on function %s to puntual_api', f);
     end loop;
+    revoke create on schema public from puntual_worker;
 end $$;
