@@ -183,10 +183,12 @@ create table payment (
     id uuid primary key,
     creditor_id uuid not null references creditor,
     account_id uuid references account,        -- null while nobody knows whose it is
+    invoice_id uuid references invoice,        -- the invoice it was matched to; its excess is used there first
     source text not null,                      -- standard, stripe, replay, manual
     source_ref text not null,
     kind text not null check (kind in ('payment', 'reversal')),
-    reverses uuid references payment,
+    reverses uuid references payment,          -- null while the payment it takes back has not arrived
+    reverses_ref text not null default '',     -- that payment's own reference
     amount_minor bigint not null check (amount_minor > 0),
     currency char(3) not null,
     paid_on date not null,                     -- the payer's date: judges promises
@@ -197,6 +199,8 @@ create table payment (
     unique (creditor_id, source, source_ref, kind)
 );
 create index payment_unallocated on payment (creditor_id) where unallocated_minor > 0;
+create index payment_by_invoice on payment (invoice_id) where unallocated_minor > 0;
+create index payment_reversals on payment (creditor_id, source, reverses_ref) where kind = 'reversal';
 
 create table hold (
     id uuid primary key,

@@ -1,0 +1,187 @@
+"""Which money lies on which instalment: the waterfall, oldest due date first, and the entries that lead to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+
+class Move(NamedTuple):
+    """Apply `amount_minor` more of a payment to an instalment, or take so much of it away when below 0."""
+
+    payment_id: UUID
+    instalment: int
+    amount_minor: int
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """Where a reversal's money came from; `left_minor` is what the payment no longer had."""
+
+    invoices: list[UUID]
+    allocated_minor: int
+    left_minor: int
+
+
+def waterfall(
+    owed: Sequence[tuple[int, int]], applied: Mapping[tuple[UUID, int], int], free: Iterable[tuple[UUID, int]]
+) -> list[Move]:
+    """The fewest moves that leave all of the money on the oldest instalments.
+
+    `owed` is (instalment, minor units charged) in the order of due dates; `applied` what each payment has on each instalment,
+    in the order applied; `free` what payments have left, oldest first. Pure; what is left over stays free.
+    """
+    pool = list(free)
+    have: dict[int, int] = {number: 0 for number, _ in owed}
+    for (_, number), amount in applied.items():
+        have[number] = have.get(number, 0) + amount
+    money = sum(have.values()) + sum(left for _, left in pool)
+    target = {number: 0 for number in have}
+    for number, charged in owed:
+        target[number] = min(max(charged, 0), money)
+        money -= target[number]
+    moves: list[Move] = []
+    for (payment, number), amount in reversed(list(applied.items())):
+        surplus = min(have[number] - target[number], amount)
+        if surplus > 0:
+            moves.append(Move(payment, number, -surplus))
+            have[number] -= surplus
+            pool.insert(0, (payment, surplus))
+    for number, _ in owed:
+        for at, (payment, left) in enumerate(pool):
+            part = min(target[number] - have[number], left)
+            if part > 0:
+                moves.append(Move(payment, number, part))
+                have[number] += part
+                pool[at] = (payment, left - part)
+    return moves
+
+
+def settle(session: Session, invoice_id: UUID, *, now: datetime, lend: UUID | None = None) -> int:
+    """Bring an open invoice's allocations to the waterfall; returns the minor units newly applied (below 0: set free).
+
+    Used are the payments matched to it, and the one that `lend` names. Call it under the debtor's lock, also after an amendment
+    or a credit, then `refresh_balance`.
+    """
+    status = session.execute(text("select status from invoice where id = :id"), {"id": invoice_id}).scalar_one()
+    if status != "open":
+        return 0
+    owed, applied, dates = _present(session, invoice_id)
+    pool = session.execute(
+        text(
+            "select id, unallocated_minor, paid_on from payment where (invoice_id = :invoice or id = :lend) and kind = 'payment'"
+            " and unallocated_minor > 0 order by recorded_at, id"
+        ),
+        {"invoice": invoice_id, "lend": lend},
+    ).all()
+    dates.update({row.id: row.paid_on for row in pool})
+    moves = waterfall(owed, applied, [(row.id, row.unallocated_minor) for row in pool])
+    for move in moves:
+        _enter(session, invoice_id, move.instalment, "payment", -move.amount_minor, move.payment_id, dates[move.payment_id], now,
+               "" if move.amount_minor > 0 else "moved to the oldest open instalment")
+        session.execute(
+            text("update payment set unallocated_minor = unallocated_minor - :amount where id = :id"),
+            {"amount": move.amount_minor, "id": move.payment_id},
+        )
+    return sum(move.amount_minor for move in moves)
+
+
+def take_back(session: Session, payment: Row[Any], reversal: Row[Any], *, now: datetime) -> TakenBack:
+    """Take a reversal's sum from what the payment has not applied, then from its latest allocations."""
+    left: int = reversal.amount_minor
+    idle = session.execute(text("select unallocated_minor from payment where id = :id"), {"id": payment.id}).scalar_one()
+    left -= min(left, idle)
+    session.execute(
+        text("update payment set unallocated_minor = unallocated_minor - :taken where id = :id"),
+        {"taken": reversal.amount_minor - left, "id": payment.id},
+    )
+    allocations = session.execute(
+        text(
+            "select invoice_id, instalment, -sum(amount_minor) as applied from entry where payment_id = :id"
+            " group by invoice_id, instalment having sum(amount_minor) < 0 order by max(id) desc"
+        ),
+        {"id": payment.id},
+    ).all()
+    invoices: dict[UUID, None] = {}
+    taken = 0
+    for row in allocations:
+        part = min(left, int(row.applied))
+        if part == 0:
+            break
+        _enter(session, row.invoice_id, row.instalment, "reversal", part, payment.id, reversal.paid_on, now,
+               f"reversal {reversal.id}")
+        invoices[row.invoice_id] = None
+        left -= part
+        taken += part
+    return TakenBack(list(invoices), taken, left)
+
+
+def absorb(session: Session, invoice_id: UUID, status: str, *, now: datetime, dated_on: date) -> None:
+    """Money went back on a cancelled or written-off invoice: it still asks for nothing, so the sum joins what was given up."""
+    owed, applied, _ = _present(session, invoice_id)
+    for number, charged in owed:
+        open_minor = charged - sum(amount for (_, where), amount in applied.items() if where == number)
+        if open_minor > 0:
+            kind = "cancellation" if status == "cancelled" else "write_off"
+            _enter(session, invoice_id, number, kind, -open_minor, None, dated_on, now, "money went back after the end")
+
+
+def refresh_balance(session: Session, invoice_id: UUID) -> int:
+    """Keep the cached balance equal to the sum of the entries; returns it in minor units."""
+    return int(
+        session.execute(
+            text(
+                "update invoice set balance_minor = (select coalesce(sum(amount_minor), 0) from entry where invoice_id = :id)"
+                " where id = :id returning balance_minor"
+            ),
+            {"id": invoice_id},
+        ).scalar_one()
+    )
+
+
+def _present(session: Session, invoice_id: UUID) -> tuple[list[tuple[int, int]], dict[tuple[UUID, int], int], dict[UUID, date]]:
+    due = session.execute(
+        text("select number from instalment where invoice_id = :id and superseded_at is null order by due_on, number"),
+        {"id": invoice_id},
+    ).scalars()
+    charged: dict[int, int] = {number: 0 for number in due}
+    applied: dict[tuple[UUID, int], int] = {}
+    dates: dict[UUID, date] = {}
+    rows = session.execute(
+        text(
+            "select e.instalment, e.payment_id, p.paid_on, sum(e.amount_minor) as amount from entry e"
+            " left join payment p on p.id = e.payment_id where e.invoice_id = :id"
+            " group by e.instalment, e.payment_id, p.paid_on order by max(e.id)"
+        ),
+        {"id": invoice_id},
+    )
+    for row in rows:
+        if row.payment_id is None:
+            charged[row.instalment] = charged.get(row.instalment, 0) + int(row.amount)
+        elif row.amount:
+            applied[(row.payment_id, row.instalment)] = -int(row.amount)
+            dates[row.payment_id] = row.paid_on
+    return list(charged.items()), applied, dates
+
+
+def _enter(
+    session: Session, invoice_id: UUID, instalment: int, kind: str, amount_minor: int, payment_id: UUID | None, dated_on: date,
+    now: datetime, cause: str,
+) -> None:  # fmt: skip
+    session.execute(
+        text(
+            "insert into entry (creditor_id, account_id, invoice_id, instalment, kind, amount_minor, currency, payment_id, dated_on,"
+            " recorded_at, cause) select creditor_id, account_id, id, :instalment, :kind, :amount, currency, :payment, :dated_on,"
+            " :now, :cause from invoice where id = :invoice"
+        ),
+        {
+            "invoice": invoice_id, "instalment": instalment, "kind": kind, "amount": amount_minor, "payment": payment_id,
+            "dated_on": dated_on, "now": now, "cause": cause,
+        },
+    )  # fmt: skip

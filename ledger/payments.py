@@ -1,0 +1,359 @@
+"""Money that came in, and money that went back.
+
+Entries are only added (I6). A payment keeps what it has not applied; of each payment: amount = allocated + unallocated +
+taken back. The oldest instalment is filled first, always, also after a reversal, so payments, reversals and repeats lead to
+the same balances in whatever order they arrive (I5). The locks are taken in one order: the payment's reference, then the
+debtor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from ledger import allocation
+from ledger.events import note_fact, tell
+from ledger.refusals import Refused, not_found
+from ledger.session import lock_debtor
+
+MATCH_WITHIN = timedelta(days=2)
+"""How long a person has to say whose an unmatched payment is."""
+
+Verdict = Literal["applied", "duplicate", "unmatched", "pending"]
+
+
+@dataclass(frozen=True)
+class PaymentResult:
+    """What became of one report of money; sums in minor units.
+
+    `unmatched` money has no invoice yet; a `pending` reversal waits for its payment. `balance_minor` is the invoice's after it.
+    """
+
+    payment_id: UUID
+    verdict: Verdict
+    invoice_id: UUID | None = None
+    allocated_minor: int = 0
+    unallocated_minor: int = 0
+    balance_minor: int | None = None
+
+
+_INSERT = text(
+    "insert into payment (id, creditor_id, account_id, invoice_id, source, source_ref, kind, reverses, reverses_ref, amount_minor,"
+    " currency, paid_on, value_on, recorded_at, hint, unallocated_minor) values (:id, :creditor, :account, null, :source, :ref,"
+    " :kind, :reverses, :reverses_ref, :amount, :currency, :paid_on, :value_on, :now, :hint, :amount)"
+    " on conflict (creditor_id, source, source_ref, kind) do nothing returning id"
+)
+_FIND = text("select * from payment where creditor_id = :creditor and source = :source and source_ref = :ref and kind = :kind")
+_INVOICE = text(
+    "select i.id, i.account_id, i.number, i.currency, i.status, i.outcome, i.outcome_at, i.balance_minor, a.zone"
+    " from invoice i join account a on a.id = i.account_id where i.id = :id"
+)
+
+
+def record_payment(
+    session: Session,
+    creditor_id: UUID | str,
+    *,
+    source: str,
+    source_ref: str,
+    amount_minor: int,
+    currency: str,
+    paid_on: date,
+    value_on: date,
+    now: datetime,
+    invoice_id: UUID | str | None = None,
+    hint: str = "",
+) -> PaymentResult:
+    """Record money once by (source, source_ref) and apply it to the oldest open instalment first.
+
+    What is left over stays on the payment as the account's credit. Without an invoice, or in another currency, it is kept
+    unmatched with its `hint` and a task; a later report of the same money that names the invoice applies it. A closed or
+    cancelled invoice takes nothing. Raises Refused `amount` for a sum that is not above 0.
+    """
+    _check_amount(amount_minor)
+    _lock_ref(session, creditor_id, source, source_ref)
+    invoice = _invoice(session, invoice_id) if invoice_id is not None else None
+    if invoice is not None:
+        lock_debtor(session, invoice.account_id)
+    fits = invoice is not None and invoice.currency == currency
+    known = _find(session, creditor_id, source, source_ref, "payment")
+    if known is None:
+        if invoice is not None and not fits:
+            hint = f"{invoice.number} is in {invoice.currency}"
+        session.execute(
+            _INSERT,
+            {
+                "id": uuid4(), "creditor": creditor_id, "account": invoice.account_id if invoice is not None else None, "source": source,
+                "ref": source_ref, "kind": "payment", "reverses": None, "reverses_ref": "", "amount": amount_minor,
+                "currency": currency, "paid_on": paid_on, "value_on": value_on, "now": now, "hint": hint[:200],
+            },
+        )  # fmt: skip
+        known = _find(session, creditor_id, source, source_ref, "payment")
+        assert known is not None
+        _apply_waiting_reversals(session, known, now)
+    elif known.invoice_id is not None or not fits or known.amount_minor != amount_minor or known.currency != currency:
+        return PaymentResult(known.id, "duplicate", known.invoice_id, 0, known.unallocated_minor)
+    if invoice is None or not fits:
+        _ask_whose(session, known, now)
+        return PaymentResult(known.id, "unmatched", None, 0, _unallocated(session, known.id))
+    return _match(session, known, invoice, now)
+
+
+def apply_payment(
+    session: Session, creditor_id: UUID | str, payment_id: UUID | str, invoice_id: UUID | str, *, now: datetime, actor: str
+) -> PaymentResult:
+    """Apply unmatched money, or an account's credit, to an invoice: a person's decision.
+
+    Raises Refused: `not-found`; `nothing-to-apply` when the payment has nothing left; `currency`; `other-account` when it is
+    another account's credit; `invoice-closed` when the invoice takes no money.
+    """
+    payment = session.execute(
+        text("select * from payment where id = :id and creditor_id = :creditor and kind = 'payment'"),
+        {"id": str(payment_id), "creditor": str(creditor_id)},
+    ).one_or_none()
+    if payment is None:
+        raise not_found("payment", payment_id)
+    _lock_ref(session, creditor_id, payment.source, payment.source_ref)
+    invoice = _invoice(session, invoice_id)
+    lock_debtor(session, invoice.account_id)
+    payment = session.execute(text("select * from payment where id = :id"), {"id": payment.id}).one()
+    invoice = _invoice(session, invoice_id)
+    if payment.unallocated_minor == 0:
+        raise Refused("nothing-to-apply", f"payment {payment.id} has nothing left to apply")
+    if payment.currency != invoice.currency:
+        raise Refused("currency", f"the payment is in {payment.currency} and the invoice in {invoice.currency}; nothing is converted")
+    matched = payment.invoice_id is not None
+    if matched and payment.account_id != invoice.account_id:
+        raise Refused("other-account", "this credit belongs to another account: refund it there and record it again here")
+    if invoice.status != "open" or invoice.balance_minor <= 0:
+        raise Refused("invoice-closed", f"invoice {invoice.number} takes no money: it is {invoice.outcome or invoice.status}")
+    _task_done(session, payment, now, f"applied to {invoice.number}")
+    if not matched:
+        return _match(session, payment, invoice, now, actor=actor)
+    given = allocation.settle(session, invoice.id, now=now, lend=payment.id)
+    _tell_received(session, payment, invoice, given, now, actor)
+    return PaymentResult(
+        payment.id, "applied", invoice.id, given, _unallocated(session, payment.id), allocation.refresh_balance(session, invoice.id)
+    )
+
+
+def record_reversal(
+    session: Session,
+    creditor_id: UUID | str,
+    *,
+    source: str,
+    source_ref: str,
+    payment_ref: str,
+    amount_minor: int,
+    currency: str,
+    reversed_on: date,
+    now: datetime,
+    reason: str = "reversed",
+    running_total: bool = False,
+) -> PaymentResult:
+    """Record once that money went back (refund, chargeback, bounced debit), whole or in part.
+
+    It is taken from what the payment had not applied, then from its latest allocations. A closed invoice that owes again
+    reopens at the same rung with fresh notice (F13). A reversal that comes before its payment waits for it. With
+    `running_total`, `amount_minor` is what went back so far under refs that begin with `source_ref` (Stripe's amount_refunded)
+    and only the difference counts. Raises Refused `amount`.
+    """
+    _check_amount(amount_minor)
+    _lock_ref(session, creditor_id, source, payment_ref)
+    payment = _find(session, creditor_id, source, payment_ref, "payment")
+    if payment is not None and payment.account_id is not None:
+        lock_debtor(session, payment.account_id)
+        payment = _find(session, creditor_id, source, payment_ref, "payment")
+    if running_total:
+        before = _taken_so_far(session, creditor_id, source, payment_ref, source_ref)
+        if amount_minor <= before:
+            same = _find(session, creditor_id, source, f"{source_ref}:{before}", "reversal")
+            assert same is not None
+            return PaymentResult(same.id, "duplicate", payment.invoice_id if payment is not None else None)
+        source_ref, amount_minor = f"{source_ref}:{amount_minor}", amount_minor - before
+    fits = payment is None or payment.currency == currency
+    reversal_id: UUID | None = session.execute(
+        _INSERT,
+        {
+            "id": uuid4(), "creditor": creditor_id, "account": payment.account_id if payment is not None else None, "source": source,
+            "ref": source_ref, "kind": "reversal", "reverses": None, "reverses_ref": payment_ref, "amount": amount_minor,
+            "currency": currency, "paid_on": reversed_on, "value_on": reversed_on, "now": now, "hint": reason[:200],
+        },
+    ).scalar()  # fmt: skip
+    if reversal_id is None:
+        same = _find(session, creditor_id, source, source_ref, "reversal")
+        assert same is not None
+        return PaymentResult(same.id, "duplicate", payment.invoice_id if payment is not None else None)
+    if payment is None or not fits:
+        return PaymentResult(reversal_id, "pending", None, 0, amount_minor)
+    reversal = _find(session, creditor_id, source, source_ref, "reversal")
+    assert reversal is not None
+    return _take_back(session, payment, reversal, now)
+
+
+def unmatched(session: Session, creditor_id: UUID | str, *, limit: int = 200) -> list[Row[Any]]:
+    """Money that is on no invoice, oldest first: payments without one, account credits, reversals whose payment never came."""
+    return list(
+        session.execute(
+            text(
+                "select p.id, p.kind, p.source, p.source_ref, p.amount_minor, p.unallocated_minor, p.currency, p.paid_on, p.value_on,"
+                " p.recorded_at, p.hint, p.reverses_ref, p.account_id, p.invoice_id, i.number, i.status from payment p"
+                " left join invoice i on i.id = p.invoice_id"
+                " where p.creditor_id = :creditor and p.unallocated_minor > 0 order by p.recorded_at, p.id limit :limit"
+            ),
+            {"creditor": str(creditor_id), "limit": limit},
+        )
+    )
+
+
+def _match(session: Session, payment: Row[Any], invoice: Row[Any], now: datetime, *, actor: str = "puntual") -> PaymentResult:
+    session.execute(
+        text("update payment set invoice_id = :invoice, account_id = :account where id = :id"),
+        {"invoice": invoice.id, "account": invoice.account_id, "id": payment.id},
+    )
+    _task_done(session, payment, now, "matched")
+    given = allocation.settle(session, invoice.id, now=now)
+    balance = allocation.refresh_balance(session, invoice.id)
+    _tell_received(session, payment, invoice, given, now, actor)
+    return PaymentResult(payment.id, "applied", invoice.id, given, _unallocated(session, payment.id), balance)
+
+
+def _tell_received(session: Session, payment: Row[Any], invoice: Row[Any], given: int, now: datetime, actor: str) -> None:
+    session.execute(
+        text(
+            "update hold set released_at = :now, release_why = 'payment received' where invoice_id = :invoice"
+            " and kind in ('already_paid', 'payment_in_process') and released_at is null"
+        ),
+        {"now": now, "invoice": invoice.id},
+    )
+    balance = allocation.refresh_balance(session, invoice.id)
+    detail = {
+        "payment": str(payment.id), "source": payment.source, "amount_minor": payment.amount_minor, "currency": payment.currency,
+        "applied_minor": given, "balance_minor": balance, "paid_on": payment.paid_on.isoformat(),
+        "value_on": payment.value_on.isoformat(),
+    }  # fmt: skip
+    note = f"{payment.currency} {payment.amount_minor} minor, balance {balance}"
+    note_fact(session, invoice.id, at=now, kind="payment_received", detail=detail, actor=actor, note=note)
+
+
+def _apply_waiting_reversals(session: Session, payment: Row[Any], now: datetime) -> None:
+    waiting = session.execute(
+        text(
+            "select * from payment where creditor_id = :creditor and source = :source and reverses_ref = :ref and kind = 'reversal'"
+            " and reverses is null and currency = :currency order by recorded_at, id"
+        ),
+        {"creditor": payment.creditor_id, "source": payment.source, "ref": payment.source_ref, "currency": payment.currency},
+    ).all()
+    for reversal in waiting:
+        _take_back(session, payment, reversal, now)
+
+
+def _take_back(session: Session, payment: Row[Any], reversal: Row[Any], now: datetime) -> PaymentResult:
+    taken = allocation.take_back(session, payment, reversal, now=now)
+    session.execute(
+        text("update payment set reverses = :payment, account_id = :account, unallocated_minor = :left where id = :id"),
+        {"payment": payment.id, "account": payment.account_id, "left": taken.left_minor, "id": reversal.id},
+    )
+    for invoice_id in taken.invoices or ([payment.invoice_id] if payment.invoice_id is not None else []):
+        invoice = _invoice(session, invoice_id)
+        if invoice.status != "open":
+            allocation.absorb(session, invoice_id, invoice.status, now=now, dated_on=reversal.paid_on)
+        else:
+            allocation.settle(session, invoice_id, now=now)
+        balance = allocation.refresh_balance(session, invoice_id)
+        if invoice.status == "open" and invoice.outcome is not None and balance > 0:
+            _reopen(session, invoice, now)
+        detail = {
+            "payment": str(payment.id), "reversal": str(reversal.id), "amount_minor": reversal.amount_minor,
+            "currency": reversal.currency, "balance_minor": balance, "reason": reversal.hint,
+        }  # fmt: skip
+        note = f"{reversal.currency} {reversal.amount_minor} minor, balance {balance}"
+        note_fact(session, invoice_id, at=now, kind="payment_reversed", detail=detail, note=note)
+    first = taken.invoices[0] if taken.invoices else payment.invoice_id
+    balance_minor = _invoice(session, first).balance_minor if first is not None else None
+    return PaymentResult(reversal.id, "applied", first, -taken.allocated_minor, taken.left_minor, balance_minor)
+
+
+def _reopen(session: Session, invoice: Row[Any], now: datetime) -> None:
+    zone = ZoneInfo(invoice.zone)
+    closed_at: datetime = invoice.outcome_at or now
+    days = (now.astimezone(zone).date() - closed_at.astimezone(zone).date()).days
+    session.execute(
+        text(
+            "update invoice set outcome = null, outcome_at = null, cycle = cycle + 1, cycle_started_at = :now,"
+            " cycle_notice = 'reopened', shift_days = shift_days + :days where id = :id"
+        ),
+        {"now": now, "days": max(days, 0), "id": invoice.id},
+    )
+    tell(session, invoice.id, at=now, kind="reopened", detail={"was": invoice.outcome, "days_closed": max(days, 0)})
+
+
+def _ask_whose(session: Session, payment: Row[Any], now: datetime) -> None:
+    why = f"{payment.currency} {payment.amount_minor} minor came by {payment.source} and matches no invoice: say whose it is"
+    session.execute(
+        text(
+            "insert into task (id, creditor_id, account_id, kind, key, why, due_at, created_at)"
+            " values (:id, :creditor, :account, 'match_payment', :key, :why, :due, :now) on conflict do nothing"
+        ),
+        {
+            "id": uuid4(), "creditor": payment.creditor_id, "account": payment.account_id, "key": str(payment.id), "why": why,
+            "due": now + MATCH_WITHIN, "now": now,
+        },
+    )  # fmt: skip
+
+
+def _task_done(session: Session, payment: Row[Any], now: datetime, outcome: str) -> None:
+    session.execute(
+        text(
+            "update task set done_at = :now, outcome = :outcome where creditor_id = :creditor and kind = 'match_payment'"
+            " and key = :key and done_at is null"
+        ),
+        {"now": now, "outcome": outcome, "creditor": payment.creditor_id, "key": str(payment.id)},
+    )
+
+
+def _check_amount(amount_minor: int) -> None:
+    if amount_minor <= 0:
+        raise Refused("amount", f"the amount is {amount_minor}: give minor units above 0; a refund is a reversal", status=422)
+
+
+def _lock_ref(session: Session, creditor_id: UUID | str, source: str, ref: str) -> None:
+    """A payment and the reversal of it never pass each other unseen."""
+    session.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": f"payment:{creditor_id}:{source}:{ref}"}
+    )
+
+
+def _find(session: Session, creditor_id: UUID | str, source: str, ref: str, kind: str) -> Row[Any] | None:
+    return session.execute(
+        _FIND, {"creditor": str(creditor_id), "source": source, "ref": ref, "kind": kind}
+    ).one_or_none()
+
+
+def _invoice(session: Session, invoice_id: UUID | str) -> Row[Any]:
+    invoice = session.execute(_INVOICE, {"id": str(invoice_id)}).one_or_none()
+    if invoice is None:
+        raise not_found("invoice", invoice_id)
+    return invoice
+
+
+def _unallocated(session: Session, payment_id: UUID) -> int:
+    return int(session.execute(text("select unallocated_minor from payment where id = :id"), {"id": payment_id}).scalar_one())
+
+
+def _taken_so_far(session: Session, creditor_id: UUID | str, source: str, payment_ref: str, series: str) -> int:
+    return int(
+        session.execute(
+            text(
+                "select coalesce(sum(amount_minor), 0) from payment where creditor_id = :creditor and source = :source"
+                " and reverses_ref = :ref and kind = 'reversal' and starts_with(source_ref, :series)"
+            ),
+            {"creditor": str(creditor_id), "source": source, "ref": payment_ref, "series": f"{series}:"},
+        ).scalar_one()
+    )
