@@ -38,7 +38,9 @@ def _open(cipher: AESGCM, sealed: bytes) -> bytes:
     try:
         return cipher.decrypt(blob[:_NONCE], blob[_NONCE:], None)
     except (InvalidTag, ValueError):
-        raise CannotUnseal("these bytes were changed or sealed under another key: is PUNTUAL_MASTER_KEY the one they began with?") from None
+        raise CannotUnseal(
+            "these bytes were changed, or sealed under another key: is PUNTUAL_MASTER_KEY the one they began with?"
+        ) from None
 
 
 def _close(cipher: AESGCM, plain: bytes) -> bytes:
@@ -108,7 +110,7 @@ class Sealer:
         return hmac.digest(self._lookups, b"text\0" + text.encode(), hashlib.sha256).hex()[:32]
 
     def opaque_ref(self, text: str) -> str:
-        """What stands for an account reference that would be personal data: `a-` and 20 hex digits, always the same (design 4)."""
+        """What stands for an account reference that would be personal data: `a-` and 20 hex digits, always the same."""
         return "a-" + hmac.digest(self._lookups, b"ref\0" + text.encode(), hashlib.sha256).hex()[:20]
 
 

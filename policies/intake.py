@@ -1,0 +1,259 @@
+"""An invoice as a billing system posts it: its shape, what is checked in it, and the form in which the ledger stores it.
+
+The models check the shape. `read_invoice` checks the sense (telephone numbers of their country, sums of instalments, zones)
+and fills what may be left out. Problems name the place as a JSON pointer and never repeat a value: it may be a person's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from babel.core import get_global
+from pydantic import Field, StrictInt
+
+from policies.addresses import BadAddress, clean_address, is_personal_ref
+from policies.places import UnknownZone, default_language, known_zones, plain_region, zone_of, zone_of_phone
+from policies.terms import Channel, Currency, DebtorKind, Instant, Model
+
+AmountMinor = Annotated[
+    StrictInt,
+    Field(gt=0, le=10**15, description="integer count of the currency's minor unit: 125000 is 1,250.00 USD or 125,000 CLP"),
+]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2 code")]
+_FIRST_DAY, _LAST_DAY = date(1990, 1, 1), date(2100, 1, 1)
+
+
+class ChannelIn(Model):
+    """One way to reach a contact."""
+
+    channel: Channel
+    address: str = Field(
+        min_length=3, max_length=500, description="e-mail address, telephone number (E.164 or national), or the lines of a letter"
+    )
+    consent: Literal["given", "unknown", "withdrawn"] = "given"
+    consent_at: Instant | None = None
+    proof: str = Field("", max_length=200, description="where the consent is recorded; a reference, not the person's words")
+    verified: bool = Field(False, description="whether somebody has answered from this address before")
+
+
+class ContactIn(Model):
+    """A person or a desk of the account."""
+
+    role: str = Field("payables", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="payables, holder, approver, director, ...")
+    name: str = Field("", max_length=200)
+    salutation: str = Field("", max_length=100, description="how to greet, as it is to be printed: 'Hola, Ana:'")
+    language: str | None = Field(None, pattern=r"^(es|pt|en)(-[A-Z]{2})?$")
+    channels: tuple[ChannelIn, ...] = Field((), max_length=20)
+
+
+class AccountIn(Model):
+    """Who owes. The first invoice of an account makes it; later ones add contacts and never overwrite."""
+
+    ref: str = Field(
+        min_length=1, max_length=120, pattern=r"^[^\s\x00-\x1f](.*[^\s\x00-\x1f])?$", description="the creditor's own reference"
+    )
+    ref_is_personal: bool | None = Field(
+        None, description="true makes the reference opaque everywhere; left out, e-mails, telephones and tax ids are recognised"
+    )
+    kind: DebtorKind
+    country: Country
+    region: str = Field("", max_length=12, description="ISO 3166-2, with or without the country: CO-ANT or ANT")
+    zone: str | None = Field(None, max_length=60, description="IANA zone; left out, it follows from country, region or telephone")
+    language: str | None = Field(None, pattern=r"^(es|pt|en)(-[A-Z]{2})?$")
+    register: str = Field("", pattern=r"^[a-zúê]{0,20}$", description="usted, tu, vos, voce, ...; left out, the country's custom")
+    manual: str | None = Field(None, max_length=80, description="name of another manual of the creditor for this account")
+    manual_patch: dict[str, Any] | None = Field(None, description="what differs from the manual for this account")
+    contacts: tuple[ContactIn, ...] = Field((), max_length=20)
+
+
+class InstalmentIn(Model):
+    """One due date of an invoice."""
+
+    number: int = Field(ge=1, le=999)
+    due_on: date
+    amount_minor: AmountMinor
+
+
+class InvoiceIn(Model):
+    """An invoice to collect: one due date and sum, or instalments."""
+
+    number: str = Field(
+        min_length=1, max_length=64, pattern=r"^[^\s@\x00-\x1f]([^@\x00-\x1f]*[^\s@\x00-\x1f])?$",
+        description="the creditor's invoice number; unique for the creditor",
+    )  # fmt: skip
+    currency: Currency
+    issued_on: date
+    due_on: date | None = None
+    amount_minor: AmountMinor | None = None
+    instalments: tuple[InstalmentIn, ...] = Field((), max_length=120)
+    account: AccountIn
+    place_of_payment: str | None = Field(
+        None, pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,6})?$", description="whose working days move the due date; the creditor's country"
+    )
+    manual_patch: dict[str, Any] | None = Field(None, description="what differs from the manual for this invoice")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at one place of a document; `pointer` is a JSON pointer."""
+
+    pointer: str
+    detail: str
+
+
+class Unreadable(ValueError):
+    """The document has the right shape and makes no sense; carries every problem found, not only the first."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{p.pointer}: {p.detail}" for p in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One address, in canonical form."""
+
+    channel: Channel
+    address: str
+    consent: str
+    consent_at: datetime | None
+    proof: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One contact of the account."""
+
+    role: str
+    name: str
+    salutation: str
+    language: str
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """An invoice that makes sense, with everything filled in. `dues` are (number, due date, minor units)."""
+
+    number: str
+    currency: str
+    issued_on: date
+    dues: tuple[tuple[int, date, int], ...]
+    ref: str
+    ref_is_personal: bool
+    kind: str
+    country: str
+    region: str
+    zone: str
+    language: str
+    register: str
+    manual: str | None
+    account_patch: dict[str, Any] | None
+    invoice_patch: dict[str, Any] | None
+    people: tuple[Person, ...]
+    place: str
+    place_region: str
+
+
+@cache
+def known_currencies() -> frozenset[str]:
+    """ISO 4217 codes that are legal tender somewhere today."""
+    today = get_global("territory_currencies")
+    return frozenset(code for rows in today.values() for code, _start, end, tender in rows if tender and end is None)
+
+
+def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
+    """The invoice in the form the ledger stores; raises Unreadable with every problem."""
+    wrong: list[Problem] = []
+    if body.currency not in known_currencies():
+        wrong.append(Problem("/currency", f"{body.currency} is not a currency in use (ISO 4217)"))
+    if not _FIRST_DAY <= body.issued_on <= _LAST_DAY:
+        wrong.append(Problem("/issued_on", f"the date must lie between {_FIRST_DAY} and {_LAST_DAY}"))
+    dues = _dues(body, wrong)
+    account = body.account
+    region = plain_region(account.country, account.region)
+    language = (account.language or default_language(account.country))[:2]
+    people = tuple(_person(contact, i, account, language, wrong) for i, contact in enumerate(account.contacts))
+    zone = _zone(account, region, people, wrong)
+    place = body.place_of_payment or creditor_country
+    if wrong:
+        raise Unreadable(wrong)
+    personal = account.ref_is_personal
+    return Intake(
+        number=body.number, currency=body.currency, issued_on=body.issued_on, dues=dues, ref=account.ref,
+        ref_is_personal=is_personal_ref(account.ref, account.kind, account.country) if personal is None else personal,
+        kind=account.kind.value, country=account.country, region=region, zone=zone, language=language,
+        register=account.register, manual=account.manual, account_patch=account.manual_patch or None,
+        invoice_patch=body.manual_patch or None, people=people, place=place[:2], place_region=place[3:],
+    )  # fmt: skip
+
+
+def check_dues(dues: tuple[tuple[int, date, int], ...], issued_on: date, at: str, wrong: list[Problem]) -> None:
+    """Note what is wrong with the numbers and dates of instalments; `at` is the pointer of their list."""
+    if [number for number, _, _ in dues] != list(range(1, len(dues) + 1)):
+        wrong.append(Problem(at, "instalments are numbered 1, 2, 3 ... in their order"))
+    if any(later[1] < earlier[1] for earlier, later in zip(dues, dues[1:], strict=False)):
+        wrong.append(Problem(at, "an instalment is due before the one that precedes it"))
+    for index, (_, due_on, _) in enumerate(dues):
+        place = at if len(dues) == 1 else f"{at}/{index}/due_on"
+        if (issued_on - due_on).days > 366:
+            wrong.append(Problem(place, "due more than a year before it was issued: are the two dates exchanged?"))
+        elif (due_on - issued_on).days > 3660:
+            wrong.append(Problem(place, "due more than ten years after it was issued: is the year right?"))
+
+
+def _dues(body: InvoiceIn, wrong: list[Problem]) -> tuple[tuple[int, date, int], ...]:
+    if body.instalments:
+        dues = tuple((i.number, i.due_on, i.amount_minor) for i in body.instalments)
+        total = sum(amount for _, _, amount in dues)
+        if body.due_on is not None:
+            wrong.append(Problem("/due_on", "give either due_on and amount_minor, or instalments"))
+        if body.amount_minor is not None and body.amount_minor != total:
+            wrong.append(Problem("/amount_minor", f"the instalments add up to {total}, not to {body.amount_minor}"))
+        check_dues(dues, body.issued_on, "/instalments", wrong)
+        return dues
+    if body.due_on is None or body.amount_minor is None:
+        missing = "/due_on" if body.due_on is None else "/amount_minor"
+        wrong.append(Problem(missing, "give due_on and amount_minor, or instalments"))
+        return ()
+    due = ((1, body.due_on, body.amount_minor),)
+    check_dues(due, body.issued_on, "/due_on", wrong)
+    return due
+
+
+def _person(contact: ContactIn, index: int, account: AccountIn, language: str, wrong: list[Problem]) -> Person:
+    ways: list[Way] = []
+    for place, given in enumerate(contact.channels):
+        try:
+            address = clean_address(given.channel, given.address, account.country)
+        except BadAddress as bad:
+            wrong.append(Problem(f"/account/contacts/{index}/channels/{place}/address", str(bad)))
+            continue
+        ways.append(Way(given.channel, address, given.consent, given.consent_at, given.proof, given.verified))
+    return Person(contact.role, contact.name.strip(), contact.salutation.strip(), (contact.language or language)[:2], tuple(ways))
+
+
+def _zone(account: AccountIn, region: str, people: tuple[Person, ...], wrong: list[Problem]) -> str:
+    try:
+        derived = zone_of(account.country, region)
+    except UnknownZone as unknown:
+        if account.zone is None or unknown.part == "country":
+            wrong.append(Problem(f"/account/{unknown.part}", str(unknown)))
+            return ""
+        derived = None
+    if account.zone is not None:
+        if account.zone not in known_zones():
+            wrong.append(Problem("/account/zone", f"{account.zone!r} is not an IANA time zone such as America/Bogota"))
+        return account.zone
+    if derived is None:
+        phones = (way.address for person in people for way in person.ways if way.address.startswith("+"))
+        derived = next((zone for zone in (zone_of_phone(account.country, p) for p in phones) if zone), None)
+    if derived is None:
+        wrong.append(
+            Problem("/account/region", f"{account.country} has several time zones: give the region (ISO 3166-2), or account.zone")
+        )
+    return derived or ""
