@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -106,7 +105,8 @@ class Postgres:
         socket_path = self.sockets / ".s.PGSQL.5432"
         if len(os.fsencode(socket_path)) > SOCKET_BYTES_MAX:
             raise Trouble(
-                f"the path of PostgreSQL's socket, {socket_path}, is longer than {SOCKET_BYTES_MAX} bytes: set PUNTUAL_HOME to a shorter one"
+                f"the path of PostgreSQL's socket, {socket_path}, is longer than {SOCKET_BYTES_MAX} bytes:"
+                " set PUNTUAL_HOME to a shorter folder"
             )
         refuse_closed_parent(self.data)
         refuse_closed_parent(self.binary("postgres"))
@@ -117,14 +117,19 @@ class Postgres:
         except OSError:
             raise Trouble(f"{self.data} is not a PostgreSQL data folder (no PG_VERSION): move it away and start again") from None
         if major != POSTGRES_MAJOR:
-            raise Trouble(f"{self.data} was written by PostgreSQL {major}, this is {POSTGRES_MAJOR}: move it away or dump it with the old one")
+            raise Trouble(
+                f"{self.data} was written by PostgreSQL {major}, this is {POSTGRES_MAJOR}:"
+                " dump it with the old one, then move it away"
+            )
 
     def prepare(self) -> None:
         """Make the folders and, the first time, the database cluster; raises Trouble."""
         try:
             self.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise Trouble(f"cannot make the data folder {self.home} ({error.strerror}): set PUNTUAL_HOME to one you may write") from None
+            raise Trouble(
+                f"cannot make the data folder {self.home} ({error.strerror}): set PUNTUAL_HOME to one you may write"
+            ) from None
         self.check()
         _give_to_postgres(self.sockets)
         if not self.data.exists():
@@ -135,12 +140,13 @@ class Postgres:
         fresh = self.home / "postgres.new"
         shutil.rmtree(fresh, ignore_errors=True)
         _give_to_postgres(fresh)
+        owner = _run_as()
         done = subprocess.run(
             [
                 str(self.binary("initdb")), "-D", str(fresh), "-U", "postgres", "-E", "UTF8", "--locale-provider=builtin",
                 "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject", *([] if self._durable else ["-N"]),
             ],
-            capture_output=True, text=True, check=False, cwd="/", **_run_as(),
+            capture_output=True, text=True, check=False, cwd="/", user=owner[0], group=owner[1], extra_groups=owner[2],
         )  # fmt: skip
         if done.returncode != 0:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -169,7 +175,8 @@ class Postgres:
             log=self.home / "log" / "postgres.log",
             ready=self.ready,
             prepare=self.prepare,
-            user=ROOT_RUNS_AS if _as_root() else None,
+            user=_run_as()[0],
+            group=_run_as()[1],
             stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown: do not wait for clients
             cwd=Path("/"),
         )
@@ -210,11 +217,8 @@ class Postgres:
         return bool(self.query(sql.SQL("select 1 from pg_database where datname = {}").format(sql.Literal(name))))
 
 
-def _run_as() -> dict[str, object]:
-    if not _as_root():
-        return {}
-    uid, gid = _ids_of(ROOT_RUNS_AS)
-    return {"user": uid, "group": gid, "extra_groups": []}
+def _run_as() -> tuple[int | None, int | None, list[int] | None]:
+    return (*_ids_of(ROOT_RUNS_AS), []) if _as_root() else (None, None, None)
 
 
 class Temporal:
@@ -275,5 +279,5 @@ class Temporal:
         return self._operator("namespace", "update", "-n", "default", "--retention", RETENTION) == 0
 
     def _operator(self, *arguments: str) -> int:
-        command: Sequence[str] = [str(self.binary()), "operator", *arguments, "--address", self.address, "--command-timeout", "5s"]
+        command = [str(self.binary()), "operator", *arguments, "--address", self.address, "--command-timeout", "5s"]
         return subprocess.run(command, capture_output=True, check=False).returncode

@@ -52,7 +52,9 @@ class Part:
     prepare: Callable[[], None] = lambda: None
     """Called before each start; may raise Trouble."""
     env: Mapping[str, str] | None = None
-    user: str | None = None
+    user: int | None = None
+    """A user id to run as, with the group below; only root may say one."""
+    group: int | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     start_s_max: float = 30.0
     stop_s_max: float = 15.0
@@ -82,7 +84,7 @@ def _spawn(part: Part, log: IO[bytes]) -> subprocess.Popen[bytes]:
             cwd=part.cwd,
             env=None if part.env is None else dict(part.env),
             user=part.user,
-            group="nogroup" if part.user == "nobody" and _group_exists("nogroup") else part.user,
+            group=part.group,
             extra_groups=None if part.user is None else [],
             start_new_session=True,  # Ctrl-C in the terminal goes to the supervisor, which stops the parts in order
             preexec_fn=_ask_for_death_signal(part.stop_signal, os.getpid()),
@@ -90,17 +92,7 @@ def _spawn(part: Part, log: IO[bytes]) -> subprocess.Popen[bytes]:
     except FileNotFoundError:
         raise Trouble(f"{part.name}: {part.command[0]} is missing: run `make install` again") from None
     except PermissionError as error:
-        raise Trouble(f"{part.name}: cannot run {part.command[0]} ({error.strerror}): check that its folder is open to {part.user}") from None
-
-
-def _group_exists(name: str) -> bool:
-    import grp
-
-    try:
-        grp.getgrnam(name)
-    except KeyError:
-        return False
-    return True
+        raise Trouble(f"{part.name}: cannot run {part.command[0]} ({error.strerror}): check who may enter its folder") from None
 
 
 def command_of(pid: int) -> str | None:
@@ -134,6 +126,13 @@ class Running:
         """Whether the process runs; reaps it when it has ended."""
         return self._process is not None and self._process.poll() is None
 
+    def ending(self) -> str:
+        """How the last process ended, in brackets; empty when it has not."""
+        code = self._process.returncode if self._process else None
+        if code is None:
+            return ""
+        return f" (killed by {signal.Signals(-code).name})" if code < 0 else f" (code {code}: {last_words(self.part.log)})"
+
     def start(self) -> None:
         """Start without waiting; raises Trouble when it cannot be started at all."""
         self.reclaim()
@@ -152,8 +151,7 @@ class Running:
         pause = stop or threading.Event()
         while not self.part.ready():
             if not self.alive():
-                code = self._process.returncode if self._process else None
-                raise Trouble(f"{self.part.name} ended at start (code {code}): {last_words(self.part.log)} (log: {self.part.log})")
+                raise Trouble(f"{self.part.name} ended at start: {last_words(self.part.log)} (all of it: {self.part.log})")
             if monotonic() - self.started_s > self.part.start_s_max:
                 raise Trouble(f"{self.part.name} did not answer within {self.part.start_s_max:.0f} s: see {self.part.log}")
             if pause.wait(_POLL_S):
@@ -293,7 +291,7 @@ class Supervisor:
         if monotonic() - running.started_s < wait_s:
             return
         running.restarts += 1
-        self._say(f"{running.part.name} ended: starting it again")
+        self._say(f"{running.part.name} ended{running.ending()}: starting it again")
         try:
             running.start()
         except Trouble as trouble:

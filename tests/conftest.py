@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import clock  # noqa: F401  (first: it points zoneinfo at the pinned tables)
 import pytest
 from sqlalchemy import Engine
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+import clock  # noqa: F401  (first: it points zoneinfo at the pinned tables)
 from embedded import Postgres, Temporal
 from ledger.migrations import bootstrap_sql, migrate
 from ledger.session import make_engine

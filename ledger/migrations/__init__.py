@@ -19,7 +19,8 @@ def migrate(owner_url: str) -> None:
     """Apply the revisions that are missing, in one transaction, as `puntual_owner`; safe to run again."""
     config = Config()
     config.set_main_option("script_location", str(resources.files(__name__)))
-    engine = create_engine(owner_url, poolclass=NullPool, connect_args={"options": "-c timezone=UTC", "application_name": "puntual-migrate"})
+    connect_args = {"options": "-c timezone=UTC", "application_name": "puntual-migrate"}
+    engine = create_engine(owner_url, poolclass=NullPool, connect_args=connect_args)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
