@@ -1,0 +1,293 @@
+"""From a template's name and a customer's values to the words of one channel.
+
+The body of a text is plain paragraphs; the same paragraphs become the text part and, escaped, the HTML part.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+import jinja2
+
+from messages import formats, sms
+from messages.catalogue import TEMPLATES, Template, TextError, common, layout_source, template
+from messages.registers import LANGUAGES, default_register, effective_register, in_register
+from messages.values import LetterParts, Line, MessageValues, OfferTerms, Rendered, Table
+from policies.terms import Channel
+
+__all__ = [
+    "LANGUAGES", "TEMPLATES", "Line", "MessageValues", "OfferTerms", "Rendered", "TextError", "default_register", "render",
+]  # fmt: skip
+
+WHATSAPP_MAX: Final = 350
+LINES_MAX: Final = 8
+LINES_SHOWN: Final = 5
+
+# "Gimnasio Andes S.A.S." at the end of a sentence brings its own full stop.
+_TWO_STOPS: Final = re.compile(r"(?<!\.)\.\.(?!\.)")
+
+_plain = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)
+_html = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+def render(name: str, *, channel: Channel, language: str, register: str, values: MessageValues) -> Rendered:
+    """The message `name` for one channel. Raises TextError for an unknown template or language, or a value the text needs.
+
+    `register` is tu, usted or vos in Spanish; Portuguese and English have one, whatever is given.
+    """
+    language = language[:2].lower()
+    if language not in LANGUAGES:
+        raise TextError(f"no language {language!r}; there are: {', '.join(LANGUAGES)}")
+    text = template(name)
+    speaks = effective_register(language, register, company=text.address == "company")
+    page = _Page(text, language, speaks, channel, values)
+    try:
+        if channel is Channel.SMS:
+            return page.sms()
+        if channel is Channel.WHATSAPP:
+            return page.whatsapp()
+        if channel is Channel.VOICE:
+            return page.voice()
+        return page.letter() if channel is Channel.LETTER else page.email()
+    except jinja2.UndefinedError as error:
+        raise TextError(f"the text {name} ({language}, {channel}) needs a value that was not given: {error.message}") from None
+
+
+@lru_cache(maxsize=8192)
+def _compiled(source: str, language: str, register: str) -> jinja2.Template:
+    return _plain.from_string(in_register(source, language, register))
+
+
+@lru_cache(maxsize=1)
+def _frame() -> jinja2.Template:
+    return _html.from_string(layout_source())
+
+
+class _Page:
+    """One message being written."""
+
+    def __init__(self, text: Template, language: str, register: str, channel: Channel, values: MessageValues) -> None:
+        self.template = text
+        self.section = text.sections[language]
+        self.common = common()[language]
+        self.language = language
+        self.register = register
+        self.values = values
+        self.channel = channel
+        self.small = channel is Channel.SMS
+        self.context = self._context()
+
+    # -- values as people write them
+
+    def money(self, amount_minor: int) -> str:
+        v = self.values
+        return formats.money(amount_minor, v.currency, self.language, v.country, plain=self.small)
+
+    def _name(self, text: str) -> str:
+        return sms.to_gsm7(text) if self.small else text
+
+    def _context(self) -> dict[str, Any]:
+        v = self.values
+        place = (v.today, self.language, v.country)
+        year = self.channel is Channel.LETTER
+        deadline = v.action_on or v.today + timedelta(days=self.template.deadline_days)
+
+        def day(when: Any) -> str:
+            return self._name(formats.short_day(when, *place)) if self.small else formats.day(when, *place, year=year)
+
+        owed_minor = v.amount_minor if v.amount_total_minor is None else v.amount_total_minor
+        context: dict[str, Any] = {
+            "creditor": self._name((v.creditor_short if self.small else "") or v.creditor_name),
+            "team": v.team or self.common["team"],
+            "salutation": self._name(v.salutation.strip()),
+            "number": self._name(v.invoice_number),
+            "due": day(v.due_on),
+            "amount": self.money(v.amount_minor),
+            "total": self.money(owed_minor),
+            "count": max(len(v.lines), 1),
+            "deadline": day(deadline),
+            "today": day(v.today),
+            "days_late": v.days_late,
+            "interest_minor": v.interest_minor,
+            "interest": self.money(v.interest_minor),
+            "costs": self.money(v.costs_minor),
+            "principal": self.money(v.amount_minor - v.interest_minor - v.costs_minor),
+            "instalment": v.instalment_number,
+            "instalments": v.instalments_count,
+            "first_contact": v.first_contact,
+            "pay_url": v.pay_url,
+            "answer_url": v.answer_url,
+            "stop_url": v.stop_url,
+            "check_url": v.check_url,
+            "reply_to": v.reply_to,
+            "phone": v.phone,
+        }
+        if v.issued_on is not None:
+            context["issued"] = day(v.issued_on)
+        if v.agreement_date is not None:
+            context["agreement_date"] = day(v.agreement_date)
+        if v.agreement_amount_minor is not None:
+            context["agreement_amount"] = self.money(v.agreement_amount_minor)
+        return context
+
+    def say(self, source: str, **more: object) -> str:
+        said = _compiled(source, self.language, self.register).render(self.context, **more).strip()
+        return _TWO_STOPS.sub(".", said)
+
+    def shared(self, key: str, **more: object) -> str:
+        return self.say(self.common[key], **more)
+
+    def greeting(self) -> str:
+        return self.shared("greeting" if self.context["salutation"] else "greeting_plain")
+
+    def offer(self) -> str:
+        """What this rung may offer, in one or two sentences, with its end date; empty when nothing is offered."""
+        v, terms = self.values, self.values.offer
+        if terms is None or self.template.asks == "nothing":
+            return ""
+        until, ends = v.offer_until, ""
+        parts = []
+        if terms.extension_days_max:
+            parts.append(self.shared("offer_extension", days=terms.extension_days_max))
+        if (terms.instalments_max or 0) > 1:
+            parts.append(self.shared("offer_instalments", n=terms.instalments_max, share=terms.first_share_min_pct or 0))
+        if terms.discount_max_pct:
+            last = until or (v.today + timedelta(days=terms.discount_days) if terms.discount_days else None)
+            ends = formats.day(last, v.today, self.language, v.country) if last and not until else ""
+            parts.append(self.shared("offer_discount", pct=terms.discount_max_pct, ends=ends))
+        if not parts:
+            return ""
+        listed = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + self.common["or"] + parts[-1]
+        said = self.shared("offer", listed=listed)
+        if until:
+            said += " " + self.shared("offer_until", ends=formats.day(until, v.today, self.language, v.country))
+        return said
+
+    # -- the table
+
+    def table(self) -> Table | None:
+        v, kind = self.values, self.template.table
+        if kind == "none":
+            return None
+        if len(v.lines) > 1 or (kind == "lines" and v.lines):
+            return self._lines()
+        rows = [(self.common["row_invoice"], v.invoice_number)]
+        if v.instalments_count > 1:
+            rows.append((self.common["row_instalment"], f"{v.instalment_number}/{v.instalments_count}"))
+        if v.issued_on is not None:
+            rows.append((self.common["row_issued"], self.context["issued"]))
+        rows.append((self.common["row_due"], self.context["due"]))
+        if kind == "breakdown" or v.interest_minor or v.costs_minor:
+            rows.append((self.common["row_principal"], self.context["principal"]))
+            rows.append((self.common["row_interest"], self.context["interest"]))
+            rows.append((self.common["row_costs"], self.context["costs"]))
+        return Table(head=(), rows=tuple(rows), total=(self.common["row_total"], self.context["amount"]))
+
+    def _lines(self) -> Table:
+        v = self.values
+        place = (v.today, self.language, v.country)
+        oldest = sorted(v.lines, key=lambda line: (line.due_on, line.invoice_number))
+        note = ""
+        if len(oldest) > LINES_MAX:
+            note = self.shared("lines_left_out", shown=LINES_SHOWN)
+            oldest = oldest[:LINES_SHOWN]
+        rows = tuple(
+            (
+                line.invoice_number + (f" ({line.instalment})" if line.instalment else ""),
+                formats.short_day(line.due_on, *place),
+                self.money(line.amount_minor),
+            )
+            for line in oldest
+        )
+        head = (self.common["row_invoice"], self.common["row_due"], self.common["row_open"])
+        return Table(head=head, rows=rows, total=(self.shared("total_of"), self.context["total"]), note=note)
+
+    # -- channels
+
+    def email(self) -> Rendered:
+        return self._written(self.section.email, stop="stop_email")
+
+    def letter(self) -> Rendered:
+        return self._written(self.section.letter, stop="stop_letter")
+
+    def _written(self, source: str, *, stop: str) -> Rendered:
+        v, asks = self.values, self.template.asks
+        paragraphs = [p for p in self.say(source).split("\n\n") if p.strip()]
+        paragraphs = [" ".join(p.split("\n")) for p in paragraphs]
+        if offer := self.offer():
+            paragraphs.append(offer)
+        if v.first_contact:
+            paragraphs.append(self.shared("first_contact"))
+        ways = []
+        if asks != "nothing":
+            ways.append((self.common["pay"], v.pay_url))
+        answer = (self.shared("answer"), v.answer_url)
+        ways.insert(0 if asks == "answer" else len(ways), answer)
+        parts = LetterParts(
+            date_line=formats.letter_day(v.today, self.language, v.country),
+            greeting=self.greeting(),
+            paragraphs=tuple(paragraphs),
+            table=self.table(),
+            ways=tuple(ways),
+            signature=(self.context["team"], v.creditor_name),
+            footer=self.shared("genuine") + (" " + self.shared("reply") if v.reply_to else ""),
+            reference_label=self.common["reference"],
+        )
+        subject = self.say(self.section.subject)
+        stop_way = (self.shared(stop), v.stop_url)
+        letter = parts if self.channel is Channel.LETTER else None
+        html = _frame().render(
+            language=self.language, subject=subject, parts=parts, stop=stop_way, is_letter=letter is not None
+        )
+        return Rendered(subject, _as_text(parts, stop_way), html, self.section.version, letter=letter)
+
+    def whatsapp(self) -> Rendered:
+        """The first candidate, with the offer if it can be, that stays within 350 characters."""
+        v, asks = self.values, self.template.asks
+        opening = self.greeting() + " " + self.shared("who")
+        way = {"payment": "way_pay", "answer": "way_answer", "nothing": "way_answer"}[asks]
+        tail = [self.shared(way), self.shared("stop_whatsapp")]
+        if v.first_contact:
+            tail.insert(0, self.shared("first_contact_short"))
+        candidates = []
+        for offer in dict.fromkeys((self.offer(), "")):
+            for source in self.section.whatsapp:
+                body = " ".join(self.say(source).split("\n"))
+                candidates.append("\n\n".join(filter(None, (opening, body, offer, "\n".join(tail)))))
+        fitting = (text for text in candidates if len(text) <= WHATSAPP_MAX)
+        return Rendered("", next(fitting, min(candidates, key=len)), "", self.section.version)
+
+    def sms(self) -> Rendered:
+        """One segment: the fullest candidate that fits, the sum always after the link so that it is not on a locked screen."""
+        asks = self.template.asks
+        way = {"payment": "sms_pay", "answer": "sms_answer", "nothing": "sms_answer"}[asks]
+        plain_tail, stop = self.shared(way), self.shared("stop_sms")
+        full_tail = plain_tail + " " + self.shared("sms_sum") if asks == "payment" else plain_tail
+        who = f"{self.context['creditor']}: "
+        bodies = [" ".join(self.say(source).split()) for source in self.section.sms]
+        candidates: list[str] = []
+        for tail in dict.fromkeys((full_tail, plain_tail)):
+            candidates += [f"{who}{body} {tail} {stop}" for body in bodies]
+        text = sms.first_that_fits(candidates)
+        return Rendered("", text, "", self.section.version, segments=sms.segments(text))
+
+    def voice(self) -> Rendered:
+        """The script of a call to a number whose answerer is not confirmed: who calls and how to call back, nothing else."""
+        return Rendered("", " ".join(self.say(self.section.voice).split()), "", self.section.version)
+
+
+def _as_text(parts: LetterParts, stop: tuple[str, str]) -> str:
+    blocks = [parts.greeting, *parts.paragraphs]
+    if parts.table is not None:
+        separator = " · " if parts.table.head else ": "
+        rows = [separator.join(row) for row in parts.table.rows]
+        rows = [f"- {row}" for row in rows] if parts.table.head else rows
+        rows.append(": ".join(parts.table.total))
+        blocks.append("\n".join([*rows, *filter(None, (parts.table.note,))]))
+    blocks.append("\n".join(f"{label}: {url}" for label, url in parts.ways))
+    blocks.append("\n".join(parts.signature))
+    blocks.append(f"{parts.footer}\n{stop[0]}: {stop[1]}")
+    return "\n\n".join(blocks)

@@ -1,0 +1,119 @@
+"""What a message may say, and what comes out of rendering it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+
+class OfferTerms(Protocol):
+    """The most that may be offered at this rung (`policies.manual.Offer` has this shape); 0 or None means not offered."""
+
+    @property
+    def extension_days_max(self) -> int | None: ...
+
+    @property
+    def instalments_max(self) -> int | None: ...
+
+    @property
+    def first_share_min_pct(self) -> int | None: ...
+
+    @property
+    def discount_max_pct(self) -> int | None: ...
+
+    @property
+    def discount_days(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One open item of the customer, in the message's currency. `instalment` is a text such as `2/6`, or empty."""
+
+    invoice_number: str
+    due_on: date
+    amount_minor: int
+    instalment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageValues:
+    """Everything a text may name. Sums are integer minor units of `currency`; dates are local dates of the customer.
+
+    `amount_minor` is what is asked now on this invoice or instalment, with interest and costs inside it; the total over `lines`
+    is `amount_total_minor` (None: the same as `amount_minor`). `creditor_short` serves SMS when the legal name is long.
+    `salutation` is only ever the field of that name: empty means a greeting without a name (playbook 6).
+    `action_on` is the date of the one consequence the text announces (pause of the service, credit-record entry, end of
+    the contract, start of interest, last day to pay): give the date of the manual's rung, never an earlier one. Without it
+    the text's own `deadline_days` count from `today`.
+    """
+
+    creditor_name: str
+    country: str
+    invoice_number: str
+    due_on: date
+    amount_minor: int
+    currency: str
+    today: date
+    pay_url: str
+    answer_url: str
+    stop_url: str
+    team: str = ""
+    creditor_short: str = ""
+    reply_to: str = ""
+    phone: str = ""
+    salutation: str = ""
+    issued_on: date | None = None
+    amount_total_minor: int | None = None
+    interest_minor: int = 0
+    costs_minor: int = 0
+    days_late: int = 0
+    instalment_number: int = 0
+    instalments_count: int = 0
+    lines: tuple[Line, ...] = ()
+    offer: OfferTerms | None = None
+    offer_until: date | None = None
+    action_on: date | None = None
+    agreement_date: date | None = None
+    agreement_amount_minor: int | None = None
+    first_contact: bool = False
+    check_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Open items as a table of ready texts. `note` says what is left out (five of forty, for example)."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    total: tuple[str, str]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LetterParts:
+    """A letter's content in ready texts, for typesetting."""
+
+    date_line: str
+    greeting: str
+    paragraphs: tuple[str, ...]
+    table: Table | None
+    ways: tuple[tuple[str, str], ...]
+    signature: tuple[str, ...]
+    footer: str
+    reference_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message ready to leave. `version` names the text it came from: 12 hex digits of its source's SHA-256.
+
+    `subject` is empty on SMS, WhatsApp and voice; `html` only exists for email and letter. `segments` counts SMS segments.
+    """
+
+    subject: str
+    text: str
+    html: str
+    version: str
+    segments: int = 1
+    letter: LetterParts | None = None
