@@ -1,0 +1,154 @@
+"""May we contact now, and if not, from when on: the one question that hours, budgets and (later) law packs answer together.
+
+Every layer must agree; all that refuse are named; the moment given is the first at which none of them does (F46).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+from policies.budget import Budget, Refusal
+from policies.facts import BudgetEntry
+from policies.hours import (
+    Place,
+    calendar_note,
+    changes_offset,
+    closed,
+    day_text,
+    local_date_of,
+    open_spans,
+    zone_of,
+)
+from policies.manual import Limits
+from policies.terms import Channel
+
+__all__ = ["HORIZON_DAYS", "Place", "Verdict", "first_allowed"]
+
+HORIZON_DAYS = 400
+"""How far ahead a moment is looked for."""
+_ONE_DAY = timedelta(days=1)
+
+
+class Verdict(NamedTuple):
+    """The answer for one asked moment."""
+
+    allowed: bool
+    """The asked moment itself is allowed."""
+    at: datetime | None
+    """The first allowed moment from the asked one on (UTC); None when there is none in time."""
+    window_ends: datetime
+    """The first moment after `at` that is no longer allowed (the asked moment when `at` is None)."""
+    rules: tuple[str, ...]
+    """Ids of all rules that refused the asked moment."""
+    why: str
+    """One plain sentence with the debtor's local date."""
+
+
+class _Wish(NamedTuple):
+    channel: Channel
+    firm: bool
+    place: Place
+    limits: Limits
+    budget: Budget
+
+
+def first_allowed(
+    asked: datetime,
+    *,
+    channel: Channel,
+    person_id: str,
+    budget: Sequence[BudgetEntry],
+    own: tuple[str, str],
+    firm: bool,
+    place: Place,
+    limits: Limits,
+    until: datetime | None = None,
+) -> Verdict:
+    """The verdict on contacting `person_id` by `channel` at `asked`, and the first moment at or after it that is allowed.
+
+    `budget` is the account's contacts and reserved slots over all invoices; the one named by `own` (invoice id, key) is not
+    counted. A moment at or after `until`, or more than 400 days ahead, does not count. Raises ValueError for a naive instant
+    or an unknown zone.
+    """
+    if asked.tzinfo is None:
+        raise ValueError("asked must be an aware instant")
+    asked = asked.astimezone(UTC)
+    last = asked + timedelta(days=HORIZON_DAYS)
+    last = min(last, until.astimezone(UTC)) if until is not None else last
+    counted = Budget(budget, limits, channel=channel, person_id=person_id, own=own, since=asked)
+    wish = _Wish(channel, firm, place, limits, counted)
+    today = local_date_of(asked, place.zone)
+    refusals = _refusals(wish, asked, today)
+    found = _search(wish, asked, today, last)
+    if found is None:
+        return Verdict(not refusals, None, asked, _ids(refusals), _no_moment(refusals, last, place))
+    at, ends = found
+    return Verdict(not refusals, at, ends, _ids(refusals), _why(refusals, at, place))
+
+
+def _ids(refusals: Sequence[Refusal]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(refusal.rule for refusal in refusals))
+
+
+def _refusals(wish: _Wish, asked: datetime, today: date) -> list[Refusal]:
+    """Every rule against the asked moment itself."""
+    shut = closed(today, wish.limits, wish.channel, wish.place, firm=wish.firm)
+    found = [Refusal(rule, why) for rule, why in shut]
+    if not any(refusal.rule == "hours.window" for refusal in found):
+        spans = open_spans(today, wish.limits, wish.channel, wish.place)
+        if not any(span.start <= asked < span.end for span in spans):
+            local = asked.astimezone(zone_of(wish.place.zone))
+            found.append(Refusal("hours.window", f"{local:%H:%M} on {day_text(today)} is outside the window for {wish.channel}"))
+    found.extend(wish.budget.refusals_on(today))
+    too_close = wish.budget.too_close(asked)
+    if too_close is not None:
+        found.append(too_close)
+    return found
+
+
+def _search(wish: _Wish, asked: datetime, today: date, last: datetime) -> tuple[datetime, datetime] | None:
+    """The first allowed moment in [asked, last) and when it ends."""
+    day = today - _ONE_DAY
+    best: tuple[datetime, datetime] | None = None
+    for _ in range(HORIZON_DAYS + 4):
+        found = _on_day(wish, day, asked)
+        if found is not None and (best is None or found < best):
+            best = found
+        # Where the clocks change at midnight two local days may interleave: then the next day is looked at too.
+        if best is not None and (found is None or not changes_offset(wish.place.zone, day)):
+            break
+        day += _ONE_DAY
+    return best if best is not None and best[0] < last else None
+
+
+def _on_day(wish: _Wish, day: date, asked: datetime) -> tuple[datetime, datetime] | None:
+    if wish.budget.full_on(day) or closed(day, wish.limits, wish.channel, wish.place, firm=wish.firm):
+        return None
+    for span in open_spans(day, wish.limits, wish.channel, wish.place):
+        at = wish.budget.clear_from(max(span.start, asked))
+        if at < span.end:
+            return at, wish.budget.clear_until(at, span.end)
+    return None
+
+
+def _why(refusals: Sequence[Refusal], at: datetime, place: Place) -> str:
+    local = at.astimezone(zone_of(place.zone))
+    moment = f"{day_text(local.date())} at {local:%H:%M}"
+    if not refusals:
+        return f"allowed on {moment}"
+    return f"{_reasons(refusals, place)}; first allowed on {moment}"
+
+
+def _no_moment(refusals: Sequence[Refusal], last: datetime, place: Place) -> str:
+    before = day_text(local_date_of(last, place.zone))
+    if not refusals:
+        return f"there is no moment left before {before}"
+    return f"{_reasons(refusals, place)}; no allowed moment before {before}"
+
+
+def _reasons(refusals: Sequence[Refusal], place: Place) -> str:
+    note = calendar_note(place)
+    reasons = "; ".join(refusal.why for refusal in refusals)
+    return f"{reasons} ({note})" if note else reasons

@@ -1,0 +1,141 @@
+"""What a manual must not say although each of its fields is right: checked when it is written, not when a pinned one is read.
+
+Each finding names the place in the manual and what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import date
+
+from policies.manual_model import WEEKDAYS, Limits, Manual, Rung, RungDay, parse_day
+from policies.terms import Channel
+
+Finding = tuple[tuple[str | int, ...], str]
+
+
+def findings(manual: Manual, templates: Collection[str] | None = None) -> list[Finding]:
+    """Everything that is wrong across fields, in the order of the file. `templates`: the message names there are, if known."""
+    return [
+        *_duplicates(manual),
+        *_order(manual),
+        *_actions(manual),
+        *_repeats(manual),
+        *_templates(manual, templates),
+        *_never_open(manual),
+        *_bands(manual),
+        *_closed_days(manual),
+    ]
+
+
+def _duplicates(manual: Manual) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, rung in enumerate(manual.ladder):
+        if rung.rung in seen:
+            yield ("ladder", index, "rung"), f"rung {rung.rung} stands twice; give each rung its own id"
+        seen.add(rung.rung)
+
+
+def _reach(day: RungDay) -> tuple[int, int]:
+    """The least and the most calendar days that an offset can be from its anchor (holidays may add to the most)."""
+    if not day.working:
+        return day.days, day.days
+    weeks, rest = divmod(abs(day.days), 5)
+    least, most = weeks * 7 + rest, weeks * 7 + rest + 3
+    return (least, most) if day.days >= 0 else (-most, -least)
+
+
+def _order(manual: Manual) -> Iterator[Finding]:
+    latest: dict[str, Rung] = {}
+    for index, rung in enumerate(manual.ladder):
+        day = parse_day(rung.day)
+        before = latest.get(day.anchor)
+        if before is not None:
+            earlier = parse_day(before.day)
+            same_unit = earlier.working == day.working
+            back = day.days < earlier.days if same_unit else _reach(day)[1] < _reach(earlier)[0]
+            if back:
+                message = f"rung {rung.rung} ({rung.day}) goes back in time: it stands after {before.rung} ({before.day}); move it up"
+                yield ("ladder", index, "day"), message
+                continue
+        latest[day.anchor] = rung
+
+
+def _actions(manual: Manual) -> Iterator[Finding]:
+    last = len(manual.ladder) - 1
+    for index, rung in enumerate(manual.ladder):
+        if rung.action == "contact" and not rung.channels:
+            yield ("ladder", index), f"rung {rung.rung} has no channels; name at least one, or make it action: task"
+        if rung.action == "contact" and not rung.template:
+            yield ("ladder", index), f"rung {rung.rung} has no template; name the message it sends"
+        if rung.action != "contact" and rung.channels:
+            yield ("ladder", index, "channels"), f"rung {rung.rung} is a {rung.action} and contacts nobody; leave channels out"
+        if len(set(rung.channels)) < len(rung.channels):
+            yield ("ladder", index, "channels"), f"rung {rung.rung} names a channel twice; each is tried once"
+        if rung.action == "decision" and index != last:
+            yield ("ladder", index, "action"), f"rung {rung.rung} is a decision but not the last rung; nothing may follow it"
+        if rung.action == "decision" and manual.agency is None:
+            message = f"rung {rung.rung} decides by the agency figures, and there are none; add agency: or make it action: task"
+            yield ("ladder", index, "action"), message
+
+
+def _repeats(manual: Manual) -> Iterator[Finding]:
+    for index, rung in enumerate(manual.ladder):
+        if rung.repeat is not None and rung.action == "decision":
+            yield ("ladder", index, "repeat"), f"rung {rung.rung} is a decision and is taken once; leave repeat out"
+
+
+def _templates(manual: Manual, templates: Collection[str] | None) -> Iterator[Finding]:
+    if templates is None:
+        return
+    for index, rung in enumerate(manual.ladder):
+        if rung.action == "contact" and rung.template and rung.template not in templates:
+            message = f"there is no message {rung.template!r}; use one of {', '.join(sorted(templates))}"
+            yield ("ladder", index, "template"), message
+
+
+def _open_days(limits: Limits, channel: Channel) -> list[str]:
+    own = limits.channel_windows.get(channel, {})
+    return [day for day in WEEKDAYS if own.get(day, limits.windows.get(day, ()))]
+
+
+def _never_open(manual: Manual) -> Iterator[Finding]:
+    limits = manual.limits
+    barred = {channel for cap in limits.contacts if cap.max == 0 for channel in (cap.channels or tuple(Channel))}
+    for index, rung in enumerate(manual.ladder):
+        if rung.action != "contact" or not rung.channels:
+            continue
+        days = {day for channel in rung.channels if channel not in barred for day in _open_days(limits, channel)}
+        where = f"on {', '.join(rung.channels)}"
+        if not days:
+            yield ("limits", "windows"), f"no window ever opens for rung {rung.rung} {where}; give some weekday a window"
+        elif rung.firm and not days & set(limits.firm_days):
+            message = f"no window opens on a firm day for rung {rung.rung} {where}; add a weekday with a window"
+            yield ("limits", "firm_days"), message
+
+
+def _bands(manual: Manual) -> Iterator[Finding]:
+    last: dict[str, int | None] = {}
+    for index, band in enumerate(manual.bands):
+        here = ("bands", index, "up_to_minor")
+        if band.currency in last:
+            before = last[band.currency]
+            if before is None:
+                yield here, f"this {band.currency} band is never reached: the one before it has no upper end; put that one last"
+            elif band.up_to_minor is not None and band.up_to_minor <= before:
+                yield here, f"{band.currency} bands must grow: {band.up_to_minor} comes after {before}"
+        last[band.currency] = band.up_to_minor
+    for currency, end in last.items():
+        if end is not None:
+            yield ("bands",), f"{currency} bands stop at {end}; add a last one without up_to_minor for larger balances"
+
+
+def _closed_days(manual: Manual) -> Iterator[Finding]:
+    for name, entries in (("closed_days", manual.limits.closed_days), ("firm_closed_days", manual.limits.firm_closed_days)):
+        for index, entry in enumerate(entries):
+            for part in entry.split(".."):
+                try:
+                    if part != "good_friday":
+                        date.fromisoformat(part if len(part) == 10 else f"2024-{part}")
+                except ValueError:
+                    yield ("limits", name, index), f"{part} is no day of any year; correct it"
