@@ -1,0 +1,1 @@
+"""Played time: a portfolio lived through in minutes, with simulated customers outside."""
