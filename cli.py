@@ -1,0 +1,220 @@
+"""The `puntual` command. It reads options and prints; the work is done in the rooms."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, NoReturn
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+import clock
+from doctor import examine
+from embedded import home_folder
+from ledger.creditors import SCOPES, add_creditor, create_api_key, find_creditor, list_api_keys, rotate_api_key
+from ledger.migrations import migrate as migrate_ledger
+from ledger.refusals import Refused
+from ledger.session import make_engine
+from stack import Ports, Stack, settings_given, settings_here
+from supervise import Trouble
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Puntual collects what is owed."
+)
+creditor_app = typer.Typer(no_args_is_help=True, help="Who is owed.")
+key_app = typer.Typer(no_args_is_help=True, help="API keys of a creditor.")
+app.add_typer(creditor_app, name="creditor")
+app.add_typer(key_app, name="key")
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+ApiPort = Annotated[int, typer.Option("--port", help="Port of the API.")]
+TemporalPort = Annotated[int, typer.Option("--temporal-port", help="Port of Temporal.")]
+UiPort = Annotated[int, typer.Option("--ui-port", help="Port of the Temporal UI.")]
+SimulatorPort = Annotated[int, typer.Option("--simulator-port", help="Port of the simulated outside world.")]
+DEFAULT = Ports()
+
+
+@app.command()
+def doctor(
+    port: ApiPort = DEFAULT.api,
+    temporal_port: TemporalPort = DEFAULT.temporal,
+    ui_port: UiPort = DEFAULT.ui,
+    simulator_port: SimulatorPort = DEFAULT.simulator,
+) -> None:
+    """Check everything `puntual up` needs; one line each, and what to do."""
+    findings = examine(home_folder(), Ports(port, temporal_port, ui_port, simulator_port))
+    for finding in findings:
+        mark = "[green]ok [/]" if finding.fine else "[bold red]NO [/]"
+        out.print(f"{mark} {finding.what:15}", end="")
+        out.print(finding.line, markup=False, soft_wrap=True)
+    wrong = sum(not finding.fine for finding in findings)
+    if wrong:
+        err.print(f"{wrong} to put right")
+        raise typer.Exit(1)
+
+
+@app.command()
+def up(
+    port: ApiPort = DEFAULT.api,
+    temporal_port: TemporalPort = DEFAULT.temporal,
+    ui_port: UiPort = DEFAULT.ui,
+    simulator_port: SimulatorPort = DEFAULT.simulator,
+    servers_only: Annotated[bool, typer.Option("--servers-only", help="PostgreSQL and Temporal, nothing of our own.")] = False,
+) -> None:
+    """Run everything on this machine in real time, data in var/ (or PUNTUAL_HOME). Ctrl-C stops it."""
+    stack = Stack(
+        home_folder(), Ports(port, temporal_port, ui_port, simulator_port), say=lambda line: err.print(line, markup=False)
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stack.supervisor.ask_to_stop())
+    try:
+        stack.start_servers()
+        if not servers_only:
+            stack.start_services()
+        _show_addresses(stack, servers_only)
+        stack.supervisor.wait()
+        err.print("stopping")
+    finally:
+        stack.stop()
+
+
+def _show_addresses(stack: Stack, servers_only: bool) -> None:
+    lines = {"Temporal UI": stack.temporal.ui_url, "Logs": str(stack.home / "log")}
+    if not servers_only:
+        lines = {"Console": f"{stack.api_url}/console", "API and its docs": f"{stack.api_url}/docs"} | lines
+    if not servers_only and any(stack.simulates().values()):
+        lines["Outside world, simulated"] = stack.simulator_url
+    for what, where in lines.items():
+        out.print(f"{what:26}{where}", markup=False, soft_wrap=True)
+    out.print("Up. Ctrl-C stops it; the data stays.")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database of PUNTUAL_OWNER_URL to this version's schema."""
+    settings = settings_given()
+    if not settings.owner_url:
+        raise Trouble("PUNTUAL_OWNER_URL is not set: give the address of role puntual_owner (postgresql+psycopg2://...)")
+    migrate_ledger(settings.owner_url)
+    out.print("the ledger has the present schema")
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker: workflows, activities, relay and reconcile."""
+    from worker import main as run_worker
+
+    run_worker()
+
+
+@app.command()
+def api(port: ApiPort = DEFAULT.api, host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1") -> None:
+    """Run the API, the portal and the console."""
+    import uvicorn
+    from api.app import create_app
+
+    uvicorn.run(create_app(settings_given()), host=host, port=port, log_level="warning", access_log=False)
+
+
+@contextmanager
+def _ledger() -> Iterator[Session]:
+    """One transaction on the ledger of this machine or of the environment, as the worker's role."""
+    engine = make_engine(settings_here().worker_url, pool_size=1, name="puntual-cli")
+    try:
+        with Session(engine) as session, session.begin():
+            yield session
+    finally:
+        engine.dispose()
+
+
+def _creditor_id(session: Session, slug: str) -> UUID:
+    found = find_creditor(session, slug)
+    if found is None:
+        raise Trouble(f"there is no creditor {slug!r}: add it with `puntual creditor add`")
+    return found
+
+
+@creditor_app.command("add")
+def creditor_add(
+    slug: Annotated[str, typer.Argument(help="Short name used in addresses and workflow ids, such as acme.")],
+    name: Annotated[str, typer.Option(help="Name shown to customers.")],
+    country: Annotated[str, typer.Option(help="ISO 3166 code, such as CO.")],
+    zone: Annotated[str, typer.Option(help="IANA time zone, such as America/Bogota.")],
+    language: Annotated[str, typer.Option(help="es, pt or en.")] = "es",
+    manual: Annotated[str, typer.Option(help="A YAML file, or the name of a built-in manual.")] = "default",
+) -> None:
+    """Add a creditor with its collections manual."""
+    from policies.manual import builtin_manual, load_manual
+
+    path = Path(manual)
+    try:
+        chosen = load_manual(path.read_text(), str(path)) if path.suffix in (".yaml", ".yml") else builtin_manual(manual)
+    except (ValueError, OSError) as error:
+        raise Trouble(str(error)) from None
+    with _ledger() as session:
+        creditor_id = add_creditor(session, slug, name, country.upper(), zone, language, chosen, clock.wall_now())
+    out.print(f"creditor {slug} added ({creditor_id})")
+
+
+@key_app.command("create")
+def key_create(
+    creditor: Annotated[str, typer.Option(help="Short name of the creditor.")],
+    name: Annotated[str, typer.Option(help="What it is for, such as billing.")],
+    scope: Annotated[list[str] | None, typer.Option(help=f"Repeatable: {', '.join(SCOPES)}. All, if none is given.")] = None,
+) -> None:
+    """Make an API key. It is shown once."""
+    with _ledger() as session:
+        made = create_api_key(session, _creditor_id(session, creditor), name, scope or SCOPES, clock.wall_now())
+    out.print(made.key, markup=False, soft_wrap=True)
+
+
+@key_app.command("rotate")
+def key_rotate(
+    prefix: Annotated[str, typer.Argument(help="The part between the underscores of the old key.")],
+    overlap_hours: Annotated[int, typer.Option(help="How long the old key still opens.", min=0)] = 24,
+) -> None:
+    """Make a new key with the scopes of an old one, which ends after the overlap."""
+    with _ledger() as session:
+        made = rotate_api_key(session, prefix, clock.wall_now(), overlap=timedelta(hours=overlap_hours))
+    out.print(made.key, markup=False, soft_wrap=True)
+
+
+@key_app.command("list")
+def key_list(creditor: Annotated[str, typer.Option(help="Short name of the creditor.")]) -> None:
+    """The keys of a creditor, without their secrets."""
+    table = Table("prefix", "name", "scopes", "made", "ends", "revoked")
+    with _ledger() as session:
+        for key in list_api_keys(session, _creditor_id(session, creditor)):
+            instants = (f"{at:%Y-%m-%d %H:%M} UTC" if at else "" for at in (key.created_at, key.expires_at, key.revoked_at))
+            table.add_row(key.prefix, key.name, " ".join(key.scopes), *instants)
+    out.print(table)
+
+
+def main() -> None:
+    """Run the command; what a person can put right is one line on stderr and exit code 1."""
+    try:
+        app()
+    except (Trouble, Refused) as error:
+        _fail(str(error))
+    except OperationalError as error:
+        reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
+        _fail(f"the database does not answer ({reason}): check that it runs and that its address is right")
+
+
+def _fail(line: str) -> NoReturn:
+    err.print(f"puntual: {line}", style="red", markup=False, soft_wrap=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

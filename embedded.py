@@ -20,7 +20,7 @@ from urllib.parse import quote
 import psycopg2
 from psycopg2 import sql
 
-from supervise import Part, Trouble, refuse_busy_port
+from supervise import Part, Trouble, command_of, end_process, refuse_busy_port
 
 POSTGRES_MAJOR = "18"
 SOCKET_BYTES_MAX = 107
@@ -132,8 +132,27 @@ class Postgres:
             ) from None
         self.check()
         _give_to_postgres(self.sockets)
-        if not self.data.exists():
+        if self.data.exists():
+            self._clear_lock()
+        else:
             self._initdb()
+
+    def _clear_lock(self) -> None:
+        """End a server that an earlier supervisor left behind, and drop a lock whose pid now belongs to another program.
+
+        PostgreSQL clears a dead pid's lock itself; it would refuse for ever where the pid was given to somebody else since.
+        The supervisor's own lock on the folder says that no living server is meant.
+        """
+        lock = self.data / "postmaster.pid"
+        try:
+            pid = int(lock.read_text().split()[0])
+        except (FileNotFoundError, ValueError, IndexError):
+            return
+        command = command_of(pid)
+        if command is not None and str(self.data) in command:
+            end_process(pid, signal.SIGINT)
+        elif command is not None:
+            lock.unlink(missing_ok=True)
 
     def _initdb(self) -> None:
         # Made aside and renamed, so that a start killed half-way leaves no half data folder.

@@ -107,6 +107,19 @@ def command_of(pid: int) -> str | None:
     return shown.stdout.strip() or None
 
 
+def end_process(pid: int, number: signal.Signals, wait_s: float = 15.0) -> None:
+    """Ask a process that is not our child to end, then make it end; returns when it is gone."""
+    command = command_of(pid)
+    for attempt in (number, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.kill(pid, attempt)
+        until = monotonic() + wait_s
+        while command is not None and command_of(pid) == command and monotonic() < until:
+            threading.Event().wait(_POLL_S)
+        if command is None or command_of(pid) != command:
+            return
+
+
 class Running:
     """A part and its present process."""
 
@@ -176,16 +189,8 @@ class Running:
             pid = int(pid_text)
         except (FileNotFoundError, ValueError):
             return
-        if pid == self.pid or command_of(pid) != command:
-            return
-        for number in (self.part.stop_signal, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-            until = monotonic() + self.part.stop_s_max
-            while command_of(pid) == command and monotonic() < until:
-                threading.Event().wait(_POLL_S)
-            if command_of(pid) != command:
-                return
+        if pid != self.pid and command_of(pid) == command:
+            end_process(pid, self.part.stop_signal, self.part.stop_s_max)
 
 
 def last_words(log: Path) -> str:
@@ -241,6 +246,8 @@ class Supervisor:
         running.start()
         try:
             running.wait_ready(self._stop)
+            if self._stop.is_set():
+                raise Trouble("stopped before everything was up")
         except Trouble:
             running.stop()
             raise
@@ -320,5 +327,7 @@ def refuse_busy_port(port: int, *, what: str, option: str) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise Trouble(f"port {port} of {what} may not be taken by this user: choose one above 1023 with {option}") from None
         except OSError:
             raise Trouble(f"port {port} of {what} is busy: stop what listens there, or choose another with {option}") from None

@@ -133,6 +133,30 @@ def revoke_api_key(session: Session, prefix: str, now: datetime) -> None:
         raise Refused("not-found", f"there is no key with prefix {prefix!r}", status=404)
 
 
+@dataclass(frozen=True)
+class KeyLine:
+    """An API key as it stands in a list: without its secret."""
+
+    prefix: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+def list_api_keys(session: Session, creditor_id: UUID) -> list[KeyLine]:
+    """All keys of a creditor, those that ended too, in the order they were made."""
+    rows = session.execute(
+        text(
+            "select prefix, name, scopes, created_at, expires_at, revoked_at from api_key"
+            " where creditor_id = :creditor order by created_at, id"
+        ),
+        {"creditor": creditor_id},
+    )
+    return [KeyLine(r.prefix, r.name, tuple(r.scopes), r.created_at, r.expires_at, r.revoked_at) for r in rows]
+
+
 def hash_key(key: str) -> bytes:
     """What is stored of an API key: a plain SHA-256 is enough for 256 random bits."""
     return hashlib.sha256(key.encode()).digest()

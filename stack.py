@@ -1,0 +1,237 @@
+"""The whole product on one machine: what `puntual up`, and played time, start from the embedded parts.
+
+Everything lives under one home folder: postgres/ socket/ temporal.db log/ run/ secrets.json. The secrets are made once; losing
+them loses the personal data sealed with the master key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from embedded import Postgres, Temporal, home_folder
+from ledger.migrations import bootstrap_sql, migrate
+from settings import Settings
+from supervise import Part, Supervisor, Trouble, free_port, listens, refuse_busy_port
+
+PROJECT = Path(__file__).parent
+DATABASE = "puntual"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Ports of the loop-back; PostgreSQL has none."""
+
+    api: int = 8080
+    temporal: int = 7233
+    ui: int = 8233
+    simulator: int = 8090
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Made once for a home folder, readable by its owner only."""
+
+    master_key: str
+    carrier_secret: str
+    twilio_auth_token: str
+    sendgrid_webhook_key: str
+    """Base64 DER of the public key; the simulator signs with the private one below."""
+    sendgrid_signing_key: str
+    """PEM."""
+
+
+def keep_secrets(home: Path) -> Secrets:
+    """The folder's secrets, made when it has none; raises Trouble when the file cannot be read."""
+    path = home / "secrets.json"
+    try:
+        return Secrets(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        made = _new_secrets()
+    except (OSError, ValueError, TypeError) as error:
+        raise Trouble(f"{path} cannot be read ({error}): restore it from a copy; without it personal data stays sealed") from None
+    home.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(json.dumps(asdict(made), indent=1))
+    fresh.rename(path)
+    return made
+
+
+def _new_secrets() -> Secrets:
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    plain = serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    return Secrets(
+        master_key=b64encode(secrets.token_bytes(32)).decode(),
+        carrier_secret="whsec_" + b64encode(secrets.token_bytes(32)).decode(),
+        twilio_auth_token=secrets.token_hex(16),
+        sendgrid_webhook_key=b64encode(public).decode(),
+        sendgrid_signing_key=private.decode(),
+    )
+
+
+class Stack:
+    """PostgreSQL, Temporal, the simulated outside world, one worker and the API, in that order."""
+
+    def __init__(
+        self, home: Path, ports: Ports | None = None, *, say: Callable[[str], None] = lambda line: None, played: bool = False,
+        database: str = DATABASE,
+    ) -> None:  # fmt: skip
+        """`played`: business time is the ledger's clock (PUNTUAL_CLOCK=ledger), and the outside world is always simulated."""
+        self.home = home
+        self.ports = ports or Ports()
+        self.postgres = Postgres(home)
+        self.temporal = Temporal(home, port=self.ports.temporal, ui_port=self.ports.ui)
+        self.supervisor = Supervisor(home, say)
+        self._database = database
+        self._played = played
+        self._metrics_port = free_port()
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.api}"
+
+    @property
+    def simulator_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.simulator}"
+
+    def simulates(self) -> dict[str, bool]:
+        """Which providers are simulated: those for which the environment names no key."""
+        return {
+            "email": self._played or not os.environ.get("PUNTUAL_SENDGRID_API_KEY"),
+            "sms": self._played or not os.environ.get("PUNTUAL_TWILIO_AUTH_TOKEN"),
+            "carrier": self._played or not os.environ.get("PUNTUAL_CARRIER_URL"),
+        }
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the worker, the API and the simulator: the caller's, completed for these embedded parts."""
+        own = keep_secrets(self.home)
+        simulated = self.simulates()
+        forced = {
+            "API_URL": self.postgres.url("puntual_api", self._database),
+            "WORKER_URL": self.postgres.url("puntual_worker", self._database),
+            "TEMPORAL_ADDRESS": self.temporal.address,
+            "TEMPORAL_UI_URL": self.temporal.ui_url,
+            "METRICS_ADDRESS": f"127.0.0.1:{self._metrics_port}",
+        }
+        if self._played:
+            forced |= {"CLOCK": "ledger", "DEMO": "1", "PUBLIC_URL": self.api_url}
+        if simulated["email"]:
+            forced |= {
+                "SENDGRID_API_KEY": "SG.simulated", "SENDGRID_BASE_URL": self.simulator_url,
+                "SENDGRID_WEBHOOK_KEY": own.sendgrid_webhook_key,
+            }  # fmt: skip
+        if simulated["sms"]:
+            forced |= {"TWILIO_AUTH_TOKEN": own.twilio_auth_token, "TWILIO_BASE_URL": self.simulator_url}
+        if simulated["carrier"]:
+            forced |= {"CARRIER_URL": self.simulator_url, "CARRIER_SECRET": own.carrier_secret}
+        if any(simulated.values()):
+            forced["SIMULATOR_URL"] = self.simulator_url
+        if not os.environ.get("PUNTUAL_MASTER_KEY"):
+            forced["MASTER_KEY"] = own.master_key
+        if not os.environ.get("PUNTUAL_PUBLIC_URL"):
+            forced["PUBLIC_URL"] = self.api_url
+        # A worker or an API has no business with the owner's address.
+        given = {name: value for name, value in os.environ.items() if name not in ("PUNTUAL_OWNER_URL", "PUNTUAL_HOME")}
+        return given | {f"PUNTUAL_{name}": value for name, value in forced.items()}
+
+    def start_servers(self) -> None:
+        """PostgreSQL with the roles and the migrated database, then Temporal; raises Trouble."""
+        self.supervisor.lock()
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.supervisor.start(self.postgres.part())
+        self.postgres.query(bootstrap_sql())
+        if not self.postgres.has_database(self._database):
+            self.postgres.create_database(self._database)
+        migrate(self.postgres.url("puntual_owner", self._database))
+        self.supervisor.start(self.temporal.part())
+        (self.home / "run" / "ports.json").write_text(json.dumps(asdict(self.ports)))
+
+    def start_services(self) -> None:
+        """The simulated world where it is needed, the worker and the API; raises Trouble."""
+        environment = self.environment()
+        if any(self.simulates().values()):
+            self.supervisor.start(self._simulator(environment))
+        self.supervisor.start(self._worker(environment))
+        self.supervisor.start(self._api(environment))
+
+    def stop(self) -> None:
+        """Everything, the last started first."""
+        self.supervisor.stop()
+
+    def _simulator(self, environment: dict[str, str]) -> Part:
+        own = keep_secrets(self.home)
+        port = self.ports.simulator
+        return self._own(
+            "simulator", ["-m", "rehearsal.simulator", "--port", str(port)],
+            environment | {"SIMULATOR_SENDGRID_SIGNING_KEY": own.sendgrid_signing_key},
+            ready=lambda: listens(port),
+            prepare=lambda: refuse_busy_port(port, what="the simulator", option="--simulator-port"),
+        )  # fmt: skip
+
+    def _worker(self, environment: dict[str, str]) -> Part:
+        address = environment["PUNTUAL_METRICS_ADDRESS"]
+        metrics = f"http://{address}/metrics"
+        return self._own("worker", ["-m", "cli", "worker"], environment, ready=lambda: "num_pollers" in _get(metrics))
+
+    def _api(self, environment: dict[str, str]) -> Part:
+        port = self.ports.api
+        return self._own(
+            "api", ["-m", "cli", "api", "--port", str(port)], environment,
+            ready=lambda: bool(_get(f"http://127.0.0.1:{port}/health")),
+            prepare=lambda: refuse_busy_port(port, what="the API", option="--port"),
+        )  # fmt: skip
+
+    def _own(
+        self, name: str, arguments: list[str], environment: dict[str, str], *, ready: Callable[[], bool],
+        prepare: Callable[[], None] = lambda: None,
+    ) -> Part:  # fmt: skip
+        return Part(
+            name=name, command=[sys.executable, *arguments], log=self.home / "log" / f"{name}.log", ready=ready, prepare=prepare,
+            env=environment, cwd=PROJECT, start_s_max=60.0,
+        )  # fmt: skip
+
+
+def _get(url: str) -> str:
+    """The body of a plain page of this machine; empty when there is none (any answer of a server counts as alive)."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            body: bytes = answer.read()
+            return body.decode(errors="replace")
+    except urllib.error.HTTPError as refusal:
+        return f"{refusal.code}"
+    except (urllib.error.URLError, OSError):
+        return ""
+
+
+def settings_given() -> Settings:
+    """The environment's settings; raises Trouble for one that is unknown or wrong."""
+    try:
+        return Settings.from_environment()
+    except ValueError as error:
+        raise Trouble(str(error)) from None
+
+
+def settings_here() -> Settings:
+    """The settings of a command typed on this machine: the environment's, else those of the stack that runs here."""
+    if os.environ.get("PUNTUAL_WORKER_URL"):
+        return settings_given()
+    home = home_folder()
+    if not (home / "run" / "ports.json").exists() or not Postgres(home).ready():
+        raise Trouble("no ledger to work on: start `puntual up` in another terminal, or set PUNTUAL_WORKER_URL to its database")
+    ports = Ports(**json.loads((home / "run" / "ports.json").read_text()))
+    os.environ.update(Stack(home, ports).environment())
+    return settings_given()
