@@ -1,4 +1,4 @@
-"""The environment, read once into one frozen Settings. Only worker.py, cli.py, api/app.py, embedded.py and the migrations read it."""
+"""The environment, read once into one frozen Settings; read only by worker.py, cli.py, api/app.py and embedded.py."""
 
 from __future__ import annotations
 

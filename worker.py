@@ -1,0 +1,247 @@
+"""Everything a worker runs: the queues, the workflow, its activities, the relay and reconcile. Real clients are built here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from activities.collector import Collector, Tools
+from activities.compose import Composer
+from activities.wire import InvoiceRef
+from channels import ChannelsConfig, build_senders
+from clock import Clock, LedgerClock, RealClock
+from ledger import outbox
+from ledger.sealing import Sealer
+from ledger.session import make_engine, refuse_wrong_role
+from settings import Settings
+from workflows.invoice import InvoiceWorkflow
+from workflows.words import started_with
+
+log = logging.getLogger("puntual.worker")
+
+INVOICES = "invoices"
+THREADS = 24
+RELAY_BATCH = 400
+RELAY_AT_ONCE = 64
+"""Starts in flight at once."""
+RELAY_IDLE_SECONDS = (0.02, 0.5)
+"""Shortest and longest pause between looks at an empty outbox."""
+RECONCILE_SECONDS = 20.0
+
+
+async def connect(settings: Settings, *, runtime: Runtime | None = None) -> Client:
+    """The one way to reach Temporal: the pydantic converter, so that a model comes back as what it was."""
+    return await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=pydantic_data_converter, runtime=runtime
+    )
+
+
+def build_clock(settings: Settings, engine: Engine) -> Clock:
+    """The business clock that the settings name."""
+    return LedgerClock(engine) if settings.clock == "ledger" else RealClock()
+
+
+def channels_config(settings: Settings) -> ChannelsConfig:
+    """The providers' part of the settings, in the shape that channels/ takes."""
+    return ChannelsConfig(
+        sendgrid_api_key=settings.sendgrid_api_key,
+        sendgrid_base_url=settings.sendgrid_base_url,
+        sender_email=settings.sender_email,
+        twilio_account_sid=settings.twilio_account_sid,
+        twilio_auth_token=settings.twilio_auth_token,
+        twilio_base_url=settings.twilio_base_url,
+        twilio_from=settings.twilio_from,
+        carrier_url=settings.carrier_url,
+    )
+
+
+def build_tools(settings: Settings, engine: Engine) -> Tools:
+    """The activities' tools with real clients."""
+    sealer = Sealer(settings.master_key)
+    return Tools(
+        engine=engine,
+        clock=build_clock(settings, engine),
+        sealer=sealer,
+        senders=build_senders(channels_config(settings)),
+        composer=Composer(sealer, settings.public_url),
+    )
+
+
+def build_workers(client: Client, tools: Tools, pool: ThreadPoolExecutor) -> list[Worker]:
+    """One worker for workflows and plans, and one for each channel's queue."""
+    collector = Collector(tools)
+    workers = []
+    for queue, run in collector.all().items():
+        workers.append(
+            Worker(
+                client,
+                task_queue=queue,
+                workflows=[InvoiceWorkflow] if queue == INVOICES else [],
+                activities=[run],
+                activity_executor=pool,
+                max_concurrent_activities=THREADS if queue == INVOICES else THREADS // 2,
+                max_cached_workflows=2_000,
+                graceful_shutdown_timeout=timedelta(seconds=20),
+            )
+        )
+    return workers
+
+
+class Relay:
+    """Tells Temporal what the ledger has recorded: one verb, start with or without a ring."""
+
+    def __init__(self, client: Client, engine: Engine, *, console_url: str) -> None:
+        self._client = client
+        self._engine = engine
+        self._console_url = console_url.rstrip("/")
+
+    async def run(self) -> None:
+        """Look, tell, pause a little when there is nothing; a failure pauses longer and loses nothing."""
+        pause = RELAY_IDLE_SECONDS[0]
+        while True:
+            try:
+                count = await self.pump()
+                pause = RELAY_IDLE_SECONDS[0] if count else min(pause * 2, RELAY_IDLE_SECONDS[1])
+            except (SQLAlchemyError, RPCError, OSError) as error:
+                log.warning("relay: %s; the outbox is kept", type(error).__name__)
+                pause = 1.0
+                count = 0
+            if not count:
+                await asyncio.sleep(pause)
+
+    async def pump(self) -> int:
+        """Tell one batch; returns how many were told. Rings of one invoice are told in their order."""
+        session = Session(self._engine)
+        try:
+            rings = await asyncio.to_thread(outbox.pending, session, limit=RELAY_BATCH)
+            if not rings:
+                await asyncio.to_thread(session.rollback)
+                return 0
+            done, failed = await self._tell_all(rings)
+            await asyncio.to_thread(self._mark, session, done, failed)
+            return len(done)
+        finally:
+            await asyncio.to_thread(session.close)
+
+    @staticmethod
+    def _mark(session: Session, done: list[int], failed: dict[str, list[int]]) -> None:
+        outbox.told(session, done)
+        for why, ids in failed.items():
+            outbox.not_told(session, ids, why=why)
+        session.commit()
+
+    async def _tell_all(self, rings: Iterable[outbox.Ring]) -> tuple[list[int], dict[str, list[int]]]:
+        queues: dict[str, list[outbox.Ring]] = defaultdict(list)
+        for ring in rings:
+            queues[ring.workflow_id].append(ring)
+        done: list[int] = []
+        failed: dict[str, list[int]] = defaultdict(list)
+        gate = asyncio.Semaphore(RELAY_AT_ONCE)
+
+        async def tell(queue: list[outbox.Ring]) -> None:
+            for position, ring in enumerate(sorted(queue, key=lambda r: r.id)):
+                try:
+                    async with gate:
+                        await self._tell(ring)
+                    done.append(ring.id)
+                except RPCError as error:
+                    failed[error.status.name].extend(r.id for r in queue[position:])
+                    return
+
+        await asyncio.gather(*(tell(queue) for queue in queues.values()))
+        return done, failed
+
+    async def _tell(self, ring: outbox.Ring) -> None:
+        await self._client.start_workflow(
+            "InvoiceWorkflow",
+            InvoiceRef(id=ring.invoice_id),
+            id=ring.workflow_id,
+            task_queue=INVOICES,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal=ring.signal,
+            start_signal_args=[ring.note] if ring.signal else [],
+            search_attributes=started_with(creditor=ring.creditor, account=ring.account, currency=ring.currency),
+            static_summary=f"Invoice {ring.number} of account {ring.account} ({ring.creditor})",
+            static_details=f"[Open in the console]({self._console_url}/console/invoices/{ring.invoice_id})",
+            rpc_timeout=timedelta(seconds=10),
+        )
+
+
+async def reconcile_loop(engine: Engine, clock: Clock, *, every: float = RECONCILE_SECONDS) -> None:
+    """At start-up and from time to time: ring what was not seen."""
+
+    def once() -> int:
+        with Session(engine) as session:
+            count = outbox.reconcile(session, now=clock.now())
+            session.commit()
+            return count
+
+    while True:
+        try:
+            count = await asyncio.to_thread(once)
+            if count:
+                log.info("reconcile: rang %d invoices", count)
+        except (SQLAlchemyError, LookupError) as error:
+            log.warning("reconcile: %s; tried again later", type(error).__name__)
+        await asyncio.sleep(every)
+
+
+async def serve(settings: Settings, *, stop: asyncio.Event | None = None, relay: bool = True) -> None:
+    """Run until `stop` (or SIGTERM, SIGINT). A worker that cannot reach Temporal yet keeps trying."""
+    runtime = None
+    if settings.metrics_address:
+        runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=settings.metrics_address)))
+    engine = make_engine(settings.worker_url, pool_size=THREADS + 4, name="puntual-worker")
+    refuse_wrong_role(engine, role="puntual_worker")
+    client = await _connect_patiently(settings, runtime)
+    tools = build_tools(settings, engine)
+    stop = stop or asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    loops = [asyncio.create_task(reconcile_loop(engine, tools.clock))]
+    if relay:
+        loops.append(asyncio.create_task(Relay(client, engine, console_url=settings.public_url).run()))
+    with ThreadPoolExecutor(THREADS) as pool:
+        workers = build_workers(client, tools, pool)
+        running = [asyncio.create_task(w.run()) for w in workers]
+        await asyncio.wait([asyncio.create_task(stop.wait()), *running, *loops], return_when=asyncio.FIRST_COMPLETED)
+        for task in loops:
+            task.cancel()
+        await asyncio.gather(*(w.shutdown() for w in workers))
+        await asyncio.gather(*running, *loops, return_exceptions=True)
+    engine.dispose()
+
+
+async def _connect_patiently(settings: Settings, runtime: Runtime | None) -> Client:
+    while True:
+        try:
+            return await connect(settings, runtime=runtime)
+        except (RuntimeError, RPCError) as error:
+            log.warning("no Temporal at %s yet (%s)", settings.temporal_address, type(error).__name__)
+            await asyncio.sleep(1.0)
+
+
+def main() -> None:
+    """Run a worker from the environment."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(serve(Settings.from_environment()))
+
+
+if __name__ == "__main__":
+    main()

@@ -75,6 +75,8 @@ class PastContact(Model):
     at: Instant
     local_date: date
     late_days: int = 0
+    may_retry: bool = False
+    """A failed attempt that surely did not go out: the same channel may be tried again."""
 
 
 class SkippedRung(Model):

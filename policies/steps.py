@@ -76,6 +76,8 @@ class Ask(_Step):
     key: str
     """Makes the task unique: asked once, however often the policy says so."""
     due_at: Instant
+    rung_key: str = ""
+    """The rung that this task is, when it is one: it counts as dealt with."""
 
 
 class HandOff(_Step):
@@ -83,6 +85,8 @@ class HandOff(_Step):
 
     kind: Literal["handoff"] = "handoff"
     decide_by: Instant
+    placement_id: str = ""
+    """Given by the ledger when it records the proposal."""
     recommend: Literal["place", "keep"]
     figures: dict[str, int]
 

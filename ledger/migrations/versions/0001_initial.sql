@@ -134,6 +134,7 @@ create table invoice (
     revision bigint not null default 1,        -- grows with each fact
     seen_revision bigint not null default 0,   -- what the last decision had read
     changed_at timestamptz not null,           -- wall clock, when revision last grew
+    next_step_id bigint,                       -- the decision that is being obeyed; a played clock rings for it
     next_kind text,
     next_at timestamptz,                       -- business time of the present step
     next_why text,

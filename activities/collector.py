@@ -1,0 +1,208 @@
+"""The activities of an invoice: plan the next step, or make the contact whose moment has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from babel.numbers import format_decimal
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.compose import Composer
+from activities.wire import InvoiceRef, Next
+from channels import OutcomeUnknown, Outgoing, Sender, TryLater, Undeliverable
+from clock import Clock
+from ledger import contacts, placements, receipts, steps
+from ledger import facts as ledger_facts
+from ledger.sealing import Sealer
+from ledger.session import lock_debtor
+from policies.facts import InvoiceFacts
+from policies.manual import Manual
+from policies.money import major_units
+from policies.steps import Close, Contact, Wait
+from policies.terms import Channel
+
+ASK_AGAIN_MAX = 5
+"""Claims that were void in a row before the activity gives the thread back and lets Temporal retry it."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the activities work with; built once by the worker."""
+
+    engine: Engine
+    clock: Clock
+    sealer: Sealer
+    senders: dict[Channel, Sender]
+    composer: Composer
+
+
+class Collector:
+    """One method for each activity. `send_<channel>` differ in name and queue only, so that each provider has its own pace."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    @activity.defn(name="plan")
+    def plan(self, ref: InvoiceRef) -> Next:
+        """Ask what comes next and record the answer; nothing is sent."""
+        with Session(self._tools.engine) as session:
+            now = self._tools.clock.now()
+            known, _, step, step_id = self._ask(session, ref.id, now)
+            session.commit()
+        return self._next(known, step, step_id)
+
+    @activity.defn(name="send_email")
+    def send_email(self, ref: InvoiceRef) -> Next:
+        """Make the contact whose moment has come, by e-mail."""
+        return self._contact(ref.id)
+
+    @activity.defn(name="send_sms")
+    def send_sms(self, ref: InvoiceRef) -> Next:
+        """Make the contact whose moment has come, by SMS."""
+        return self._contact(ref.id)
+
+    @activity.defn(name="send_whatsapp")
+    def send_whatsapp(self, ref: InvoiceRef) -> Next:
+        """Make the contact whose moment has come, by WhatsApp."""
+        return self._contact(ref.id)
+
+    @activity.defn(name="call_voice")
+    def call_voice(self, ref: InvoiceRef) -> Next:
+        """Make the contact whose moment has come, by an automatic call."""
+        return self._contact(ref.id)
+
+    @activity.defn(name="post_letter")
+    def post_letter(self, ref: InvoiceRef) -> Next:
+        """Make the contact whose moment has come, by letter."""
+        return self._contact(ref.id)
+
+    def all(self) -> dict[str, Callable[[InvoiceRef], Next]]:
+        """The activities by the queue they run on."""
+        return {
+            "invoices": self.plan,
+            "email": self.send_email,
+            "sms": self.send_sms,
+            "whatsapp": self.send_whatsapp,
+            "voice": self.call_voice,
+            "letter": self.post_letter,
+        }
+
+    def _ask(self, session: Session, invoice_id: str, now: datetime) -> tuple[InvoiceFacts, Manual, Contact | Wait | Close, int]:
+        """Lock the debtor, gather, decide and record, in the caller's transaction."""
+        account = session.execute(text("select account_id from invoice where id = :id"), {"id": invoice_id}).scalar_one()
+        lock_debtor(session, account)
+        contacts.settle_leftovers(session, invoice_id, now)
+        known, manual = ledger_facts.gather(session, invoice_id, now)
+        known, step, step_id = self._decide(session, known, manual, now)
+        return known, manual, step, step_id
+
+    def _decide(
+        self, session: Session, known: InvoiceFacts, manual: Manual, now: datetime
+    ) -> tuple[InvoiceFacts, Contact | Wait | Close, int]:
+        known, step, step_id = steps.decide(session, known, manual, now)
+        if known.placement is not None and known.placement.state in ("placed", "recalled", "returned"):
+            placements.write_files(session, self._tools.sealer, known.placement.id, now=now)
+        return known, step, step_id
+
+    def _contact(self, invoice_id: str) -> Next:
+        for _ in range(ASK_AGAIN_MAX):
+            with Session(self._tools.engine) as session:
+                now = self._tools.clock.now()
+                known, manual, step, step_id = self._ask(session, invoice_id, now)
+                if not isinstance(step, Contact) or step.at > now:
+                    session.commit()
+                    return self._next(known, step, step_id)
+                sender = self._tools.senders[step.channel]
+                claimed = contacts.claim(session, known, step, step_id, provider=sender.provider, now=now)
+                session.commit()
+            done = self._call(known, manual, step, claimed.id, sender)
+            if done is not None:
+                return done
+        raise ApplicationError(
+            "facts kept coming in while the contact was being made", type="Busy", next_retry_delay=timedelta(seconds=5)
+        )
+
+    def _call(self, known: InvoiceFacts, manual: Manual, step: Contact, contact_id: UUID, sender: Sender) -> Next | None:
+        """Render, begin the call, make it, record it; None when the claim was void and the question must be asked again."""
+        tools = self._tools
+        with Session(tools.engine) as session:
+            message = tools.composer.compose(session, known, manual, step, contact_id)
+            if not contacts.start_call(session, contact_id, text_version=message.version, now=tools.clock.now()):
+                contacts.void_claim(session, contact_id, why="a fact came in, or the time ran out", now=tools.clock.now())
+                session.commit()
+                return None
+            tools.composer.keep(session, known, step, contact_id, message)
+            session.commit()
+        state, ref, why, after, retire = _make(sender, message.outgoing)
+        with Session(tools.engine) as session:
+            now = tools.clock.now()
+            lock_debtor(session, known.account_id)
+            if retire:
+                receipts.apply_receipt(session, contact_id, "failed", at=now, now=now, permanent=True, reason=why)
+            else:
+                contacts.finish(session, contact_id, state=state, now=now, provider_ref=ref, why=why)
+            fresh, manual = ledger_facts.gather(session, known.invoice_id, now)
+            fresh, following, step_id = self._decide(session, fresh, manual, now)
+            session.commit()
+        if after is not None:
+            raise ApplicationError(f"the provider asks to try later: {why}", type="TryLater", next_retry_delay=after)
+        did = f"{step.rung} by {step.channel}, {money(step.amount_minor, known.currency)}, {state}"
+        if step.late_days:
+            did += f", late by {step.late_days} days"
+        return self._next(fresh, following, step_id, did=did)
+
+    def _next(self, known: InvoiceFacts, step: Contact | Wait | Close, step_id: int, *, did: str = "") -> Next:
+        held = isinstance(step, Contact) and step.at > step.rung_at and bool(step.rules[1:])
+        return Next(
+            kind=step.kind,
+            step=step_id,
+            wake=self._tools.clock.wake_at(step.at, activity.info().started_time),
+            when=spoken(step.at, known.zone),
+            why=step.why,
+            rung=getattr(step, "rung", ""),
+            channel=getattr(step, "channel", ""),
+            owed=money(known.balance_minor, known.currency),
+            owed_major=float(major_units(known.balance_minor, known.currency)),
+            did=did,
+            held=step.why if held else "",
+        )
+
+
+class _Made(NamedTuple):
+    """How a call ended: the attempt's state, the provider's id, why not, when to try again, and whether the address is dead."""
+
+    state: str
+    ref: str = ""
+    why: str = ""
+    after: timedelta | None = None
+    retire: bool = False
+
+
+def _make(sender: Sender, outgoing: Outgoing) -> _Made:
+    """Call the provider; no connection to the ledger is held meanwhile."""
+    try:
+        return _Made("accepted", ref=sender.send(outgoing).provider_ref)
+    except Undeliverable as error:
+        return _Made("failed", why=error.reason, retire=error.retire_address)
+    except TryLater as error:
+        return _Made("failed", why=contacts.AGAIN + error.reason, after=error.after)
+    except OutcomeUnknown as error:
+        return _Made("unknown", why=error.reason)
+
+
+def spoken(at: datetime, zone: str) -> str:
+    """`Tue 08 Dec 2026 09:00 (America/Bogota)`: for the people who read the Temporal UI."""
+    return f"{at.astimezone(ZoneInfo(zone)):%a %d %b %Y %H:%M} ({zone})"
+
+
+def money(amount_minor: int, currency: str) -> str:
+    """`COP 120,000.00`: for the people who read the Temporal UI; messages to customers use their own language."""
+    return f"{currency} {format_decimal(major_units(amount_minor, currency), format='#,##0.00', locale='en')}"

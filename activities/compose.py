@@ -1,0 +1,120 @@
+"""From a decision to a message ready to leave: who, in which words, with which links. Personal data ends here and in the seal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from channels import Outgoing
+from ledger.contacts import keep_body
+from ledger.links import portal_url
+from ledger.people import person_card
+from ledger.sealing import Sealer
+from messages.registers import default_register
+from messages.render import render
+from messages.values import MessageValues, Rendered
+from policies.facts import InvoiceFacts
+from policies.ladder import local_day
+from policies.manual import Manual
+from policies.negotiation import offer_at
+from policies.steps import Contact
+
+_WORDS = text(
+    """
+    select c.name as creditor, c.settings, i.number, i.issued_on, a.country, a.language as account_language, a.register, a.kind,
+        p.language, (select min(t.due_on) from instalment t where t.invoice_id = i.id and t.superseded_at is null
+            and (t.number = :instalment or :instalment = 0)) as due_on,
+        (select count(*) from instalment t where t.invoice_id = i.id and t.superseded_at is null) as instalments,
+        not exists (select 1 from contact k where k.account_id = a.id and k.state in ('accepted', 'delivered')) as first_contact,
+        (select min(s.due_on) from agreement g join milestone s on s.agreement_id = g.id
+            where g.invoice_id = i.id and g.state = 'open' and s.due_on >= :today) as agreed_on
+    from invoice i join creditor c on c.id = i.creditor_id join account a on a.id = i.account_id join person p on p.id = :person
+    where i.id = :invoice
+    """
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """What leaves, and the version of the text it was made from."""
+
+    outgoing: Outgoing
+    rendered: Rendered
+    version: str
+
+
+class Composer:
+    """Turns a Contact into a message. `public_url` is where the customer's links lead."""
+
+    def __init__(self, sealer: Sealer, public_url: str) -> None:
+        self._sealer = sealer
+        self._public_url = public_url.rstrip("/")
+
+    def compose(self, session: Session, facts: InvoiceFacts, manual: Manual, step: Contact, contact_id: UUID) -> Message:
+        """Read the person's card, write the text in their language and register, and address it."""
+        today = local_day(step.at, facts.zone)
+        row = session.execute(
+            _WORDS, {"invoice": facts.invoice_id, "person": step.person_id, "instalment": step.instalment, "today": today}
+        ).one()
+        card = person_card(session, self._sealer, step.person_id)
+        link = portal_url(session, self._sealer, self._public_url, facts.invoice_id, step.person_id)
+        settings = row.settings or {}
+        offer = offer_at(manual, step.rung, facts.balance_minor, facts.currency)
+        values = MessageValues(
+            creditor_name=row.creditor,
+            creditor_short=settings.get("short_name", ""),
+            team=settings.get("team", ""),
+            reply_to=settings.get("reply_to", ""),
+            phone=settings.get("phone", ""),
+            country=row.country,
+            salutation=card.salutation,
+            invoice_number=row.number,
+            issued_on=row.issued_on,
+            due_on=row.due_on,
+            amount_minor=step.amount_minor,
+            currency=facts.currency,
+            days_late=max((today - row.due_on).days, 0),
+            today=today,
+            pay_url=link,
+            answer_url=link,
+            stop_url=link + "/stop",
+            offer=offer,
+            instalment_number=step.instalment if row.instalments > 1 else 0,
+            instalments_count=row.instalments if row.instalments > 1 else 0,
+            agreement_date=row.agreed_on,
+            agreement_amount_minor=step.amount_minor if row.agreed_on else None,
+            first_contact=row.first_contact,
+        )
+        language = row.language or row.account_language
+        rendered = render(
+            step.template,
+            channel=step.channel,
+            language=language,
+            values=values,
+            register=row.register or default_register(language, row.country, row.kind),
+        )
+        outgoing = Outgoing(
+            contact_id=str(contact_id),
+            to=card.addresses[step.address_id],
+            sender_name=row.creditor,
+            subject=rendered.subject,
+            text=rendered.text,
+            html=rendered.html,
+            language=language,
+            status_url=f"{self._public_url}/webhooks/twilio/status/{contact_id}",
+            stop_url=link + "/stop",
+            reply_to=settings.get("reply_to", ""),
+            category=step.template,
+        )
+        return Message(outgoing, rendered, rendered.version)
+
+    def keep(self, session: Session, facts: InvoiceFacts, step: Contact, contact_id: UUID, message: Message) -> None:
+        """Keep the message as sent, sealed under the person's key."""
+        body = {"subject": message.rendered.subject, "text": message.rendered.text, "html": message.rendered.html}
+        keep_body(
+            session, self._sealer, contact_id, creditor_id=facts.creditor_id, person_id=step.person_id, body=json.dumps(body)
+        )

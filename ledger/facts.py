@@ -1,0 +1,145 @@
+"""What the policy may know, gathered from the rows in two questions: ids, sums, dates and states, never personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from policies.facts import InvoiceFacts
+from policies.forecast import BookEntry
+from policies.manual import Manual
+
+BUDGET_DAYS = 40
+"""How far back limits may look; longer than any cap of a manual (the longest is 30 days, playbook 2)."""
+
+
+class NoSuchInvoice(LookupError):
+    """No invoice of that id is visible here."""
+
+
+_FACTS = text(
+    """
+    select i.id::text as invoice_id, i.creditor_id::text, i.account_id::text, i.number as "order", i.currency, i.issued_on,
+        i.entered_at, i.status, i.cycle, i.cycle_started_at, i.cycle_notice, i.shift_days, i.revision, i.manual_id,
+        i.place_of_payment, i.place_of_payment_region, i.next_at, i.seen_revision, i.outcome,
+        a.kind, a.country, a.region, a.zone, a.exempt_until,
+        c.zone as creditor_zone, c.country as creditor_country, c.stopped_until, m.content as manual,
+        (select coalesce(json_agg(json_build_object('number', t.number, 'due_on', t.due_on, 'amount_minor', t.amount_minor,
+            'balance_minor', coalesce((select sum(e.amount_minor) from entry e
+                where e.invoice_id = i.id and e.instalment = t.number), 0)) order by t.number), '[]')
+         from instalment t where t.invoice_id = i.id and t.superseded_at is null) as instalments,
+        (select coalesce(json_agg(json_build_object('paid_on', p.paid_on, 'recorded_at', p.recorded_at,
+            'amount_minor', p.amount_minor) order by p.recorded_at), '[]')
+         from (select y.paid_on, min(e.recorded_at) as recorded_at, -sum(e.amount_minor) as amount_minor
+               from entry e join payment y on y.id = e.payment_id
+               where e.invoice_id = i.id and e.kind in ('payment', 'reversal') group by y.id, y.paid_on
+               having sum(e.amount_minor) <> 0) p) as payments,
+        (select coalesce(json_agg(json_build_object('id', h.id, 'kind', h.kind, 'starts_at', h.starts_at, 'until', h.until,
+            'reason', h.reason, 'amount_minor', h.amount_minor) order by h.until), '[]')
+         from hold h where h.invoice_id = i.id and h.released_at is null and h.until > :now) as holds,
+        (select coalesce(json_agg(json_build_object('id', g.id, 'kind', g.kind, 'made_at', g.made_at, 'made_on', g.made_on,
+            'grace_days', g.grace_days, 'waived_minor', g.waived_minor, 'state', g.state,
+            'milestones', (select json_agg(json_build_object('number', s.number, 'due_on', s.due_on,
+                'amount_minor', s.amount_minor) order by s.number) from milestone s where s.agreement_id = g.id))
+            order by g.made_at), '[]') from agreement g where g.invoice_id = i.id) as agreements,
+        (select coalesce(json_agg(json_build_object('key', k.key, 'channel', k.channel, 'state', k.state, 'at', k.at_utc,
+            'local_date', k.local_date, 'late_days', k.late_days,
+            'may_retry', k.state = 'failed' and k.why_failed like 'again:%%') order by k.at_utc, k.attempt), '[]')
+         from contact k where k.invoice_id = i.id) as contacts,
+        (select coalesce(json_agg(json_build_object('key', s.key, 'why', s.why) order by s.id), '[]')
+         from step s where s.invoice_id = i.id and s.kind in ('skip', 'ask') and s.key is not null) as skipped,
+        (select json_build_object('id', p.id, 'state', p.state, 'proposed_at', p.proposed_at, 'decide_by', p.decide_by,
+            'placed_at', p.placed_at, 'return_by', p.return_by) from placement p where p.invoice_id = i.id
+            and (p.cycle = i.cycle or p.state in ('approved', 'placed')) order by p.cycle desc limit 1) as placement,
+        (select coalesce(json_agg(json_build_object('person_id', r.person_id, 'address_id', r.id, 'role', n.role,
+            'channel', r.channel, 'permitted', r.consent <> 'withdrawn' and r.retired_at is null and n.erased_at is null
+                and not exists (select 1 from suppression x where x.person_id = n.id and x.lifted_at is null and x.until > :now),
+            'why_not', case when r.consent = 'withdrawn' then 'opted out' when r.retired_at is not null
+                then 'address retired: ' || coalesce(r.retired_why, '') when n.erased_at is not null then 'erased' else '' end,
+            'verified', r.verified_at is not null) order by r.position, r.id), '[]')
+         from address r join person n on n.id = r.person_id where n.account_id = i.account_id) as reach,
+        (select coalesce(json_agg(json_build_object('reason', x.reason, 'until', x.until) order by x.until), '[]')
+         from suppression x where x.account_id = i.account_id and x.person_id is null and x.lifted_at is null
+            and x.starts_at <= :now and x.until > :now) as suppressions
+    from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id
+        join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id
+    where i.id = any(cast(:invoices as uuid[])) order by i.number
+    """
+)
+
+_BUDGET = text(
+    """
+    select k.invoice_id::text, k.key, k.person_id::text, k.channel, k.state, k.at_utc as at, k.local_date
+    from contact k where k.account_id = :account and k.state <> 'failed' and k.at_utc > :since order by k.at_utc, k.id
+    """
+)
+
+_NOT_FACTS = ("manual", "next_at", "seen_revision", "outcome")
+
+
+@lru_cache(maxsize=512)
+def _manual(creditor_id: str, manual_id: str, loader: _Content) -> Manual:
+    return Manual.model_validate(loader.content)
+
+
+class _Content:
+    """Carries a manual's content past the cache key: a manual is immutable by its id."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content = content
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Content)
+
+
+def _budget(session: Session, account_id: str, now: datetime, manual: Manual) -> list[dict[str, Any]]:
+    if not manual.limits.contacts and manual.limits.gap_hours is None:
+        return []
+    rows = session.execute(_BUDGET, {"account": account_id, "since": now - timedelta(days=BUDGET_DAYS)}).mappings()
+    return [dict(row) for row in rows]
+
+
+def gather(session: Session, invoice_id: UUID | str, now: datetime) -> tuple[InvoiceFacts, Manual]:
+    """The facts of one invoice and its pinned manual; raises NoSuchInvoice."""
+    entry = _entries(session, [str(invoice_id)], now)
+    if not entry:
+        raise NoSuchInvoice(f"no invoice {invoice_id} is visible here")
+    return entry[0].facts, entry[0].manual
+
+
+def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[BookEntry]:
+    found: list[BookEntry] = []
+    budgets: dict[str, list[dict[str, Any]]] = {}
+    for row in session.execute(_FACTS, {"invoices": invoice_ids, "now": now}).mappings():
+        manual = _manual(row["creditor_id"], row["manual_id"], _Content(row["manual"]))
+        account = row["account_id"]
+        if manual.limits.contacts or manual.limits.gap_hours is not None:
+            if account not in budgets:
+                budgets[account] = _budget(session, account, now, manual)
+        given = {key: value for key, value in row.items() if key not in _NOT_FACTS}
+        facts = InvoiceFacts.model_validate({**given, "budget": budgets.get(account, [])})
+        found.append(BookEntry(facts=facts, manual=manual, next_at=row["next_at"] or now))
+    return found
+
+
+def gather_book(session: Session, account_id: UUID | str, now: datetime) -> list[BookEntry]:
+    """Every open invoice of one debtor, for the forecast; an invoice not decided since its last fact is asked at once."""
+    rows = session.execute(
+        text("select id::text as id, revision > seen_revision as stale from invoice where account_id = :a and outcome is null"),
+        {"a": str(account_id)},
+    ).all()
+    stale = {row.id for row in rows if row.stale}
+    book = _entries(session, [row.id for row in rows], now)
+    for entry in book:
+        if entry.facts.invoice_id in stale:
+            entry.next_at = now
+    return book

@@ -1,0 +1,284 @@
+"""Each decision recorded: what was known, what was answered, by which rules and versions (I9), and what it does to the rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from ledger import handoff
+from ledger.events import tell
+from policies.facts import InvoiceFacts
+from policies.forecast import settle
+from policies.manual import Manual
+from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
+
+_VERSIONS = {"policy": version("puntual"), "tzdata": version("tzdata"), "holidays": version("holidays"), "law": "none"}
+
+_STEP = text(
+    """
+    insert into step (creditor_id, invoice_id, asked_at, kind, at_utc, key, rung, channel, why, rules, revision, facts, answer,
+        versions)
+    values (:creditor, :invoice, :asked, :kind, :at, :key, :rung, :channel, :why, :rules, :revision, :facts, :answer, :versions)
+    returning id
+    """
+).bindparams(bindparam("facts", type_=JSONB), bindparam("answer", type_=JSONB), bindparam("versions", type_=JSONB))
+
+_NEXT = text(
+    """
+    update invoice set next_step_id = :step_id, next_kind = :kind, next_at = :at, next_why = :why,
+        next_rung = :rung, next_channel = :channel,
+        held_why = coalesce(:held, case when :clear then null else held_why end), seen_revision = :seen,
+        outcome = :outcome,
+        outcome_at = case when cast(:outcome as text) is null then null else cast(:now as timestamptz) end
+    where id = :invoice
+    """
+)
+
+_PLANNED = text(
+    """
+    insert into contact (id, creditor_id, account_id, invoice_id, person_id, address_id, key, attempt, rung, channel, template,
+        state, amount_minor, currency, at_utc, zone, at_local, local_date, utc_offset_min, late_days)
+    values (:id, :creditor, :account, :invoice, :person, :address, :key,
+        (select coalesce(max(attempt), 0) + 1 from contact where invoice_id = :invoice and key = :key),
+        :rung, :channel, :template, 'planned', :amount, :currency, :at, :zone, :local, :day, :offset, :late)
+    """
+)
+
+
+def local_columns(at: datetime, zone: str) -> dict[str, Any]:
+    """An instant as the ledger stores it: its zone, local time, local date and offset, by the pinned zone data."""
+    local = at.astimezone(ZoneInfo(zone))
+    offset = local.utcoffset()
+    return {
+        "at": at,
+        "zone": zone,
+        "local": local.replace(tzinfo=None),
+        "day": local.date(),
+        "offset": int(offset.total_seconds() // 60) if offset else 0,
+    }
+
+
+def decide(
+    session: Session, facts: InvoiceFacts, manual: Manual, now: datetime
+) -> tuple[InvoiceFacts, Contact | Wait | Close, int]:
+    """Ask the policy, apply what is due at once, record every answer; returns what is to be obeyed and its step id.
+
+    The caller holds the debtor's lock. Nothing is sent here.
+    """
+    facts, answers, obeyed = settle(facts, manual, now)
+    for given, step in answers:
+        _record(session, given, step, now)
+        _apply(session, given, step, now)
+    step = obeyed
+    step_id = _record(session, facts, step, now)
+    _apply(session, facts, step, now)
+    _set_next(session, facts, step, step_id, now)
+    return facts, step, step_id
+
+
+def _record(session: Session, facts: InvoiceFacts, step: Step, now: datetime) -> int:
+    key = step.rung_key if isinstance(step, Ask) else getattr(step, "key", None)
+    row = session.execute(
+        _STEP,
+        {
+            "creditor": facts.creditor_id,
+            "invoice": facts.invoice_id,
+            "asked": now,
+            "kind": step.kind,
+            "at": step.at,
+            "key": key or None,
+            "rung": getattr(step, "rung", None),
+            "channel": getattr(step, "channel", None),
+            "why": step.why,
+            "rules": list(step.rules),
+            "revision": facts.revision,
+            "facts": facts.model_dump(mode="json", exclude_defaults=True),
+            "answer": step.model_dump(mode="json"),
+            "versions": {**_VERSIONS, "manual": facts.manual_id[:16]},
+        },
+    )
+    return int(row.scalar_one())
+
+
+def _set_next(session: Session, facts: InvoiceFacts, step: Step, step_id: int, now: datetime) -> None:
+    session.execute(text("delete from contact where invoice_id = :invoice and state = 'planned'"), {"invoice": facts.invoice_id})
+    held = None
+    if isinstance(step, Contact) and step.at > now >= step.rung_at:
+        held = step.why
+        if step.reserve:
+            session.execute(
+                _PLANNED,
+                {
+                    "id": str(uuid4()),
+                    "creditor": facts.creditor_id,
+                    "account": facts.account_id,
+                    "invoice": facts.invoice_id,
+                    "person": step.person_id,
+                    "address": step.address_id,
+                    "key": step.key,
+                    "rung": step.rung,
+                    "channel": step.channel.value,
+                    "template": step.template,
+                    "amount": step.amount_minor,
+                    "currency": facts.currency,
+                    "late": step.late_days,
+                    **local_columns(step.at, facts.zone),
+                },
+            )
+        tell(
+            session,
+            facts.invoice_id,
+            at=now,
+            kind="held_back",
+            detail={"key": step.key, "rung": step.rung, "until": step.at.isoformat(), "why": step.why, "rules": list(step.rules)},
+        )
+    elif isinstance(step, Wait) and step.until in (
+        "pause",
+        "dispute",
+        "stop",
+        "suppression",
+        "exemption",
+        "already_paid",
+        "payment_in_process",
+        "owner",
+    ):
+        held = step.why
+    session.execute(
+        _NEXT,
+        {
+            "invoice": facts.invoice_id,
+            "step_id": step_id,
+            "kind": step.kind,
+            "at": step.at,
+            "why": step.why,
+            "rung": getattr(step, "rung", None),
+            "channel": getattr(step, "channel", None),
+            "held": held,
+            "clear": isinstance(step, Close),
+            "seen": facts.revision,
+            "outcome": step.outcome if isinstance(step, Close) else None,
+            "now": now,
+        },
+    )
+
+
+def _apply(session: Session, facts: InvoiceFacts, step: Step, now: datetime) -> None:
+    """What an immediate step does to the rows; `policies.forecast.after` is its twin for the facts."""
+    invoice = facts.invoice_id
+    if isinstance(step, Skip):
+        tell(
+            session,
+            invoice,
+            at=now,
+            kind="rung_skipped",
+            detail={"key": step.key, "rung": step.rung, "why": step.why, "rules": list(step.rules)},
+        )
+    elif isinstance(step, Judge):
+        _judge(session, facts, step, now)
+    elif isinstance(step, Ask):
+        _task(session, facts, step.task, step.key, step.why, step.due_at, now)
+    elif isinstance(step, HandOff):
+        placement_id = handoff.propose(
+            session, facts, recommend=step.recommend, figures=step.figures, decide_by=step.decide_by, now=now
+        )
+        _task(session, facts, "approve_placement", placement_id, step.why, step.decide_by, now)
+        tell(
+            session,
+            invoice,
+            at=now,
+            kind="placement_proposed",
+            detail={"recommend": step.recommend, "decide_by": step.decide_by.isoformat(), **step.figures},
+        )
+    elif isinstance(step, Place):
+        handoff.place(session, facts, return_by=step.return_by, now=now)
+        tell(session, invoice, at=now, kind="placed", detail={"return_by": step.return_by.isoformat()})
+    elif isinstance(step, Recall):
+        handoff.recall(session, facts, now=now)
+        tell(session, invoice, at=now, kind="recalled", detail={"why": step.why})
+    elif isinstance(step, Close):
+        tell(session, invoice, at=now, kind="closed", detail={"outcome": step.outcome, "why": step.why})
+
+
+def _judge(session: Session, facts: InvoiceFacts, step: Judge, now: datetime) -> None:
+    changed = session.execute(
+        text(
+            "update agreement set state = :verdict, judged_at = :now, paid_minor = :paid where id = :id and state = 'open'"
+            " returning kind, waived_minor"
+        ),
+        {"verdict": step.verdict, "now": now, "paid": step.paid_minor, "id": step.agreement_id},
+    ).one_or_none()
+    if changed is None:
+        return
+    tell(
+        session,
+        facts.invoice_id,
+        at=now,
+        kind=f"{changed.kind}_{step.verdict}",
+        detail={"agreement": step.agreement_id, "paid_minor": step.paid_minor, "promised_minor": step.promised_minor},
+    )
+    if step.verdict != "kept":
+        session.execute(
+            text("update invoice set cycle = cycle + 1, cycle_started_at = :now, cycle_notice = 'missed_promise' where id = :id"),
+            {"now": now, "id": facts.invoice_id},
+        )
+    elif changed.kind == "discount" and changed.waived_minor:
+        _waive(session, facts, changed.waived_minor, step.agreement_id, now)
+
+
+def _waive(session: Session, facts: InvoiceFacts, waived_minor: int, agreement_id: str, now: datetime) -> None:
+    """A kept discount forgives the rest, oldest instalment first."""
+    rest = waived_minor
+    day = now.astimezone(ZoneInfo(facts.creditor_zone)).date()
+    for instalment in facts.instalments:
+        part = min(rest, max(instalment.balance_minor, 0))
+        if part <= 0:
+            continue
+        rest -= part
+        session.execute(
+            text(
+                "insert into entry (creditor_id, account_id, invoice_id, instalment, kind, amount_minor, currency, dated_on,"
+                " recorded_at, cause) values (:c, :a, :i, :n, 'discount', :m, :y, :d, :now, :g)"
+            ),
+            {
+                "c": facts.creditor_id,
+                "a": facts.account_id,
+                "i": facts.invoice_id,
+                "n": instalment.number,
+                "m": -part,
+                "y": facts.currency,
+                "d": day,
+                "now": now,
+                "g": f"agreement {agreement_id}",
+            },
+        )
+    session.execute(
+        text("update invoice set balance_minor = balance_minor - :m where id = :i"),
+        {"m": waived_minor - rest, "i": facts.invoice_id},
+    )
+
+
+def _task(session: Session, facts: InvoiceFacts, kind: str, key: str, why: str, due_at: datetime, now: datetime) -> None:
+    session.execute(
+        text(
+            "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
+            " values (:id, :c, :i, :a, :kind, :key, :why, :due, :now) on conflict (creditor_id, kind, key) do nothing"
+        ),
+        {
+            "id": str(uuid4()),
+            "c": facts.creditor_id,
+            "i": facts.invoice_id,
+            "a": facts.account_id,
+            "kind": kind,
+            "key": key,
+            "why": why,
+            "due": due_at,
+            "now": now,
+        },
+    )

@@ -1,0 +1,190 @@
+"""Explain the future: the policy run forward over one debtor's whole book, with a copy of the budget.
+
+`after` is what a step does to the facts; the ledger does the same to its rows. `forecast` plays the book: at each instant the
+steps that are due happen in the order of their time and invoice, exactly as they will if no new fact comes.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from policies.facts import BudgetEntry, InvoiceFacts, PastContact, Placement, SkippedRung
+from policies.manual import Manual
+from policies.next_step import next_step
+from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
+from policies.terms import AttemptState
+
+IMMEDIATE_MAX = 1_000
+"""More steps than this at one instant means that a step did not change what it should have: an error, not a loop."""
+
+
+class PolicyLoop(RuntimeError):
+    """The policy kept answering with steps that are due at once."""
+
+
+def after(facts: InvoiceFacts, step: Step, now: datetime) -> InvoiceFacts:
+    """The facts once an immediate step is applied; Contact, Wait and Close change nothing by themselves."""
+    if isinstance(step, Skip) or (isinstance(step, Ask) and step.rung_key):
+        key = step.key if isinstance(step, Skip) else step.rung_key
+        return facts.model_copy(update={"skipped": (*facts.skipped, SkippedRung(key=key, why=step.why))})
+    if isinstance(step, Judge):
+        return _judged(facts, step, now)
+    if isinstance(step, HandOff):
+        placement = Placement(id=step.placement_id or "proposed", state="proposed", proposed_at=now, decide_by=step.decide_by)
+        return facts.model_copy(update={"placement": placement})
+    if isinstance(step, Place) and facts.placement is not None:
+        update = {"state": "placed", "placed_at": now, "return_by": step.return_by}
+        return facts.model_copy(update={"placement": facts.placement.model_copy(update=update)})
+    if isinstance(step, Recall) and facts.placement is not None:
+        state = "recalled" if facts.balance_minor == 0 or facts.status != "open" else "returned"
+        return facts.model_copy(update={"placement": facts.placement.model_copy(update={"state": state})})
+    return facts
+
+
+def _judged(facts: InvoiceFacts, step: Judge, now: datetime) -> InvoiceFacts:
+    agreements = tuple(a.model_copy(update={"state": step.verdict}) if a.id == step.agreement_id else a for a in facts.agreements)
+    update: dict[str, object] = {"agreements": agreements}
+    judged = next(a for a in facts.agreements if a.id == step.agreement_id)
+    if step.verdict != "kept":
+        update |= {"cycle": facts.cycle + 1, "cycle_started_at": now, "cycle_notice": "missed_promise"}
+        if facts.placement is not None and facts.placement.state not in ("approved", "placed"):
+            update["placement"] = None
+    elif judged.kind == "discount" and judged.waived_minor:
+        rest, instalments = judged.waived_minor, []
+        for instalment in facts.instalments:
+            waived = min(rest, max(instalment.balance_minor, 0))
+            rest -= waived
+            instalments.append(instalment.model_copy(update={"balance_minor": instalment.balance_minor - waived}))
+        update["instalments"] = tuple(instalments)
+    return facts.model_copy(update=update)
+
+
+def settle(
+    facts: InvoiceFacts, manual: Manual, now: datetime
+) -> tuple[InvoiceFacts, list[tuple[InvoiceFacts, Step]], Contact | Wait | Close]:
+    """Ask, apply what is due at once, ask again, until there is something to obey.
+
+    Returns the facts at the end, each immediate answer with the facts it was given on, and the answer to obey.
+    """
+    answers: list[tuple[InvoiceFacts, Step]] = []
+    for _ in range(IMMEDIATE_MAX):
+        step = next_step(facts, manual, now)
+        if isinstance(step, Contact | Wait | Close):
+            return facts, answers, step
+        answers.append((facts, step))
+        facts = after(facts, step, now)
+    raise PolicyLoop(f"invoice {facts.invoice_id}: {IMMEDIATE_MAX} steps at {now.isoformat()}, the last {answers[-1][1].kind}")
+
+
+@dataclass
+class Planned:
+    """One thing that will happen to one invoice if no new fact comes."""
+
+    invoice_id: str
+    step: Step
+    at: datetime
+    depends_on: tuple[str, ...] = ()
+    """Other invoices of the debtor whose contacts or reserved slots moved this one."""
+
+
+@dataclass
+class BookEntry:
+    """One open invoice of the debtor: its facts, its manual and when the ledger will ask next."""
+
+    facts: InvoiceFacts
+    manual: Manual
+    next_at: datetime
+    step: Step | None = None
+
+
+@dataclass
+class _Play:
+    """The copy of the ledger on which the future is played."""
+
+    until: datetime
+    budget: list[BudgetEntry]
+    happened: list[Planned] = field(default_factory=list)
+    queue: list[tuple[datetime, str, str]] = field(default_factory=list)
+
+    def ask(self, entry: BookEntry, now: datetime) -> None:
+        facts = entry.facts.model_copy(update={"budget": tuple(self.budget)})
+        facts, answers, step = settle(facts, entry.manual, now)
+        self.happened.extend(Planned(facts.invoice_id, immediate, now) for _, immediate in answers)
+        if isinstance(step, Contact) and step.at <= now:
+            self.happened.append(Planned(facts.invoice_id, step, now, _others(self.budget, facts, step)))
+            entry.facts = self._made(facts, step, now)
+            self.ask(entry, now)
+            return
+        entry.facts = facts
+        entry.step = step
+        self._reserve(facts, step)
+        if isinstance(step, Close):
+            self.happened.append(Planned(facts.invoice_id, step, now))
+            return
+        entry.next_at = step.at
+        heapq.heappush(self.queue, (step.at, facts.order, facts.invoice_id))
+
+    def _made(self, facts: InvoiceFacts, step: Contact, now: datetime) -> InvoiceFacts:
+        local = now.astimezone(ZoneInfo(facts.zone)).date()
+        self._reserve(facts, None)
+        self.budget.append(
+            BudgetEntry(
+                invoice_id=facts.invoice_id,
+                key=step.key,
+                person_id=step.person_id,
+                channel=step.channel,
+                state=AttemptState.ACCEPTED,
+                at=now,
+                local_date=local,
+            )
+        )
+        made = PastContact(key=step.key, channel=step.channel, state=AttemptState.ACCEPTED, at=now, local_date=local)
+        kept = tuple(c for c in facts.contacts if c.state is not AttemptState.PLANNED)
+        return facts.model_copy(update={"contacts": (*kept, made)})
+
+    def _reserve(self, facts: InvoiceFacts, step: Step | None) -> None:
+        self.budget[:] = [b for b in self.budget if not (b.invoice_id == facts.invoice_id and b.state is AttemptState.PLANNED)]
+        if isinstance(step, Contact) and step.reserve:
+            local = step.at.astimezone(ZoneInfo(facts.zone)).date()
+            self.budget.append(
+                BudgetEntry(
+                    invoice_id=facts.invoice_id,
+                    key=step.key,
+                    person_id=step.person_id,
+                    channel=step.channel,
+                    state=AttemptState.PLANNED,
+                    at=step.at,
+                    local_date=local,
+                )
+            )
+
+
+def _others(budget: Iterable[BudgetEntry], facts: InvoiceFacts, step: Contact) -> tuple[str, ...]:
+    """Whose contacts could have moved this one: the other invoices in the window that limits are counted on."""
+    if not any(rule.startswith("budget.") for rule in step.rules) and step.at == step.rung_at:
+        return ()
+    near = {b.invoice_id for b in budget if abs((b.at - step.at).days) <= 31 and b.invoice_id != facts.invoice_id}
+    return tuple(sorted(near))
+
+
+def forecast(book: Sequence[BookEntry], *, now: datetime, until: datetime) -> list[Planned]:
+    """What will happen to every invoice of one debtor between now and `until` if no new fact comes, in order.
+
+    Each entry's `next_at` is what the ledger recorded, so that what was already decided is not decided anew.
+    """
+    budget: dict[tuple[str, str, str], BudgetEntry] = {}
+    for entry in book:
+        for spent in entry.facts.budget:
+            budget[(spent.invoice_id, spent.key, spent.at.isoformat())] = spent
+    play = _Play(until=until, budget=list(budget.values()))
+    entries = {entry.facts.invoice_id: entry for entry in book}
+    for entry in book:
+        heapq.heappush(play.queue, (max(entry.next_at, now), entry.facts.order, entry.facts.invoice_id))
+    while play.queue and play.queue[0][0] <= until:
+        at, _, invoice_id = heapq.heappop(play.queue)
+        play.ask(entries[invoice_id], at)
+    return play.happened

@@ -1,0 +1,115 @@
+"""Which rung falls on which day, for each open instalment, in the present cycle.
+
+`D` is the effective due date (playbook 1), `I` the day of issue; working days are the debtor's. A rung asks for the manual's hour
+on its day in the debtor's zone; hours and limits may move it later, never earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from policies.calendars import add_working_days, effective_due
+from policies.facts import Instalment, InvoiceFacts, PastContact
+from policies.manual import Manual, Rung, parse_day
+from policies.terms import AttemptState, ContactKey
+
+AGREEMENT_REMINDER = "agreement_reminder"
+"""The rung of the message on the day before a promised date; it stands outside the manual's ladder."""
+
+_DONE = frozenset(s for s in AttemptState if s not in (AttemptState.PLANNED, AttemptState.FAILED))
+
+
+class Candidate(NamedTuple):
+    """One rung that has not been dealt with in this cycle."""
+
+    at: datetime
+    instalment: Instalment
+    position: int
+    key: ContactKey
+    rung: Rung
+    day: date
+
+
+def local_moment(day: date, hour: str, zone: str) -> datetime:
+    """`HH:MM` on a local day; in a DST gap the first instant after it, in a fold the first of the two."""
+    hours, minutes = hour.split(":")
+    naive = datetime.combine(day, time(int(hours), int(minutes)))
+    tz = ZoneInfo(zone)
+    aware = naive.replace(tzinfo=tz)
+    real = aware.astimezone(ZoneInfo("UTC")).astimezone(tz)
+    return real if real.replace(tzinfo=None) != naive else aware
+
+
+def day_start(day: date, zone: str) -> datetime:
+    """The first instant of a local day."""
+    return local_moment(day, "00:00", zone)
+
+
+def local_day(at: datetime, zone: str) -> date:
+    """The calendar day of an instant in a zone."""
+    return at.astimezone(ZoneInfo(zone)).date()
+
+
+def effective_due_on(facts: InvoiceFacts, manual: Manual, instalment: Instalment) -> date:
+    """The due date, moved to the next working day of the place of payment unless the manual says as_stated."""
+    return effective_due(instalment.due_on, manual.deadline_basis, facts.place_of_payment, facts.place_of_payment_region)
+
+
+def rung_day(facts: InvoiceFacts, manual: Manual, instalment: Instalment, rung: Rung) -> date:
+    """The local day on which a rung falls, moved by the days that a closed ladder stood still."""
+    offset = parse_day(rung.day)
+    anchor = facts.issued_on if offset.anchor == "issued" else effective_due_on(facts, manual, instalment)
+    anchor += timedelta(days=facts.shift_days)
+    if offset.working:
+        return add_working_days(anchor, offset.days, facts.country, facts.region)
+    return anchor + timedelta(days=offset.days)
+
+
+def last_real_contact(facts: InvoiceFacts) -> PastContact | None:
+    """The latest contact of this invoice that was or may have been made."""
+    made = [c for c in facts.contacts if c.state in _DONE]
+    return max(made, key=lambda c: c.at) if made else None
+
+
+def candidates(facts: InvoiceFacts, manual: Manual) -> list[Candidate]:
+    """The rungs still to come or due, earliest first; each with the moment the ladder asks for."""
+    done = {c.key: c for c in facts.contacts if c.state in _DONE}
+    passed = {s.key for s in facts.skipped}
+    last = last_real_contact(facts)
+    found: list[Candidate] = []
+    for instalment in facts.instalments:
+        if instalment.balance_minor <= 0:
+            continue
+        for position, rung in enumerate(manual.ladder):
+            found.extend(_of_rung(facts, manual, instalment, position, rung, done, passed, last))
+    return sorted(found, key=lambda c: (c.at, c.instalment.number, c.position))
+
+
+def _of_rung(
+    facts: InvoiceFacts,
+    manual: Manual,
+    instalment: Instalment,
+    position: int,
+    rung: Rung,
+    done: dict[str, PastContact],
+    passed: set[str],
+    last: PastContact | None,
+) -> Iterator[Candidate]:
+    day = rung_day(facts, manual, instalment, rung)
+    for occurrence in range(rung.repeat.at_most if rung.repeat else 1):
+        key = ContactKey(instalment.number, facts.cycle, rung.rung, occurrence)
+        if str(key) in passed:
+            return
+        made = done.get(str(key))
+        if made is not None:
+            if rung.repeat is None:
+                return
+            day = made.local_date + timedelta(days=rung.repeat.every_days)
+            continue
+        if occurrence == 0 and rung.after_contact_days is not None and last is not None:
+            day = max(day, last.local_date + timedelta(days=rung.after_contact_days))
+        yield Candidate(local_moment(day, manual.send_at, facts.zone), instalment, position, key, rung, day)
+        return

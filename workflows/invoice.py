@@ -1,0 +1,127 @@
+"""One invoice, from acceptance to its end.
+
+Address book
+    workflow id   invoice:{creditor}:{number}
+    input         InvoiceRef (the ledger's id)
+    signals       any name; each is a ring that says "the ledger changed, ask again": payment_received, promise_made, disputed...
+                  `due` is the ring of a played clock and means what the timer means: the moment has come
+    activities    plan (queue invoices); send_email, send_sms, send_whatsapp, call_voice, post_letter (a queue each)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import Priority, RawValue, RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.wire import InvoiceRef, Next
+    from workflows.words import ACTIVITY, DUE, attributes, page
+
+_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(hours=1))
+LINES_KEPT = 40
+"""How many lines of the past the page in the Temporal UI shows; the ledger keeps all."""
+
+
+@workflow.defn(name="InvoiceWorkflow")
+class InvoiceWorkflow:
+    """Ask for the next step, wait until its time or a ring, do it, repeat."""
+
+    @workflow.init
+    def __init__(self, ref: InvoiceRef) -> None:
+        self._ref = ref
+        self._rings = 0
+        self._due = 0
+        self._past: list[str] = []
+        self._shown: tuple[object, ...] = ()
+
+    @workflow.run
+    async def run(self, ref: InvoiceRef) -> str:
+        heard = self._rings
+        step = await self._plan("first look")
+        while not (step.kind == "close" and self._rings == heard):
+            self._tell(step)
+            moment_has_come = await self._sleep(step, heard)
+            heard = self._rings
+            if moment_has_come and step.kind == "contact":
+                step = await self._contact(step)
+            else:
+                step = await self._plan("ask again")
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(ref)
+        self._tell(step)
+        return step.why
+
+    async def _sleep(self, step: Next, heard: int) -> bool:
+        """Sleep until the step's moment (True) or a ring (False)."""
+        if step.kind == "close":
+            return False
+        try:
+            await workflow.wait_condition(
+                lambda: self._due >= step.step or self._rings != heard,
+                timeout=step.wake - workflow.now(),
+                timeout_summary=_until(step),
+            )
+        except TimeoutError:
+            return True
+        return self._rings == heard
+
+    async def _plan(self, summary: str) -> Next:
+        planned: Next = await workflow.execute_activity(
+            "plan",
+            self._ref,
+            result_type=Next,
+            summary=summary,
+            start_to_close_timeout=timedelta(seconds=60),
+            retry_policy=_RETRY,
+            priority=Priority(priority_key=2),
+        )
+        return planned
+
+    async def _contact(self, step: Next) -> Next:
+        done: Next = await workflow.execute_activity(
+            ACTIVITY[step.channel],
+            self._ref,
+            result_type=Next,
+            task_queue=step.channel,
+            summary=f"{step.rung}, {step.owed}",
+            start_to_close_timeout=timedelta(seconds=60),
+            retry_policy=_RETRY,
+        )
+        self._note(f"{done.did}" if done.did else f"held back: {done.held or done.why}")
+        return done
+
+    def _tell(self, step: Next) -> None:
+        """Keep the list and the page of the Temporal UI up to date; an attribute is written only when it changed."""
+        shown = (step.rung, step.channel, step.owed, step.kind, step.wake)
+        if shown != self._shown:
+            workflow.upsert_search_attributes(attributes(step))
+            self._shown = shown
+        workflow.set_current_details(page(step, self._past))
+
+    def _note(self, line: str) -> None:
+        self._past.append(f"{workflow.now():%d %b %H:%M} | {line}")
+        del self._past[:-LINES_KEPT]
+
+    @workflow.signal(dynamic=True)
+    async def ring(self, name: str, args: Sequence[RawValue]) -> None:
+        """Any signal, known or stray: the ledger may have changed; a `due` ring is the played clock's timer."""
+        if name == DUE:
+            self._due = max(self._due, _number(args))
+            return
+        self._rings += 1
+        told = [str(workflow.payload_converter().from_payload(a.payload)) for a in args[:1]]
+        self._note(" ".join([f"**{name.replace('_', ' ')}**", *told]))
+
+
+def _until(step: Next) -> str:
+    what = f"{step.rung} by {step.channel}" if step.kind == "contact" else "wait"
+    return f"{what}: {step.when}"
+
+
+def _number(args: Sequence[RawValue]) -> int:
+    """The decision that a `due` ring is for; a stray one without a number is for none."""
+    given = workflow.payload_converter().from_payload(args[0].payload) if args else 0
+    return given if isinstance(given, int) else 0

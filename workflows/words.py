@@ -1,0 +1,58 @@
+"""How an invoice shows itself in the Temporal UI: search attributes (ids and enums only) and the page of current details."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
+
+from activities.wire import Next
+
+DUE = "due"
+CREDITOR = SearchAttributeKey.for_keyword("PuntualCreditor")
+ACCOUNT = SearchAttributeKey.for_keyword("PuntualAccount")
+STATUS = SearchAttributeKey.for_keyword("PuntualStatus")
+RUNG = SearchAttributeKey.for_keyword("PuntualRung")
+CHANNEL = SearchAttributeKey.for_keyword("PuntualChannel")
+CURRENCY = SearchAttributeKey.for_keyword("PuntualCurrency")
+OWED = SearchAttributeKey.for_float("PuntualOwed")
+NEXT_AT = SearchAttributeKey.for_datetime("PuntualNextAt")
+
+ACTIVITY = {"email": "send_email", "sms": "send_sms", "whatsapp": "send_whatsapp", "voice": "call_voice", "letter": "post_letter"}
+_STATUS = {"contact": "dunning", "wait": "waiting", "close": "closed"}
+
+
+def started_with(*, creditor: str, account: str, currency: str) -> TypedSearchAttributes:
+    """The attributes that never change, given when the workflow starts."""
+    return TypedSearchAttributes(
+        [SearchAttributePair(CREDITOR, creditor), SearchAttributePair(ACCOUNT, account), SearchAttributePair(CURRENCY, currency)]
+    )
+
+
+def attributes(step: Next) -> list[SearchAttributeUpdate[Any]]:
+    """What changes with each step; small, because it is written into the history each time."""
+    updates: list[SearchAttributeUpdate[Any]] = [STATUS.value_set(_STATUS[step.kind]), OWED.value_set(step.owed_major)]
+    if step.kind == "close":
+        return [*updates, RUNG.value_set("-"), NEXT_AT.value_unset()]
+    return [*updates, RUNG.value_set(step.rung or "-"), NEXT_AT.value_set(step.wake)]
+
+
+def page(step: Next, past: Sequence[str]) -> str:
+    """The current details: what is owed, what comes next, when and why, what was held back, and what happened, newest first."""
+    if step.kind == "contact":
+        coming = f"**{step.rung}** by {step.channel}"
+    else:
+        coming = "**Ended**" if step.kind == "close" else "**Waiting**"
+    rows = [("Owed now", step.owed), ("Next", coming), ("When", step.when if step.kind != "close" else "-"), ("Why", step.why)]
+    if step.held:
+        rows.append(("Last held back", step.held))
+    lines = ["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in rows)]
+    if past:
+        lines += ["", "| Machine time | What happened |", "|---|---|"]
+        lines += [f"| {_cell(when)} | {_cell(what)} |" for when, _, what in (entry.partition(" | ") for entry in reversed(past))]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "/").replace("\n", " ")
