@@ -33,7 +33,7 @@ class ChannelIn(Model):
     address: str = Field(
         min_length=3, max_length=500, description="e-mail address, telephone number (E.164 or national), or the lines of a letter"
     )
-    consent: Literal["given", "unknown", "withdrawn"] = "given"
+    consent: Literal["given", "unknown", "withdrawn"] = "unknown"
     consent_at: Instant | None = None
     proof: str = Field("", max_length=200, description="where the consent is recorded; a reference, not the person's words")
     verified: bool = Field(False, description="whether somebody has answered from this address before")
@@ -63,7 +63,9 @@ class AccountIn(Model):
     region: str = Field("", max_length=12, description="ISO 3166-2, with or without the country: CO-ANT or ANT")
     zone: str | None = Field(None, max_length=60, description="IANA zone; left out, it follows from country, region or telephone")
     language: str | None = Field(None, pattern=r"^(es|pt|en)(-[A-Z]{2})?$")
-    register: str = Field("", pattern=r"^[a-zúê]{0,20}$", description="usted, tu, vos, voce, ...; left out, the country's custom")
+    treatment: str = Field(
+        "", alias="register", pattern=r"^[a-zúê]{0,20}$", description="usted, tu, vos, voce, ...; left out, the country's custom"
+    )
     manual: str | None = Field(None, max_length=80, description="name of another manual of the creditor for this account")
     manual_patch: dict[str, Any] | None = Field(None, description="what differs from the manual for this account")
     contacts: tuple[ContactIn, ...] = Field((), max_length=20)
@@ -149,6 +151,7 @@ class Intake:
     country: str
     region: str
     zone: str
+    zone_given: str
     language: str
     register: str
     manual: str | None
@@ -186,8 +189,8 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
     return Intake(
         number=body.number, currency=body.currency, issued_on=body.issued_on, dues=dues, ref=account.ref,
         ref_is_personal=is_personal_ref(account.ref, account.kind, account.country) if personal is None else personal,
-        kind=account.kind.value, country=account.country, region=region, zone=zone, language=language,
-        register=account.register, manual=account.manual, account_patch=account.manual_patch or None,
+        kind=account.kind.value, country=account.country, region=region, zone=zone, zone_given=account.zone or "",
+        language=language, register=account.treatment, manual=account.manual, account_patch=account.manual_patch or None,
         invoice_patch=body.manual_patch or None, people=people, place=place[:2], place_region=place[3:],
     )  # fmt: skip
 

@@ -1,0 +1,115 @@
+"""Acceptance in bulk: the set-based statements behind one invoice and behind ten thousand.
+
+Each kind of row is one statement over one JSON document, so that the server parses a batch once; the order of accounts and
+invoices is fixed, so that two batches at once wait for each other and never deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+_KNOWN = text(
+    "select number, id, accepted_hash from invoice where creditor_id = :creditor and number = any(cast(:numbers as text[]))"
+)
+_BODIES = text("select id, accepted_body from invoice where id = any(cast(:ids as uuid[]))")
+_ACCOUNTS = text(
+    "select id, ref, manual_name, manual_patch from account"
+    " where creditor_id = :creditor and ref = any(cast(:refs as text[])) order by ref"
+)
+_LOCKED_ACCOUNTS = text(_ACCOUNTS.text + " for update")
+_ADD_ACCOUNTS = text(
+    "insert into account"
+    " (id, creditor_id, ref, kind, country, region, zone, language, register, manual_name, manual_patch, created_at)"
+    " select r.id, :creditor, r.ref, r.kind, r.country, r.region, r.zone, r.language, r.register, r.manual, r.patch, :now"
+    " from json_to_recordset(cast(:rows as json)) as r(id uuid, ref text, kind text, country text, region text, zone text,"
+    " language text, register text, manual text, patch jsonb) order by r.ref"
+    " on conflict (creditor_id, ref) do nothing returning id, ref"
+)
+# One statement: an invoice that lost a race (on conflict) gets no instalment, entry, event or start.
+_ADD_INVOICES = text(
+    """
+    with r as materialized (
+        select * from json_to_recordset(cast(:rows as json)) as r(id uuid, account uuid, number text, currency text,
+            issued_on date, place text, place_region text, manual text, hash text, body jsonb, total bigint)
+    ), d as materialized (
+        select * from json_to_recordset(cast(:dues as json)) as d(id uuid, invoice uuid, number int, due_on date, amount bigint)
+    ), added as (
+        insert into invoice (id, creditor_id, account_id, number, currency, issued_on, place_of_payment, place_of_payment_region,
+            manual_id, accepted_hash, accepted_body, entered_at, cycle_started_at, changed_at, balance_minor)
+        select r.id, :creditor, r.account, r.number, r.currency, r.issued_on, r.place, r.place_region, r.manual,
+            decode(r.hash, 'hex'), r.body, :now, :now, clock_timestamp(), r.total
+        from r order by r.number
+        on conflict (creditor_id, number) do nothing returning id, account_id, number, currency, issued_on, balance_minor
+    ), due as (
+        insert into instalment (id, creditor_id, invoice_id, number, due_on, amount_minor)
+        select d.id, :creditor, added.id, d.number, d.due_on, d.amount from d join added on added.id = d.invoice
+    ), charged as (
+        insert into entry (creditor_id, account_id, invoice_id, instalment, kind, amount_minor, currency, dated_on, recorded_at,
+            cause)
+        select :creditor, added.account_id, added.id, d.number, 'charge', d.amount, added.currency, added.issued_on, :now,
+            'accepted'
+        from d join added on added.id = d.invoice
+    ), told as (
+        insert into event (creditor_id, invoice_id, at_utc, kind, detail, actor)
+        select :creditor, added.id, :now, 'accepted', jsonb_build_object('amount_minor', added.balance_minor, 'currency',
+            added.currency), :actor from added
+    ), started as (
+        insert into outbox (creditor_id, invoice_id, workflow_id)
+        select :creditor, added.id, cast(:prefix as text) || added.number from added
+    )
+    select id from added
+    """
+)
+
+
+def known_invoices(session: Session, creditor_id: UUID | str, numbers: Sequence[str]) -> dict[str, Row[Any]]:
+    """Rows (id, accepted_hash) by number, of those that exist."""
+    rows = session.execute(_KNOWN, {"creditor": str(creditor_id), "numbers": list(numbers)})
+    return {row.number: row for row in rows}
+
+
+def accepted_bodies(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The stored canonical bodies by invoice id."""
+    return {str(row.id): row.accepted_body for row in session.execute(_BODIES, {"ids": list(ids)})}
+
+
+def accounts(session: Session, creditor_id: UUID | str, refs: Sequence[str], *, lock: bool = False) -> dict[str, Row[Any]]:
+    """Rows (id, manual_name, manual_patch) by reference, locked until the end of the transaction when asked."""
+    rows = session.execute(_LOCKED_ACCOUNTS if lock else _ACCOUNTS, {"creditor": str(creditor_id), "refs": list(refs)})
+    return {row.ref: row for row in rows}
+
+
+def add_accounts(session: Session, creditor_id: UUID | str, rows: Sequence[dict[str, Any]], *, now: datetime) -> dict[str, str]:
+    """Ids by reference of the accounts that are new."""
+    if not rows:
+        return {}
+    added = session.execute(_ADD_ACCOUNTS, {"creditor": str(creditor_id), "now": now, "rows": to_json(rows).decode()})
+    return {row.ref: str(row.id) for row in added}
+
+
+def add_invoices(
+    session: Session,
+    creditor_id: UUID | str,
+    slug: str,
+    rows: Sequence[dict[str, Any]],
+    dues: Sequence[dict[str, Any]],
+    *,
+    now: datetime,
+    actor: str,
+) -> set[str]:
+    """Write invoices with their instalments, charges, first event and start; returns the ids that won."""
+    added = session.execute(
+        _ADD_INVOICES,
+        {
+            "creditor": str(creditor_id), "now": now, "actor": actor, "prefix": f"invoice:{slug}:",
+            "rows": to_json(rows).decode(), "dues": to_json(dues).decode(),
+        },
+    )  # fmt: skip
+    return {str(row.id) for row in added}

@@ -1,0 +1,121 @@
+"""The one form in which a posted invoice is compared with the body first accepted.
+
+Personal leaves (name, salutation, address, proof, a personal reference) stand in it as keyed hashes; `#` marks them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import to_json
+
+from ledger.sealing import Sealer
+from policies.intake import Intake, Person
+
+ERASED = "#erased"
+"""Stands where an erased person's leaf stood; equal to anything."""
+_PERSONAL = frozenset({"name", "salutation", "address", "proof", "ref"})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One leaf that differs; `personal` ones never show their values."""
+
+    pointer: str
+    personal: bool
+    was: Any = None
+    now: Any = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the problem document."""
+        if self.personal:
+            return {"pointer": self.pointer}
+        return {"pointer": self.pointer, "was": self.was, "now": self.now}
+
+
+def canonical_body(intake: Intake, sealer: Sealer) -> dict[str, Any]:
+    """What is stored of the body; `account.ref` is the reference the ledger uses (opaque where it would be personal)."""
+    return {
+        "number": intake.number,
+        "currency": intake.currency,
+        "issued_on": intake.issued_on.isoformat(),
+        "instalments": [{"number": n, "due_on": d.isoformat(), "amount_minor": a} for n, d, a in intake.dues],
+        "place_of_payment": f"{intake.place}-{intake.place_region}" if intake.place_region else intake.place,
+        "manual_patch": _sorted(intake.invoice_patch),
+        "account": {
+            "ref": ref_of(intake, sealer),
+            "kind": intake.kind,
+            "country": intake.country,
+            "region": intake.region,
+            "zone": intake.zone_given,
+            "language": intake.language,
+            "register": intake.register,
+            "manual": intake.manual,
+            "manual_patch": _sorted(intake.account_patch),
+            "contacts": [_person(person, sealer) for person in intake.people],
+        },
+    }
+
+
+def ref_of(intake: Intake, sealer: Sealer) -> str:
+    """The account's reference as the ledger, Temporal and its UI see it (design 4)."""
+    return sealer.opaque_ref(intake.ref) if intake.ref_is_personal else intake.ref
+
+
+def canonical_hash(body: dict[str, Any]) -> bytes:
+    """sha256 of the canonical body: its keys are always in the same order."""
+    return hashlib.sha256(to_json(body)).digest()
+
+
+def differences(was: dict[str, Any], now: dict[str, Any]) -> list[Difference]:
+    """Every leaf that differs, in the order of the first body."""
+    found: list[Difference] = []
+    _compare(was, now, "", "", found)
+    return found
+
+
+def _person(person: Person, sealer: Sealer) -> dict[str, Any]:
+    return {
+        "role": person.role,
+        "name": _hidden(person.name, sealer),
+        "salutation": _hidden(person.salutation, sealer),
+        "language": person.language,
+        "channels": [
+            {
+                "channel": way.channel.value,
+                "address": "#" + sealer.lookup(way.channel, way.address).hex()[:32],
+                "consent": way.consent,
+                "consent_at": way.consent_at.timestamp() if way.consent_at else None,
+                "proof": _hidden(way.proof, sealer),
+                "verified": way.verified,
+            }
+            for way in person.ways
+        ],
+    }
+
+
+def _hidden(value: str, sealer: Sealer) -> str:
+    return "#" + sealer.fingerprint(value) if value else ""
+
+
+def _sorted(patch: dict[str, Any] | None) -> Any:
+    return None if patch is None else json.loads(json.dumps(patch, sort_keys=True))
+
+
+def _compare(was: Any, now: Any, key: str, pointer: str, found: list[Difference]) -> None:
+    if was == ERASED or was == now:
+        return
+    if isinstance(was, dict) and isinstance(now, dict):
+        for name in [*was, *(n for n in now if n not in was)]:
+            _compare(was.get(name), now.get(name), name, f"{pointer}/{name}", found)
+    elif isinstance(was, list) and isinstance(now, list):
+        for index in range(max(len(was), len(now))):
+            one, other = (side[index] if index < len(side) else None for side in (was, now))
+            _compare(one, other, key, f"{pointer}/{index}", found)
+    elif key in _PERSONAL or key in ("contacts", "channels"):
+        found.append(Difference(pointer, personal=True))
+    else:
+        found.append(Difference(pointer, personal=False, was=was, now=now))

@@ -1,0 +1,24 @@
+"""Ids in bulk: UUID version 7, so that rows of one batch lie side by side in their indexes."""
+
+from __future__ import annotations
+
+import os
+from uuid import UUID
+
+from clock import wall_now
+
+
+def new_ids(count: int) -> list[str]:
+    """`count` fresh ids as text, in ascending order of their millisecond."""
+    stamp = int(wall_now().timestamp() * 1000).to_bytes(6, "big").hex()
+    head = f"{stamp[:8]}-{stamp[8:]}-"
+    noise = os.urandom(10 * count).hex()
+    return [
+        f"{head}7{noise[at + 1 : at + 4]}-{'89ab'[int(noise[at + 4], 16) & 3]}{noise[at + 5 : at + 8]}-{noise[at + 8 : at + 20]}"
+        for at in range(0, 20 * count, 20)
+    ]
+
+
+def new_id() -> UUID:
+    """One of them."""
+    return UUID(new_ids(1)[0])
