@@ -17,11 +17,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from embedded import Postgres, Temporal, home_folder
 from ledger.migrations import bootstrap_sql, migrate
+from rehearsal.simulator.keys import simulated_keys
 from settings import Settings
 from supervise import Part, Supervisor, Trouble, free_port, listens, refuse_busy_port
 
@@ -44,12 +42,8 @@ class Secrets:
     """Made once for a home folder, readable by its owner only."""
 
     master_key: str
-    carrier_secret: str
-    twilio_auth_token: str
-    sendgrid_webhook_key: str
-    """Base64 DER of the public key; the simulator signs with the private one below."""
-    sendgrid_signing_key: str
-    """PEM."""
+    simulator_seed: int
+    """The simulated providers' keys follow from it."""
 
 
 def keep_secrets(home: Path) -> Secrets:
@@ -58,7 +52,7 @@ def keep_secrets(home: Path) -> Secrets:
     try:
         return Secrets(**json.loads(path.read_text()))
     except FileNotFoundError:
-        made = _new_secrets()
+        made = Secrets(b64encode(secrets.token_bytes(32)).decode(), secrets.randbits(53))
     except (OSError, ValueError, TypeError) as error:
         raise Trouble(f"{path} cannot be read ({error}): restore it from a copy; without it personal data stays sealed") from None
     home.mkdir(parents=True, exist_ok=True)
@@ -67,20 +61,6 @@ def keep_secrets(home: Path) -> Secrets:
     fresh.write_text(json.dumps(asdict(made), indent=1))
     fresh.rename(path)
     return made
-
-
-def _new_secrets() -> Secrets:
-    key = ec.generate_private_key(ec.SECP256R1())
-    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    plain = serialization.NoEncryption()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    return Secrets(
-        master_key=b64encode(secrets.token_bytes(32)).decode(),
-        carrier_secret="whsec_" + b64encode(secrets.token_bytes(32)).decode(),
-        twilio_auth_token=secrets.token_hex(16),
-        sendgrid_webhook_key=b64encode(public).decode(),
-        sendgrid_signing_key=private.decode(),
-    )
 
 
 class Stack:
@@ -119,6 +99,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The environment of the worker, the API and the simulator: the caller's, completed for these embedded parts."""
         own = keep_secrets(self.home)
+        keys = simulated_keys(own.simulator_seed)
         simulated = self.simulates()
         forced = {
             "API_URL": self.postgres.url("puntual_api", self._database),
@@ -132,12 +113,16 @@ class Stack:
         if simulated["email"]:
             forced |= {
                 "SENDGRID_API_KEY": "SG.simulated", "SENDGRID_BASE_URL": self.simulator_url,
-                "SENDGRID_WEBHOOK_KEY": own.sendgrid_webhook_key,
+                "SENDGRID_WEBHOOK_KEY": keys.sendgrid_webhook_key,
             }  # fmt: skip
         if simulated["sms"]:
-            forced |= {"TWILIO_AUTH_TOKEN": own.twilio_auth_token, "TWILIO_BASE_URL": self.simulator_url}
+            forced |= {
+                "TWILIO_ACCOUNT_SID": keys.twilio_account_sid,
+                "TWILIO_AUTH_TOKEN": keys.twilio_auth_token,
+                "TWILIO_BASE_URL": self.simulator_url,
+            }
         if simulated["carrier"]:
-            forced |= {"CARRIER_URL": self.simulator_url, "CARRIER_SECRET": own.carrier_secret}
+            forced |= {"CARRIER_URL": self.simulator_url, "CARRIER_SECRET": keys.carrier_secret}
         if any(simulated.values()):
             forced["SIMULATOR_URL"] = self.simulator_url
         if not os.environ.get("PUNTUAL_MASTER_KEY"):
@@ -176,8 +161,7 @@ class Stack:
         own = keep_secrets(self.home)
         port = self.ports.simulator
         return self._own(
-            "simulator", ["-m", "rehearsal.simulator", "--port", str(port)],
-            environment | {"SIMULATOR_SENDGRID_SIGNING_KEY": own.sendgrid_signing_key},
+            "simulator", ["-m", "rehearsal.simulator", "--port", str(port), "--seed", str(own.simulator_seed)], environment,
             ready=lambda: listens(port),
             prepare=lambda: refuse_busy_port(port, what="the simulator", option="--simulator-port"),
         )  # fmt: skip
@@ -201,7 +185,7 @@ class Stack:
     ) -> Part:  # fmt: skip
         return Part(
             name=name, command=[sys.executable, *arguments], log=self.home / "log" / f"{name}.log", ready=ready, prepare=prepare,
-            env=environment, cwd=PROJECT, start_s_max=60.0,
+            env=environment, cwd=PROJECT, start_s_max=60.0, stop_s_max=30.0,
         )  # fmt: skip
 
 
