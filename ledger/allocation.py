@@ -42,7 +42,7 @@ def waterfall(
     for (_, number), amount in applied.items():
         have[number] = have.get(number, 0) + amount
     money = sum(have.values()) + sum(left for _, left in pool)
-    target = {number: 0 for number in have}
+    target = dict.fromkeys(have, 0)
     for number, charged in owed:
         target[number] = min(max(charged, 0), money)
         money -= target[number]
@@ -83,8 +83,17 @@ def settle(session: Session, invoice_id: UUID, *, now: datetime, lend: UUID | No
     dates.update({row.id: row.paid_on for row in pool})
     moves = waterfall(owed, applied, [(row.id, row.unallocated_minor) for row in pool])
     for move in moves:
-        _enter(session, invoice_id, move.instalment, "payment", -move.amount_minor, move.payment_id, dates[move.payment_id], now,
-               "" if move.amount_minor > 0 else "moved to the oldest open instalment")
+        _enter(
+            session,
+            invoice_id,
+            move.instalment,
+            "payment",
+            -move.amount_minor,
+            move.payment_id,
+            dates[move.payment_id],
+            now,
+            "" if move.amount_minor > 0 else "moved to the oldest open instalment",
+        )
         session.execute(
             text("update payment set unallocated_minor = unallocated_minor - :amount where id = :id"),
             {"amount": move.amount_minor, "id": move.payment_id},
@@ -114,8 +123,17 @@ def take_back(session: Session, payment: Row[Any], reversal: Row[Any], *, now: d
         part = min(left, int(row.applied))
         if part == 0:
             break
-        _enter(session, row.invoice_id, row.instalment, "reversal", part, payment.id, reversal.paid_on, now,
-               f"reversal {reversal.id}")
+        _enter(
+            session,
+            row.invoice_id,
+            row.instalment,
+            "reversal",
+            part,
+            payment.id,
+            reversal.paid_on,
+            now,
+            f"reversal {reversal.id}",
+        )
         invoices[row.invoice_id] = None
         left -= part
         taken += part
@@ -150,7 +168,7 @@ def _present(session: Session, invoice_id: UUID) -> tuple[list[tuple[int, int]],
         text("select number from instalment where invoice_id = :id and superseded_at is null order by due_on, number"),
         {"id": invoice_id},
     ).scalars()
-    charged: dict[int, int] = {number: 0 for number in due}
+    charged: dict[int, int] = dict.fromkeys(due, 0)
     applied: dict[tuple[UUID, int], int] = {}
     dates: dict[UUID, date] = {}
     rows = session.execute(
@@ -176,9 +194,9 @@ def _enter(
 ) -> None:  # fmt: skip
     session.execute(
         text(
-            "insert into entry (creditor_id, account_id, invoice_id, instalment, kind, amount_minor, currency, payment_id, dated_on,"
-            " recorded_at, cause) select creditor_id, account_id, id, :instalment, :kind, :amount, currency, :payment, :dated_on,"
-            " :now, :cause from invoice where id = :invoice"
+            "insert into entry (creditor_id, account_id, invoice_id, instalment, kind, amount_minor, currency, payment_id,"
+            " dated_on, recorded_at, cause) select creditor_id, account_id, id, :instalment, :kind, :amount, currency, :payment,"
+            " :dated_on, :now, :cause from invoice where id = :invoice"
         ),
         {
             "invoice": invoice_id, "instalment": instalment, "kind": kind, "amount": amount_minor, "payment": payment_id,

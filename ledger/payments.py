@@ -8,6 +8,7 @@ debtor.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from ledger import allocation
+from ledger import allocation, same_money
 from ledger.events import note_fact, tell
 from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
@@ -44,9 +45,9 @@ class PaymentResult:
 
 
 _INSERT = text(
-    "insert into payment (id, creditor_id, account_id, invoice_id, source, source_ref, kind, reverses, reverses_ref, amount_minor,"
-    " currency, paid_on, value_on, recorded_at, hint, unallocated_minor) values (:id, :creditor, :account, null, :source, :ref,"
-    " :kind, :reverses, :reverses_ref, :amount, :currency, :paid_on, :value_on, :now, :hint, :amount)"
+    "insert into payment (id, creditor_id, account_id, invoice_id, source, source_ref, kind, reverses, reverses_ref,"
+    " amount_minor, currency, paid_on, value_on, recorded_at, hint, unallocated_minor)"
+    " values (:id, :creditor, :account, null, :source, :ref, :kind, :reverses, :reverses_ref, :amount, :currency, :paid_on, :value_on, :now, :hint, :amount)"
     " on conflict (creditor_id, source, source_ref, kind) do nothing returning id"
 )
 _FIND = text("select * from payment where creditor_id = :creditor and source = :source and source_ref = :ref and kind = :kind")
@@ -69,27 +70,32 @@ def record_payment(
     now: datetime,
     invoice_id: UUID | str | None = None,
     hint: str = "",
+    names: Sequence[str] = (),
 ) -> PaymentResult:
     """Record money once by (source, source_ref) and apply it to the oldest open instalment first.
 
     What is left over stays on the payment as the account's credit. Without an invoice, or in another currency, it is kept
     unmatched with its `hint` and a task; a later report of the same money that names the invoice applies it. A closed or
-    cancelled invoice takes nothing. Raises Refused `amount` for a sum that is not above 0.
+    cancelled invoice takes nothing. `names`, `source_ref` first, are all under which a gateway may report the same money
+    (same_money.py). Raises Refused `amount` for a sum that is not above 0.
     """
     _check_amount(amount_minor)
     _lock_ref(session, creditor_id, source, source_ref)
     invoice = _invoice(session, invoice_id) if invoice_id is not None else None
+    fits = invoice is not None and invoice.currency == currency
+    known = _known(
+        session, creditor_id, source, names or (source_ref,), invoice_id=invoice.id if invoice is not None else None,
+        amount_minor=amount_minor, currency=currency, now=now,
+    )  # fmt: skip
     if invoice is not None:
         lock_debtor(session, invoice.account_id)
-    fits = invoice is not None and invoice.currency == currency
-    known = _find(session, creditor_id, source, source_ref, "payment")
     if known is None:
         if invoice is not None and not fits:
             hint = f"{invoice.number} is in {invoice.currency}"
         session.execute(
             _INSERT,
             {
-                "id": uuid4(), "creditor": creditor_id, "account": invoice.account_id if invoice is not None else None, "source": source,
+                "id": uuid4(), "creditor": creditor_id, "source": source, "account": _account_of(invoice),
                 "ref": source_ref, "kind": "payment", "reverses": None, "reverses_ref": "", "amount": amount_minor,
                 "currency": currency, "paid_on": paid_on, "value_on": value_on, "now": now, "hint": hint[:200],
             },
@@ -103,6 +109,26 @@ def record_payment(
         _ask_whose(session, known, now)
         return PaymentResult(known.id, "unmatched", None, 0, _unallocated(session, known.id))
     return _match(session, known, invoice, now)
+
+
+def _known(
+    session: Session, creditor_id: UUID | str, source: str, names: Sequence[str], *, invoice_id: UUID | None, amount_minor: int,
+    currency: str, now: datetime,
+) -> Row[Any] | None:  # fmt: skip
+    if len(names) == 1 and source != "stripe":
+        return _find(session, creditor_id, source, names[0], "payment")
+    known = same_money.find_same(
+        session, creditor_id, source, names, invoice_id=invoice_id, amount_minor=amount_minor, currency=currency, at=now
+    )
+    if known is None or same_money.stronger(names[0], known.source_ref) == known.source_ref:
+        return known
+    if known.account_id is not None:
+        lock_debtor(session, known.account_id)
+    same_money.rename(session, known.id, names[0])
+    known = _find(session, creditor_id, source, names[0], "payment")
+    assert known is not None
+    _apply_waiting_reversals(session, known, now)
+    return known
 
 
 def apply_payment(
@@ -127,7 +153,9 @@ def apply_payment(
     if payment.unallocated_minor == 0:
         raise Refused("nothing-to-apply", f"payment {payment.id} has nothing left to apply")
     if payment.currency != invoice.currency:
-        raise Refused("currency", f"the payment is in {payment.currency} and the invoice in {invoice.currency}; nothing is converted")
+        raise Refused(
+            "currency", f"the payment is in {payment.currency}, the invoice in {invoice.currency}: nothing is converted"
+        )
     matched = payment.invoice_id is not None
     if matched and payment.account_id != invoice.account_id:
         raise Refused("other-account", "this credit belongs to another account: refund it there and record it again here")
@@ -138,9 +166,8 @@ def apply_payment(
         return _match(session, payment, invoice, now, actor=actor)
     given = allocation.settle(session, invoice.id, now=now, lend=payment.id)
     _tell_received(session, payment, invoice, given, now, actor)
-    return PaymentResult(
-        payment.id, "applied", invoice.id, given, _unallocated(session, payment.id), allocation.refresh_balance(session, invoice.id)
-    )
+    balance = allocation.refresh_balance(session, invoice.id)
+    return PaymentResult(payment.id, "applied", invoice.id, given, _unallocated(session, payment.id), balance)
 
 
 def record_reversal(
@@ -181,7 +208,7 @@ def record_reversal(
     reversal_id: UUID | None = session.execute(
         _INSERT,
         {
-            "id": uuid4(), "creditor": creditor_id, "account": payment.account_id if payment is not None else None, "source": source,
+            "id": uuid4(), "creditor": creditor_id, "source": source, "account": _account_of(payment),
             "ref": source_ref, "kind": "reversal", "reverses": None, "reverses_ref": payment_ref, "amount": amount_minor,
             "currency": currency, "paid_on": reversed_on, "value_on": reversed_on, "now": now, "hint": reason[:200],
         },
@@ -202,9 +229,9 @@ def unmatched(session: Session, creditor_id: UUID | str, *, limit: int = 200) ->
     return list(
         session.execute(
             text(
-                "select p.id, p.kind, p.source, p.source_ref, p.amount_minor, p.unallocated_minor, p.currency, p.paid_on, p.value_on,"
-                " p.recorded_at, p.hint, p.reverses_ref, p.account_id, p.invoice_id, i.number, i.status from payment p"
-                " left join invoice i on i.id = p.invoice_id"
+                "select p.id, p.kind, p.source, p.source_ref, p.amount_minor, p.unallocated_minor, p.currency, p.paid_on,"
+                " p.value_on, p.recorded_at, p.hint, p.reverses_ref, p.account_id, p.invoice_id, i.number, i.status"
+                " from payment p left join invoice i on i.id = p.invoice_id"
                 " where p.creditor_id = :creditor and p.unallocated_minor > 0 order by p.recorded_at, p.id limit :limit"
             ),
             {"creditor": str(creditor_id), "limit": limit},
@@ -245,8 +272,8 @@ def _tell_received(session: Session, payment: Row[Any], invoice: Row[Any], given
 def _apply_waiting_reversals(session: Session, payment: Row[Any], now: datetime) -> None:
     waiting = session.execute(
         text(
-            "select * from payment where creditor_id = :creditor and source = :source and reverses_ref = :ref and kind = 'reversal'"
-            " and reverses is null and currency = :currency order by recorded_at, id"
+            "select * from payment where creditor_id = :creditor and source = :source and reverses_ref = :ref"
+            " and kind = 'reversal' and reverses is null and currency = :currency order by recorded_at, id"
         ),
         {"creditor": payment.creditor_id, "source": payment.source, "ref": payment.source_ref, "currency": payment.currency},
     ).all()
@@ -331,9 +358,11 @@ def _lock_ref(session: Session, creditor_id: UUID | str, source: str, ref: str) 
 
 
 def _find(session: Session, creditor_id: UUID | str, source: str, ref: str, kind: str) -> Row[Any] | None:
-    return session.execute(
-        _FIND, {"creditor": str(creditor_id), "source": source, "ref": ref, "kind": kind}
-    ).one_or_none()
+    return session.execute(_FIND, {"creditor": str(creditor_id), "source": source, "ref": ref, "kind": kind}).one_or_none()
+
+
+def _account_of(row: Row[Any] | None) -> UUID | None:
+    return None if row is None else row.account_id
 
 
 def _invoice(session: Session, invoice_id: UUID | str) -> Row[Any]:

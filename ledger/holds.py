@@ -1,0 +1,217 @@
+"""Stops with an end (I7): disputes, "I already paid", money on its way, and the stops of an account or of a whole creditor.
+
+A reason is a word of a list, never a customer's own text: it is read in histories and in the Temporal UI.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from ledger.events import note_fact
+from ledger.facts import gather
+from ledger.refusals import Refused, not_found
+from ledger.session import lock_debtor
+from policies.calendars import add_working_days
+
+CLEARING_DAYS = 5
+"""How long money may be on its way (a bank voucher, a direct debit) before we ask again (playbook 3)."""
+
+DisputeReason = Literal["wrong_amount", "not_received", "quality", "already_credited", "not_mine", "other"]
+SuppressionReason = Literal[
+    "deceased", "insolvency", "vulnerable", "identity_theft", "minor", "disaster", "represented", "complaint", "court", "other"
+]
+
+_OPEN = text(
+    "insert into hold (id, creditor_id, invoice_id, kind, starts_at, until, amount_minor, reason, actor, created_at)"
+    " select :id, creditor_id, id, :kind, :now, :until, :amount, :reason, :actor, :now from invoice where id = :invoice"
+)
+_RELEASE = text(
+    "update hold set released_at = :now, release_why = :why where invoice_id = :invoice and kind = :kind and released_at is null"
+    " and until > :now returning id"
+)
+
+
+def locked_invoice(session: Session, invoice_id: UUID | str) -> Row[Any]:
+    """Take the debtor's lock and read the invoice; raises Refused `not-found`."""
+    account = session.execute(text("select account_id from invoice where id = :id"), {"id": str(invoice_id)}).scalar()
+    if account is None:
+        raise not_found("invoice", invoice_id)
+    lock_debtor(session, account)
+    return session.execute(
+        text(
+            "select i.id, i.creditor_id, i.account_id, i.number, i.currency, i.status, i.outcome, i.balance_minor, a.zone"
+            " from invoice i join account a on a.id = i.account_id where i.id = :id"
+        ),
+        {"id": str(invoice_id)},
+    ).one()
+
+
+def must_owe(invoice: Row[Any]) -> None:
+    """Raise Refused `invoice-closed` unless there is something left to talk about."""
+    if invoice.status != "open" or invoice.balance_minor <= 0:
+        raise Refused("invoice-closed", f"nothing is owed on invoice {invoice.number}: it is {invoice.outcome or invoice.status}")
+
+
+def open_dispute(
+    session: Session, invoice_id: UUID | str, *, reason: DisputeReason, actor: str, now: datetime, amount_minor: int | None = None
+) -> UUID:
+    """Hold the invoice, or the disputed part of it, until the manual's longest dispute is over (F82, F84); returns the hold's id.
+
+    Raises Refused: `not-found`, `invoice-closed`, `amount` when the part is not between 1 and the balance, `already-disputed`.
+    """
+    invoice = locked_invoice(session, invoice_id)
+    must_owe(invoice)
+    if amount_minor is not None and not 0 < amount_minor <= invoice.balance_minor:
+        raise Refused(
+            "amount", f"the disputed part must be from 1 to {invoice.balance_minor}, the balance in minor units", status=422,
+            more={"balance_minor": invoice.balance_minor},
+        )  # fmt: skip
+    if _active(session, invoice_id, "dispute", now):
+        raise Refused("already-disputed", f"invoice {invoice.number} is disputed already; close that dispute first")
+    _, manual = gather(session, invoice_id, now)
+    until = now + timedelta(days=manual.pauses.dispute_days_max)
+    hold_id = _open(session, invoice_id, "dispute", until, reason, actor, now, amount_minor)
+    detail = {"hold": str(hold_id), "reason": reason, "until": until.isoformat(), "amount_minor": amount_minor}
+    part = "all of it" if amount_minor is None else f"{invoice.currency} {amount_minor} minor"
+    note_fact(session, invoice_id, at=now, kind="dispute_opened", detail=detail, actor=actor, note=f"{part}: {reason}")
+    session.execute(
+        text(
+            "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
+            " values (:id, :creditor, :invoice, :account, 'answer_dispute', :key, :why, :due, :now)"
+        ),
+        {
+            "id": uuid4(), "creditor": invoice.creditor_id, "invoice": invoice.id, "account": invoice.account_id,
+            "key": str(hold_id),
+            "why": f"the customer disputes {part} ({reason}): answer before the hold ends", "due": until, "now": now,
+        },
+    )  # fmt: skip
+    return hold_id
+
+
+def close_dispute(session: Session, invoice_id: UUID | str, *, outcome: str, actor: str, now: datetime) -> None:
+    """End the dispute, for the customer or not; the ladder goes on. Raises Refused `not-found`, `no-dispute`."""
+    invoice = locked_invoice(session, invoice_id)
+    released = _release(session, invoice_id, "dispute", outcome, now)
+    if not released:
+        raise Refused("no-dispute", f"invoice {invoice.number} has no open dispute")
+    session.execute(
+        text(
+            "update task set done_at = :now, outcome = :outcome"
+            " where kind = 'answer_dispute' and key = any(:keys) and done_at is null"
+        ),
+        {"now": now, "outcome": outcome, "keys": [str(r) for r in released]},
+    )
+    note_fact(session, invoice_id, at=now, kind="dispute_closed", detail={"outcome": outcome}, actor=actor, note=outcome)
+
+
+def say_already_paid(session: Session, invoice_id: UUID | str, *, actor: str, now: datetime) -> datetime:
+    """Hold the invoice for the manual's working days while the payment is looked for (F57); returns the end.
+
+    Said again while the hold lasts, the same end. Raises Refused `not-found`, `invoice-closed`; `said-before` when it was
+    said before and no payment came since: then a person looks at it, and the ladder goes on.
+    """
+    invoice = locked_invoice(session, invoice_id)
+    must_owe(invoice)
+    active = _active(session, invoice_id, "already_paid", now)
+    if active:
+        return max(until for _, until in active)
+    facts, manual = gather(session, invoice_id, now)
+    if _unproved(session, invoice_id):
+        _search_task(session, invoice, now, again=True)
+        raise Refused("said-before", "the payment was looked for once and not found: send the proof of it, or pay", status=409)
+    today = now.astimezone(ZoneInfo(facts.zone)).date()
+    last = add_working_days(today, manual.pauses.already_paid_wd, facts.place_of_payment, facts.place_of_payment_region)
+    until = datetime.combine(last + timedelta(days=1), datetime.min.time(), ZoneInfo(facts.zone))
+    hold_id = _open(session, invoice_id, "already_paid", until, "says_paid", actor, now, None)
+    detail = {"hold": str(hold_id), "until": until.isoformat()}
+    note = f"held until {last.isoformat()}"
+    note_fact(session, invoice_id, at=now, kind="already_paid_said", detail=detail, actor=actor, note=note)
+    _search_task(session, invoice, now, again=False)
+    return until
+
+
+def hold_in_process(session: Session, invoice_id: UUID | str, *, money: str, now: datetime) -> None:
+    """Money is on its way: nothing is asked until it settles, fails, or the time for it is over. Nothing owed, nothing done."""
+    invoice = locked_invoice(session, invoice_id)
+    if invoice.status != "open" or invoice.balance_minor <= 0 or _active(session, invoice_id, "payment_in_process", now):
+        return
+    until = now + timedelta(days=CLEARING_DAYS)
+    _open(session, invoice_id, "payment_in_process", until, "clearing", "gateway", now, None)
+    detail = {"money": money, "until": until.isoformat()}
+    note_fact(session, invoice_id, at=now, kind="payment_in_process", detail=detail, note=f"until {until.date().isoformat()}")
+
+
+def release_in_process(session: Session, invoice_id: UUID | str, *, money: str, now: datetime) -> None:
+    """The money that was on its way did not come."""
+    locked_invoice(session, invoice_id)
+    if _release(session, invoice_id, "payment_in_process", "the payment failed", now):
+        note_fact(session, invoice_id, at=now, kind="payment_failed", detail={"money": money}, note="the payment failed")
+
+
+def _unproved(session: Session, invoice_id: UUID | str) -> bool:
+    """True when an "already paid" ran out and nothing was paid after it was said."""
+    return bool(
+        session.execute(
+            text(
+                "select exists (select 1 from hold h where h.invoice_id = :id and h.kind = 'already_paid'"
+                " and h.released_at is null and not exists (select 1 from entry e where e.invoice_id = h.invoice_id"
+                " and e.kind = 'payment' and e.recorded_at >= h.starts_at))"
+            ),
+            {"id": str(invoice_id)},
+        ).scalar_one()
+    )
+
+
+def _search_task(session: Session, invoice: Row[Any], now: datetime, *, again: bool) -> None:
+    key = f"{invoice.id}:{'again' if again else 'first'}:{now.date().isoformat()}"
+    session.execute(
+        text(
+            "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
+            " values (:id, :creditor, :invoice, :account, 'find_payment', :key, :why, :due, :now) on conflict do nothing"
+        ),
+        {
+            "id": uuid4(), "creditor": invoice.creditor_id, "invoice": invoice.id, "account": invoice.account_id, "key": key,
+            "why": f"the customer says invoice {invoice.number} is paid{', again' if again else ''}: look for the payment",
+            "due": now + timedelta(days=2), "now": now,
+        },
+    )  # fmt: skip
+
+
+def _active(session: Session, invoice_id: UUID | str, kind: str, now: datetime) -> list[tuple[UUID, datetime]]:
+    rows = session.execute(
+        text("select id, until from hold where invoice_id = :id and kind = :kind and released_at is null and until > :now"),
+        {"id": str(invoice_id), "kind": kind, "now": now},
+    )
+    return [(row.id, row.until) for row in rows]
+
+
+def _open(
+    session: Session,
+    invoice_id: UUID | str,
+    kind: str,
+    until: datetime,
+    reason: str,
+    actor: str,
+    now: datetime,
+    amount_minor: int | None,
+) -> UUID:
+    hold_id = uuid4()
+    session.execute(
+        _OPEN,
+        {
+            "id": hold_id, "invoice": str(invoice_id), "kind": kind, "until": until, "reason": reason, "actor": actor, "now": now,
+            "amount": amount_minor,
+        },
+    )  # fmt: skip
+    return hold_id
+
+
+def _release(session: Session, invoice_id: UUID | str, kind: str, why: str, now: datetime) -> list[UUID]:
+    done = session.execute(_RELEASE, {"invoice": str(invoice_id), "kind": kind, "now": now, "why": why})
+    return list(done.scalars())

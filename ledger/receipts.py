@@ -1,0 +1,236 @@
+"""What providers and people say back: a message arrived or not, an address is dead, a person wants no more messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from ledger.events import note_fact, tell
+from ledger.session import lock_debtor
+from policies.terms import Channel
+
+FIX_CONTACT_WITHIN = timedelta(days=3)
+"""How long a person has to find another way to reach the customer."""
+
+Status = Literal["accepted", "delivered", "failed"]
+
+_MOVES: dict[Status, tuple[str, ...]] = {
+    "accepted": ("claimed", "calling", "unknown"),
+    "delivered": ("claimed", "calling", "unknown", "accepted"),
+    "failed": ("claimed", "calling", "unknown", "accepted"),
+}
+"""From which states a receipt moves a contact. Delivered and failed are final, whatever comes later (design 2)."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """`state` is the contact's after the receipt; `moved` says whether the receipt changed it."""
+
+    contact_id: UUID
+    state: str
+    moved: bool
+    retired: bool
+
+
+def apply_receipt(
+    session: Session,
+    contact_id: UUID | str,
+    status: Status,
+    *,
+    at: datetime,
+    now: datetime,
+    permanent: bool = False,
+    reason: str = "",
+    provider_ref: str = "",
+) -> Applied | None:
+    """Move a contact forward, never back; returns None when there is no such contact here.
+
+    A permanent failure retires the address and asks a person for another one, also when the message had been delivered first
+    (a late bounce). A failed contact does not count (F36): the workflow asks again and the rung's next channel is tried.
+    `reason` is the provider's code, without personal data.
+    """
+    account = session.execute(text("select account_id from contact where id = :id"), {"id": str(contact_id)}).scalar()
+    if account is None:
+        return None
+    lock_debtor(session, account)
+    row = session.execute(
+        text("select id, creditor_id, account_id, invoice_id, address_id, key, channel, state from contact where id = :id"),
+        {"id": str(contact_id)},
+    ).one()
+    session.execute(
+        text(
+            "insert into receipt (creditor_id, contact_id, status, at_utc, detail)"
+            " values (:creditor, :contact, :status, :at, :detail)"
+        ),
+        {"creditor": row.creditor_id, "contact": row.id, "status": status, "at": at, "detail": reason[:200]},
+    )
+    moved = row.state in _MOVES[status]
+    if moved:
+        session.execute(
+            text(
+                "update contact set state = :state, provider_ref = coalesce(provider_ref, nullif(:ref, '')),"
+                " why_failed = case when :failed then :reason else why_failed end,"
+                " settled_at = case when :state = 'accepted' then settled_at else cast(:now as timestamptz) end where id = :id"
+            ),
+            {
+                "state": status,
+                "ref": provider_ref,
+                "failed": status == "failed",
+                "reason": reason[:200],
+                "now": now,
+                "id": row.id,
+            },
+        )
+    detail = {"contact": str(row.id), "key": row.key, "channel": row.channel, "status": status, "reason": reason}
+    retired = status == "failed" and permanent and retire_address(session, row.address_id, why=reason, now=now, contact_id=row.id)
+    if retired:
+        tell(session, row.invoice_id, at=now, kind="contact_failed", detail=detail)
+    elif moved and (status == "failed" or row.state == "unknown"):
+        kind = "contact_failed" if status == "failed" else "outcome_known"
+        note_fact(session, row.invoice_id, at=now, kind=kind, detail=detail, note=f"{row.channel} {row.key} {status}")
+    elif moved:
+        tell(session, row.invoice_id, at=now, kind=f"contact_{status}", detail=detail)
+    return Applied(row.id, status if moved else row.state, moved, retired)
+
+
+def opt_out(
+    session: Session, account_id: UUID | str, address_ids: Iterable[UUID], *, now: datetime, proof: str, actor: str = "customer"
+) -> int:
+    """Withdraw consent for these addresses of one account, at once also for slots already reserved or claimed (I11, F49).
+
+    Returns how many had consent before. `proof` says by which way and event it came, without personal data.
+    """
+    lock_debtor(session, account_id)
+    withdrawn = session.execute(
+        text(
+            "update address set consent = 'withdrawn', consent_at = :now, consent_proof = :proof"
+            " where id = any(cast(:ids as uuid[])) and consent <> 'withdrawn' returning id, channel"
+        ),
+        {"now": now, "proof": proof[:200], "ids": [str(a) for a in address_ids]},
+    ).all()
+    if not withdrawn:
+        return 0
+    _void_slots(session, [row.id for row in withdrawn], "opted out", now)
+    channels = sorted({row.channel for row in withdrawn})
+    detail = {"channels": channels, "addresses": [str(row.id) for row in withdrawn], "proof": proof}
+    _note_each(session, account_id, now, "opted_out", detail, f"opted out of {', '.join(channels)}", actor)
+    return len(withdrawn)
+
+
+def opt_in(session: Session, account_id: UUID | str, address_ids: Iterable[UUID], *, now: datetime, proof: str) -> int:
+    """The person asks to hear from us again; returns for how many addresses that was news."""
+    lock_debtor(session, account_id)
+    given = session.execute(
+        text(
+            "update address set consent = 'given', consent_at = :now, consent_proof = :proof"
+            " where id = any(cast(:ids as uuid[])) and consent = 'withdrawn' returning id, channel"
+        ),
+        {"now": now, "proof": proof[:200], "ids": [str(a) for a in address_ids]},
+    ).all()
+    if given:
+        channels = sorted({row.channel for row in given})
+        detail = {"channels": channels, "addresses": [str(row.id) for row in given], "proof": proof}
+        _note_each(session, account_id, now, "opted_in", detail, f"asked to hear by {', '.join(channels)}", "customer")
+    return len(given)
+
+
+def addresses_of(session: Session, person_id: UUID | str, channel: Channel | None = None) -> list[UUID]:
+    """The ids of a person's addresses, of one channel or of all."""
+    found = session.execute(
+        text("select id from address where person_id = :person and (cast(:channel as text) is null or channel = :channel)"),
+        {"person": str(person_id), "channel": None if channel is None else str(channel)},
+    )
+    return list(found.scalars())
+
+
+def last_contacted(session: Session, address_ids: Iterable[UUID]) -> UUID | None:
+    """The invoice that was last written about to one of these addresses: what a reply without a reference is about."""
+    found: UUID | None = session.execute(
+        text(
+            "select invoice_id from contact where address_id = any(cast(:ids as uuid[]))"
+            " and state in ('calling', 'accepted', 'delivered', 'unknown') order by at_utc desc, id limit 1"
+        ),
+        {"ids": [str(a) for a in address_ids]},
+    ).scalar()
+    return found
+
+
+def retire_address(
+    session: Session,
+    address_id: UUID | str,
+    *,
+    why: str,
+    now: datetime,
+    contact_id: UUID | str | None = None,
+    invoice_id: UUID | str | None = None,
+) -> bool:
+    """Never use an address again, ask a person for another, ring the account's open invoices; False when it was retired before.
+
+    The caller holds the debtor's lock. `why` is the provider's code; `contact_id` or `invoice_id` say where it was found out.
+    """
+    row = session.execute(
+        text(
+            "update address a set retired_at = :now, retired_why = :why from person p"
+            " where a.id = :id and a.retired_at is null and p.id = a.person_id"
+            " returning a.id, a.channel, a.creditor_id, p.account_id"
+        ),
+        {"now": now, "why": why[:200] or "undeliverable", "id": str(address_id)},
+    ).one_or_none()
+    if row is None:
+        return False
+    _void_slots(session, [row.id], "the address is retired", now)
+    _ask_for_address(session, row.creditor_id, row.account_id, row.id, row.channel, why, now)
+    found = {"contact": contact_id, "invoice": invoice_id}
+    detail = {"address": str(row.id), "channel": row.channel, "reason": why, **{k: str(v) for k, v in found.items() if v}}
+    _note_each(session, row.account_id, now, "address_retired", detail, f"{row.channel} address retired: {why}")
+    return True
+
+
+def _void_slots(session: Session, address_ids: list[UUID], why: str, now: datetime) -> None:
+    """Free the slots reserved for these addresses. A claim is void by the fact itself, which changes the invoice's revision."""
+    session.execute(
+        text(
+            "update contact set state = 'failed', why_failed = :why, settled_at = :now"
+            " where address_id = any(cast(:ids as uuid[])) and state = 'planned'"
+        ),
+        {"why": f"again: the slot is void, {why}", "now": now, "ids": [str(a) for a in address_ids]},
+    )
+
+
+def _ask_for_address(
+    session: Session, creditor_id: UUID, account_id: UUID, address_id: UUID, channel: str, reason: str, now: datetime
+) -> None:
+    session.execute(
+        text(
+            "insert into task (id, creditor_id, account_id, kind, key, why, due_at, created_at)"
+            " values (:id, :creditor, :account, 'fix_contact', :key, :why, :due, :now) on conflict do nothing"
+        ),
+        {
+            "id": uuid4(), "creditor": creditor_id, "account": account_id, "key": str(address_id),
+            "why": f"the {channel} address does not work ({reason or 'no reason given'}): find another", "now": now,
+            "due": now + FIX_CONTACT_WITHIN,
+        },
+    )  # fmt: skip
+
+
+def _note_each(
+    session: Session,
+    account_id: UUID | str,
+    now: datetime,
+    kind: str,
+    detail: Mapping[str, object],
+    note: str,
+    actor: str = "puntual",
+) -> None:
+    """A person's or an address's fact concerns every open invoice of the account."""
+    open_invoices = session.execute(
+        text("select id from invoice where account_id = :account and outcome is null order by id"), {"account": str(account_id)}
+    ).scalars()
+    for invoice_id in open_invoices.all():
+        note_fact(session, invoice_id, at=now, kind=kind, detail=detail, actor=actor, note=note)

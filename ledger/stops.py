@@ -1,0 +1,124 @@
+"""Stops wider than one invoice, each with an end: an account not to be written to (F50), a creditor's global stop (F93)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from ledger.events import note_fact
+from ledger.refusals import Refused, not_found
+from ledger.session import lock_debtor
+
+REVIEW_DAYS_MAX = 366
+"""The longest an account or a creditor may be stopped before a person looks again (I7)."""
+
+
+def suppress(
+    session: Session, account_id: UUID | str, *, reason: str, evidence: str, until: datetime, actor: str, now: datetime,
+    person_id: UUID | str | None = None,
+) -> UUID:  # fmt: skip
+    """Stop all contact with an account (or one of its people) until a review date; returns the stop's id.
+
+    `reason` is a word of holds.SuppressionReason, `evidence` a reference without personal data. Raises Refused `not-found`,
+    `until` when the end is not in the next 366 days.
+    """
+    _check_until(until, now)
+    row = session.execute(text("select id, creditor_id from account where id = :id"), {"id": str(account_id)}).one_or_none()
+    if row is None:
+        raise not_found("account", account_id)
+    lock_debtor(session, row.id)
+    stop_id = uuid4()
+    session.execute(
+        text(
+            "insert into suppression (id, creditor_id, account_id, person_id, reason, evidence, starts_at, until, created_at)"
+            " values (:id, :creditor, :account, :person, :reason, :evidence, :now, :until, :now)"
+        ),
+        {
+            "id": stop_id, "creditor": row.creditor_id, "account": row.id, "person": str(person_id) if person_id else None,
+            "reason": reason, "evidence": evidence[:200], "until": until, "now": now,
+        },
+    )  # fmt: skip
+    session.execute(
+        text(
+            "update contact set state = 'failed', why_failed = 'again: the slot is void, suppressed', settled_at = :now"
+            " where account_id = :account and state = 'planned'"
+        ),
+        {"account": row.id, "now": now},
+    )
+    detail = {"suppression": str(stop_id), "reason": reason, "until": until.isoformat()}
+    _note_open(session, row.id, now, "suppressed", detail, actor, f"{reason} until {until.date().isoformat()}")
+    return stop_id
+
+
+def lift(session: Session, suppression_id: UUID | str, *, actor: str, now: datetime) -> None:
+    """End a stop before its date; raises Refused `not-found`, `already-lifted`."""
+    row = session.execute(
+        text("select id, account_id, lifted_at, reason from suppression where id = :id"), {"id": str(suppression_id)}
+    ).one_or_none()
+    if row is None:
+        raise not_found("suppression", suppression_id)
+    lock_debtor(session, row.account_id)
+    done = session.execute(
+        text("update suppression set lifted_at = :now where id = :id and lifted_at is null returning id"),
+        {"id": row.id, "now": now},
+    ).scalar()
+    if done is None:
+        raise Refused("already-lifted", "this stop was lifted before")
+    detail = {"suppression": str(row.id), "reason": row.reason}
+    _note_open(session, row.account_id, now, "suppression_lifted", detail, actor, str(row.reason))
+
+
+def stop_creditor(session: Session, creditor_id: UUID | str, *, until: datetime, reason: str, actor: str, now: datetime) -> int:
+    """Send nothing for this creditor until then, from the next send on (F93); returns how many open invoices it holds.
+
+    Raises Refused `until`.
+    """
+    _check_until(until, now)
+    session.execute(
+        text("update creditor set stopped_until = :until, stopped_why = :why where id = :id"),
+        {"until": until, "why": reason[:200], "id": str(creditor_id)},
+    )
+    return _note_creditor(session, creditor_id, now, "stopped", {"until": until.isoformat(), "reason": reason}, actor, reason)
+
+
+def resume_creditor(session: Session, creditor_id: UUID | str, *, actor: str, now: datetime) -> int:
+    """End the creditor's stop; returns how many open invoices go on. Raises Refused `not-stopped`."""
+    done = session.execute(
+        text("update creditor set stopped_until = null, stopped_why = null where id = :id and stopped_until > :now returning id"),
+        {"id": str(creditor_id), "now": now},
+    ).scalar()
+    if done is None:
+        raise Refused("not-stopped", "sending is not stopped")
+    return _note_creditor(session, creditor_id, now, "resumed", {"scope": "creditor"}, actor, "sending goes on")
+
+
+def _check_until(until: datetime, now: datetime) -> None:
+    if not now < until <= now + timedelta(days=REVIEW_DAYS_MAX):
+        raise Refused("until", f"a stop needs an end after now and within {REVIEW_DAYS_MAX} days", status=422)
+
+
+def _note_open(
+    session: Session, account_id: UUID, now: datetime, kind: str, detail: Mapping[str, object], actor: str, note: str
+) -> None:
+    rows = session.execute(
+        text("select id from invoice where account_id = :account and outcome is null order by id"), {"account": account_id}
+    )
+    for invoice_id in rows.scalars().all():
+        note_fact(session, invoice_id, at=now, kind=kind, detail=detail, actor=actor, note=note)
+
+
+def _note_creditor(
+    session: Session, creditor_id: UUID | str, now: datetime, kind: str, detail: Mapping[str, object], actor: str, note: str
+) -> int:
+    """Every open invoice in id order, so that two such runs never wait for each other."""
+    rows = session.execute(
+        text("select id from invoice where creditor_id = :c and outcome is null order by id"), {"c": str(creditor_id)}
+    )
+    invoices = rows.scalars().all()
+    for invoice_id in invoices:
+        note_fact(session, invoice_id, at=now, kind=kind, detail=detail, actor=actor, note=note)
+    return len(invoices)
