@@ -67,7 +67,9 @@ def days_later(debtor: Debtor, bill: Bill, now: datetime, days: int) -> datetime
 
 def _soon(debtor: Debtor, now: datetime) -> datetime:
     """When somebody who answers does so."""
-    return now + (timedelta(seconds=int(debtor.traits["reaction_seconds"])) if "reaction_seconds" in debtor.traits else timedelta(hours=2))
+    return now + (
+        timedelta(seconds=int(debtor.traits["reaction_seconds"])) if "reaction_seconds" in debtor.traits else timedelta(hours=2)
+    )
 
 
 def _once(bill: Bill, mark: str) -> bool:
@@ -95,7 +97,12 @@ def _pay_part(debtor: Debtor, bill: Bill, message: Message) -> list[Event]:
         share = bill.amount_minor * debtor.drawn("share_pct", bill, 30, 70) // 100
         return [pay(debtor, bill, at, max(share, 1))]
     rest = str(debtor.traits.get("rest") or ("later" if debtor.drawn("rest_draw", bill, 0, 1) else "never"))
-    if rest == "later" and bill.paid and bill.chased >= debtor.drawn("pays_after_chases", bill, 3, 4) and _once(bill, "pays the rest"):
+    if (
+        rest == "later"
+        and bill.paid
+        and bill.chased >= debtor.drawn("pays_after_chases", bill, 3, 4)
+        and _once(bill, "pays the rest")
+    ):
         return [pay(debtor, bill, at, "all")]
     return []
 

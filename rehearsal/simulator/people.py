@@ -140,7 +140,7 @@ class Event:
     detail: dict[str, Any] = field(compare=False)
 
 
-def event(at: datetime, kind: EventKind, ref: str, tie: str, **detail: Any) -> Event:
+def event(at: datetime, kind: EventKind, ref: str, tie: str, /, **detail: Any) -> Event:
     """An event in its place in the order."""
     return Event(at, PRIORITY[kind], f"{ref}|{tie}", kind, ref, detail)
 

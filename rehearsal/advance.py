@@ -1,0 +1,204 @@
+"""Played time: move the ledger's clock to the next moment at which something happens, ring exactly those, wait for their answers.
+
+At one instant the outside world comes first (payments, then receipts and replies), then contacts by time and invoice, one after
+the other within a debtor, so that what is played is what `plan` said. A ring that is lost is repeated; nothing depends on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.wire import InvoiceRef
+from clock import monotonic, read_ledger_clock, set_ledger_clock
+from worker import INVOICES, Relay
+from workflows.words import DUE
+
+RING_AGAIN_SECONDS = 1.0
+STALLED_SECONDS = 180.0
+"""So long without any answer is an error that names who does not answer, not a wait without an end."""
+_POLL_SECONDS = 0.004
+_AT_ONCE = 48
+
+
+class Stalled(RuntimeError):
+    """Somebody did not answer in time."""
+
+
+class Outside(Protocol):
+    """The world outside: it knows when it wants to act next, and acts when told what time it is."""
+
+    async def next_at(self) -> datetime | None:
+        """The earliest moment at which something happens outside; None when nothing will."""
+        ...
+
+    async def play(self, now: datetime) -> None:
+        """Let everything due until `now` happen, payments first, and return when it was acknowledged."""
+        ...
+
+
+class _Due(NamedTuple):
+    invoice_id: str
+    workflow_id: str
+    account_id: str
+    step_id: int | None
+
+
+@dataclass
+class _Flight:
+    due: _Due
+    rung_at: float
+
+
+@dataclass
+class Player:
+    """Moves the clock. One player at a time; the engine is the worker role's."""
+
+    engine: Engine
+    client: Client
+    relay: Relay
+    outside: Outside | None = None
+    on_instant: Callable[[datetime], Awaitable[None]] | None = None
+    answers: int = field(default=0, init=False)
+
+    async def start(self, at: datetime) -> None:
+        """Put the clock at `at` (never back) and freeze it."""
+        await asyncio.to_thread(self._set, at)
+
+    async def advance(self, until: datetime) -> None:
+        """Play everything up to and including `until`; raises Stalled when somebody does not answer for three minutes."""
+        while True:
+            await self.settle()
+            now = await asyncio.to_thread(self._now)
+            coming = [at for at in (await asyncio.to_thread(self._next_at), await self._outside_next()) if at is not None]
+            if not coming or min(coming) > until:
+                await asyncio.to_thread(self._set, max(until, now))
+                return
+            now = max(now, min(coming))
+            await asyncio.to_thread(self._set, now)
+            if self.on_instant is not None:
+                await self.on_instant(now)
+            if self.outside is not None:
+                outside = await self.outside.next_at()
+                if outside is not None and outside <= now:
+                    await self.outside.play(now)
+                    await self.settle()
+            await self._ring_due(now)
+
+    async def settle(self) -> None:
+        """Tell Temporal everything the ledger recorded and wait until each fact was seen by a decision."""
+        began, again = monotonic(), monotonic() + RING_AGAIN_SECONDS
+        while True:
+            while await self.relay.pump():
+                pass
+            unseen = await asyncio.to_thread(self._unseen)
+            if not unseen:
+                return
+            if monotonic() > again:
+                await asyncio.gather(*(self._ring(due) for due in unseen))
+                again = monotonic() + RING_AGAIN_SECONDS
+            self._complain(began, unseen)
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _outside_next(self) -> datetime | None:
+        return await self.outside.next_at() if self.outside is not None else None
+
+    async def _ring_due(self, now: datetime) -> None:
+        """Ring what is due, debtors side by side, the invoices of one debtor one after the other."""
+        waiting: dict[str, deque[_Due]] = defaultdict(deque)
+        for due in await asyncio.to_thread(self._due, now):
+            waiting[due.account_id].append(due)
+        flying: dict[str, _Flight] = {}
+        began = monotonic()
+        while waiting or flying:
+            ready = [account for account in waiting if account not in flying][: _AT_ONCE - len(flying)]
+            launched = [waiting[account].popleft() for account in ready]
+            for account in ready:
+                if not waiting[account]:
+                    del waiting[account]
+            for due in launched:
+                flying[due.account_id] = _Flight(due, monotonic())
+            await asyncio.gather(*(self._ring(due) for due in launched))
+            answered = await asyncio.to_thread(self._answered, [f.due.invoice_id for f in flying.values()], now)
+            for account, flight in list(flying.items()):
+                if flight.due.invoice_id in answered:
+                    del flying[account]
+                    self.answers += 1
+                    began = monotonic()
+                elif monotonic() - flight.rung_at > RING_AGAIN_SECONDS:
+                    fresh = await asyncio.to_thread(self._one, flight.due.invoice_id)
+                    flying[account] = _Flight(fresh, monotonic())
+                    await self._ring(fresh)
+            self._complain(began, [f.due for f in flying.values()])
+            if flying and not launched:
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def _ring(self, due: _Due) -> None:
+        try:
+            await self.client.get_workflow_handle(due.workflow_id).signal(DUE, due.step_id or 0)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                return  # rung again in a second
+            await self.client.start_workflow(
+                "InvoiceWorkflow", InvoiceRef(id=due.invoice_id), id=due.workflow_id, task_queue=INVOICES
+            )
+
+    @staticmethod
+    def _complain(began: float, silent: list[_Due]) -> None:
+        if monotonic() - began > STALLED_SECONDS:
+            names = ", ".join(d.workflow_id for d in silent[:5])
+            raise Stalled(f"no answer for {STALLED_SECONDS:.0f} s from {len(silent)} invoices: {names}: is the worker running?")
+
+    def _now(self) -> datetime:
+        with self.engine.connect() as connection:
+            return read_ledger_clock(connection)
+
+    def _set(self, at: datetime) -> None:
+        with self.engine.begin() as connection:
+            set_ledger_clock(connection, at, frozen=True)
+
+    def _next_at(self) -> datetime | None:
+        with self.engine.connect() as connection:
+            at: datetime | None = connection.execute(text("select min(next_at) from invoice where outcome is null")).scalar()
+            return at
+
+    _COLUMNS = (
+        "select i.id::text, 'invoice:' || c.slug || ':' || i.number, i.account_id::text, i.next_step_id"
+        " from invoice i join creditor c on c.id = i.creditor_id"
+    )
+
+    def _due(self, now: datetime) -> list[_Due]:
+        with Session(self.engine) as session:
+            rows = session.execute(
+                text(f"{self._COLUMNS} where i.outcome is null and i.next_at <= :now order by i.next_at, i.number, i.id"),
+                {"now": now},
+            )
+            return [_Due(*row) for row in rows]
+
+    def _one(self, invoice_id: str) -> _Due:
+        with Session(self.engine) as session:
+            return _Due(*session.execute(text(f"{self._COLUMNS} where i.id = :id"), {"id": invoice_id}).one())
+
+    def _unseen(self) -> list[_Due]:
+        with Session(self.engine) as session:
+            return [_Due(*row) for row in session.execute(text(f"{self._COLUMNS} where i.revision > i.seen_revision"))]
+
+    def _answered(self, invoice_ids: list[str], now: datetime) -> set[str]:
+        with Session(self.engine) as session:
+            rows = session.execute(
+                text(
+                    "select id::text from invoice where id = any(cast(:ids as uuid[]))"
+                    " and (outcome is not null or next_at > :now)"
+                ),
+                {"ids": invoice_ids, "now": now},
+            )
+            return set(rows.scalars())
