@@ -74,13 +74,10 @@ def decide(
     """
     facts, answers, obeyed = settle(facts, manual, now)
     for given, step in answers:
-        _record(session, given, step, now)
-        _apply(session, given, step, now)
-    step = obeyed
-    step_id = _record(session, facts, step, now)
-    _apply(session, facts, step, now)
-    _set_next(session, facts, step, step_id, now)
-    return facts, step, step_id
+        _apply(session, given, step, _record(session, given, step, now), now)
+    step_id = _record(session, facts, obeyed, now)
+    _set_next(session, facts, obeyed, step_id, now)
+    return facts, obeyed, step_id
 
 
 def _record(session: Session, facts: InvoiceFacts, step: Step, now: datetime) -> int:
@@ -107,106 +104,78 @@ def _record(session: Session, facts: InvoiceFacts, step: Step, now: datetime) ->
     return int(row.scalar_one())
 
 
-def _set_next(session: Session, facts: InvoiceFacts, step: Step, step_id: int, now: datetime) -> None:
-    session.execute(text("delete from contact where invoice_id = :invoice and state = 'planned'"), {"invoice": facts.invoice_id})
+_HOLDING = ("pause", "dispute", "stop", "suppression", "exemption", "already_paid", "payment_in_process", "owner")
+
+
+def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Close, step_id: int, now: datetime) -> None:
+    """Keep what is to be obeyed on the invoice; reserve a slot that limits moved; say once why something is held back or ends."""
+    invoice = {"invoice": facts.invoice_id}
+    before = session.execute(text("select next_at, next_kind, outcome from invoice where id = :invoice"), invoice).one()
+    session.execute(text("delete from contact where invoice_id = :invoice and state = 'planned'"), invoice)
     held = None
+    news = before.next_at != step.at or before.next_kind != step.kind
     if isinstance(step, Contact) and step.at > now >= step.rung_at:
         held = step.why
         if step.reserve:
-            session.execute(
-                _PLANNED,
-                {
-                    "id": str(uuid4()),
-                    "creditor": facts.creditor_id,
-                    "account": facts.account_id,
-                    "invoice": facts.invoice_id,
-                    "person": step.person_id,
-                    "address": step.address_id,
-                    "key": step.key,
-                    "rung": step.rung,
-                    "channel": step.channel.value,
-                    "template": step.template,
-                    "amount": step.amount_minor,
-                    "currency": facts.currency,
-                    "late": step.late_days,
-                    **local_columns(step.at, facts.zone),
-                },
-            )
-        tell(
-            session,
-            facts.invoice_id,
-            at=now,
-            kind="held_back",
-            detail={"key": step.key, "rung": step.rung, "until": step.at.isoformat(), "why": step.why, "rules": list(step.rules)},
-        )
-    elif isinstance(step, Wait) and step.until in (
-        "pause",
-        "dispute",
-        "stop",
-        "suppression",
-        "exemption",
-        "already_paid",
-        "payment_in_process",
-        "owner",
-    ):
+            _reserve(session, facts, step)
+        if news:
+            detail = {"step": step_id, "key": step.key, "rung": step.rung, "until": step.at.isoformat()}
+            tell(session, facts.invoice_id, at=now, kind="held_back", detail=detail)
+    elif isinstance(step, Wait) and step.until in _HOLDING:
         held = step.why
+    elif isinstance(step, Close) and before.outcome != step.outcome:
+        detail = {"step": step_id, "outcome": step.outcome}
+        tell(session, facts.invoice_id, at=now, kind="closed", detail=detail)
     session.execute(
         _NEXT,
         {
-            "invoice": facts.invoice_id,
-            "step_id": step_id,
-            "kind": step.kind,
-            "at": step.at,
-            "why": step.why,
-            "rung": getattr(step, "rung", None),
-            "channel": getattr(step, "channel", None),
-            "held": held,
-            "clear": isinstance(step, Close),
-            "seen": facts.revision,
-            "outcome": step.outcome if isinstance(step, Close) else None,
-            "now": now,
+            **invoice, "step_id": step_id, "kind": step.kind, "at": step.at, "why": step.why, "rung": getattr(step, "rung", None),
+            "channel": getattr(step, "channel", None), "held": held, "clear": isinstance(step, Close), "seen": facts.revision,
+            "outcome": step.outcome if isinstance(step, Close) else None, "now": now,
         },
-    )
+    )  # fmt: skip
 
 
-def _apply(session: Session, facts: InvoiceFacts, step: Step, now: datetime) -> None:
+def _reserve(session: Session, facts: InvoiceFacts, step: Contact) -> None:
+    session.execute(
+        _PLANNED,
+        {
+            "id": str(uuid4()), "creditor": facts.creditor_id, "account": facts.account_id, "invoice": facts.invoice_id,
+            "person": step.person_id, "address": step.address_id, "key": step.key, "rung": step.rung,
+            "channel": step.channel.value, "template": step.template, "amount": step.amount_minor, "currency": facts.currency,
+            "late": step.late_days, **local_columns(step.at, facts.zone),
+        },
+    )  # fmt: skip
+
+
+def _apply(session: Session, facts: InvoiceFacts, step: Step, step_id: int, now: datetime) -> None:
     """What an immediate step does to the rows; `policies.forecast.after` is its twin for the facts."""
-    invoice = facts.invoice_id
+
+    def say(kind: str, **detail: object) -> None:
+        tell(session, facts.invoice_id, at=now, kind=kind, detail={"step": step_id, **detail})
+
     if isinstance(step, Skip):
-        tell(
-            session,
-            invoice,
-            at=now,
-            kind="rung_skipped",
-            detail={"key": step.key, "rung": step.rung, "why": step.why, "rules": list(step.rules)},
-        )
+        say("rung_skipped", key=step.key, rung=step.rung)
     elif isinstance(step, Judge):
-        _judge(session, facts, step, now)
+        _judge(session, facts, step, step_id, now)
     elif isinstance(step, Ask):
         _task(session, facts, step.task, step.key, step.why, step.due_at, now)
+        say("task_opened", task=step.task, due_at=step.due_at.isoformat())
     elif isinstance(step, HandOff):
         placement_id = handoff.propose(
             session, facts, recommend=step.recommend, figures=step.figures, decide_by=step.decide_by, now=now
         )
         _task(session, facts, "approve_placement", placement_id, step.why, step.decide_by, now)
-        tell(
-            session,
-            invoice,
-            at=now,
-            kind="placement_proposed",
-            detail={"recommend": step.recommend, "decide_by": step.decide_by.isoformat(), **step.figures},
-        )
+        say("placement_proposed", recommend=step.recommend, decide_by=step.decide_by.isoformat(), **step.figures)
     elif isinstance(step, Place):
         handoff.place(session, facts, return_by=step.return_by, now=now)
-        tell(session, invoice, at=now, kind="placed", detail={"return_by": step.return_by.isoformat()})
+        say("placed", return_by=step.return_by.isoformat())
     elif isinstance(step, Recall):
         handoff.recall(session, facts, now=now)
-        tell(session, invoice, at=now, kind="recalled", detail={"why": step.why})
-    elif isinstance(step, Close):
-        tell(session, invoice, at=now, kind="closed", detail={"outcome": step.outcome, "why": step.why})
+        say("placement_recalled")
 
 
-def _judge(session: Session, facts: InvoiceFacts, step: Judge, now: datetime) -> None:
+def _judge(session: Session, facts: InvoiceFacts, step: Judge, step_id: int, now: datetime) -> None:
     changed = session.execute(
         text(
             "update agreement set state = :verdict, judged_at = :now, paid_minor = :paid where id = :id and state = 'open'"
@@ -216,13 +185,13 @@ def _judge(session: Session, facts: InvoiceFacts, step: Judge, now: datetime) ->
     ).one_or_none()
     if changed is None:
         return
-    tell(
-        session,
-        facts.invoice_id,
-        at=now,
-        kind=f"{changed.kind}_{step.verdict}",
-        detail={"agreement": step.agreement_id, "paid_minor": step.paid_minor, "promised_minor": step.promised_minor},
-    )
+    detail = {
+        "step": step_id,
+        "agreement": step.agreement_id,
+        "paid_minor": step.paid_minor,
+        "promised_minor": step.promised_minor,
+    }
+    tell(session, facts.invoice_id, at=now, kind=f"{changed.kind}_{step.verdict}", detail=detail)
     if step.verdict != "kept":
         session.execute(
             text("update invoice set cycle = cycle + 1, cycle_started_at = :now, cycle_notice = 'missed_promise' where id = :id"),

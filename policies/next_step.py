@@ -17,6 +17,7 @@ from policies.ladder import (
     Candidate,
     candidates,
     day_start,
+    last_real_contact,
     local_day,
     local_moment,
 )
@@ -273,13 +274,22 @@ def _ladder(case: _Case) -> Step:
         if passed is not None:
             return passed
     if not open_rungs:
-        return Close(
-            at=now,
-            why="Every rung has been used; what is still owed is for a person to decide.",
-            rules=("close.ladder_ended",),
-            outcome="ladder_ended",
-        )
+        return _rested(case)
     return _rung(case, open_rungs[0], open_rungs)
+
+
+def _rested(case: _Case) -> Step:
+    """Every rung has been used: time to answer the last one, so that a payment still finds the ladder open."""
+    facts, now = case.facts, case.now
+    last = last_real_contact(facts)
+    if last is not None:
+        days = max((r.expires_days for r in case.manual.ladder[-1:]), default=0)
+        ends = day_start(last.local_date + timedelta(days=days), facts.zone)
+        if now < ends:
+            why = "Every rung has been used; the ladder stays open for an answer to the last one."
+            return Wait(at=ends, why=why, rules=("ladder.answer",), until="answer")
+    why = "Every rung has been used; what is still owed is for a person to decide."
+    return Close(at=now, why=why, rules=("close.ladder_ended",), outcome="ladder_ended")
 
 
 def _passed(case: _Case, candidate: Candidate, others: list[Candidate]) -> Skip | None:
