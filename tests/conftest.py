@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -21,7 +23,63 @@ from ledger.session import make_engine
 from supervise import Supervisor, free_port
 
 TEMPLATE = "puntual_template"
+PROJECT = Path(__file__).parent.parent
 _numbers = itertools.count(1)
+_not_run = pytest.StashKey[int]()
+
+# A slow machine is not a wrong answer, so examples have no deadline of their own.
+hypothesis_settings.register_profile("everyday", max_examples=100, deadline=None, print_blob=True)
+hypothesis_settings.register_profile("drill", max_examples=20_000, deadline=None, print_blob=True)
+
+
+def find_shared() -> Path | None:
+    """The folder of the shared data: PUNTUAL_SHARED, else ../shared; None where there is none."""
+    given = os.environ.get("PUNTUAL_SHARED")
+    if given and not Path(given).is_dir():
+        raise pytest.UsageError(f"PUNTUAL_SHARED is {given}, which is not a folder: correct it or unset it")
+    folder = Path(given) if given else PROJECT.parent / "shared"
+    return folder if folder.is_dir() else None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--drill", action="store_true", help="the long campaigns: tests marked drill, and 20,000 examples a property"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_not_run] = 0
+    hypothesis_settings.load_profile("drill" if config.getoption("--drill") else "everyday")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot or shall not run here; what lacks its data is counted and said at the end."""
+    without_data = [item for item in items if item.get_closest_marker("shared")] if find_shared() is None else []
+    long_ones = [] if config.getoption("--drill") else [item for item in items if item.get_closest_marker("drill")]
+    config.stash[_not_run] = len(set(without_data) - set(long_ones))
+    left_out = {id(item) for item in without_data + long_ones}
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
+        items[:] = [item for item in items if id(item) not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash[_not_run]:
+        terminalreporter.write_line(f"{config.stash[_not_run]} tests on shared data were not run: set PUNTUAL_SHARED")
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """The shared data, for tests marked `shared`."""
+    folder = find_shared()
+    assert folder is not None, "mark the test with pytest.mark.shared"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drilling(pytestconfig: pytest.Config) -> bool:
+    """Whether this is a drill (200 kills, full replays) or an everyday run (40 kills, a slice)."""
+    return bool(pytestconfig.getoption("--drill"))
 
 
 @pytest.fixture(scope="session")
