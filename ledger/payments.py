@@ -47,7 +47,8 @@ class PaymentResult:
 _INSERT = text(
     "insert into payment (id, creditor_id, account_id, invoice_id, source, source_ref, kind, reverses, reverses_ref,"
     " amount_minor, currency, paid_on, value_on, recorded_at, hint, unallocated_minor)"
-    " values (:id, :creditor, :account, null, :source, :ref, :kind, :reverses, :reverses_ref, :amount, :currency, :paid_on, :value_on, :now, :hint, :amount)"
+    " values (:id, :creditor, :account, null, :source, :ref, :kind, :reverses,"
+    " :reverses_ref, :amount, :currency, :paid_on, :value_on, :now, :hint, :amount)"
     " on conflict (creditor_id, source, source_ref, kind) do nothing returning id"
 )
 _FIND = text("select * from payment where creditor_id = :creditor and source = :source and source_ref = :ref and kind = :kind")
