@@ -1,0 +1,112 @@
+"""Explain the future and the past of one invoice: what will happen if nothing new comes, and what happened with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from api.security import Caller, caller
+from ledger.facts import gather_book
+from ledger.history import history
+from ledger.reading import find_invoice
+from policies.forecast import BookEntry, Planned, forecast
+from policies.steps import Contact, Judge, Wait
+
+router = APIRouter(prefix="/v1/invoices", tags=["explain"])
+
+_ALWAYS = ("payment in full", "cancellation", "write-off", "stop of the creditor")
+_CANCELS_CONTACT = (
+    *_ALWAYS, "promise or agreement", "dispute", "pause or other hold", "opt-out or suppression of the person",
+    "reply that the invoice is paid", "a contact of another invoice that uses the same limit",
+)  # fmt: skip
+_CANCELS_WAIT = {
+    "promise": (*_ALWAYS, "withdrawal of the agreement"),
+    "pause": (*_ALWAYS, "resume"),
+    "dispute": (*_ALWAYS, "the dispute is closed"),
+    "approval": (*_ALWAYS, "approval or refusal by a person"),
+    "agency": ("payment in full (recalls the debt)",),
+    "stop": ("the stop is lifted",),
+}
+
+
+class PlannedStep(BaseModel):
+    """One thing that will happen if no new fact comes."""
+
+    invoice_id: UUID
+    number: str
+    what: str = Field(description="contact, wait, skip, judge, ask, handoff, place, recall or close")
+    at: datetime
+    at_local: datetime = Field(description="the same moment on the debtor's clock")
+    rung: str | None = None
+    channel: str | None = None
+    amount_minor: int | None = None
+    why: str
+    rules: list[str]
+    depends_on: list[str] = Field(description="numbers of the debtor's other invoices whose contacts moved this step")
+    cancelled_by: list[str] = Field(description="what would cancel or move it")
+
+
+class Plan(BaseModel):
+    """The steps to come of one invoice, in order."""
+
+    invoice_id: UUID
+    as_of: datetime
+    until: datetime
+    steps: list[PlannedStep]
+
+
+def plan_of(book: list[BookEntry], invoice_id: str, *, now: datetime, until: datetime) -> list[PlannedStep]:
+    """The future of one invoice out of its debtor's whole book; empty when the invoice is closed."""
+    numbers = {entry.facts.invoice_id: entry.facts.order for entry in book}
+    zones = {entry.facts.invoice_id: entry.facts.zone for entry in book}
+    mine = (p for p in forecast(book, now=now, until=until) if p.invoice_id == invoice_id)
+    return [_told(planned, numbers, zones[invoice_id]) for planned in mine]
+
+
+def _told(planned: Planned, numbers: dict[str, str], zone: str) -> PlannedStep:
+    step = planned.step
+    return PlannedStep(
+        invoice_id=UUID(planned.invoice_id), number=numbers[planned.invoice_id], what=step.kind, at=planned.at,
+        at_local=planned.at.astimezone(ZoneInfo(zone)), rung=getattr(step, "rung", None), channel=getattr(step, "channel", None),
+        amount_minor=getattr(step, "amount_minor", None), why=step.why, rules=list(step.rules),
+        depends_on=sorted(numbers[other] for other in planned.depends_on if other in numbers),
+        cancelled_by=list(_cancels(planned)),
+    )  # fmt: skip
+
+
+def _cancels(planned: Planned) -> Iterable[str]:
+    if isinstance(planned.step, Contact):
+        return _CANCELS_CONTACT
+    if isinstance(planned.step, Wait):
+        return _CANCELS_WAIT.get(planned.step.until, _ALWAYS)
+    if isinstance(planned.step, Judge):
+        return ("payment of what was agreed", "withdrawal of the agreement")
+    return _ALWAYS
+
+
+@router.get("/{invoice_id}/plan")
+def read_plan(
+    invoice_id: UUID,
+    request: Request,
+    who: Annotated[Caller, caller("invoices:read")],
+    days: Annotated[int, Query(ge=1, le=730, description="how far ahead to look, in days")] = 365,
+) -> Plan:
+    """The steps to come: when, why, and what would cancel each; the policy run forward over the debtor's whole book."""
+    view = find_invoice(who.session, invoice_id)
+    now = request.app.state.clock.now()
+    until = now + timedelta(days=days)
+    book = gather_book(who.session, view.row.account_id, now)
+    return Plan(invoice_id=invoice_id, as_of=now, until=until, steps=plan_of(book, str(invoice_id), now=now, until=until))
+
+
+@router.get("/{invoice_id}/history")
+def read_history(invoice_id: UUID, who: Annotated[Caller, caller("invoices:read")]) -> dict[str, Any]:
+    """What happened, in order: each fact, decision and contact with its reason, rule ids and versions."""
+    find_invoice(who.session, invoice_id)
+    return {"invoice_id": invoice_id, "events": history(who.session, invoice_id)}
