@@ -157,7 +157,9 @@ class Running:
         with self.part.log.open("ab") as log:
             self._process = _nursery.submit(_spawn, self.part, log).result()
         self.started_s = monotonic()
-        self._pid_file.write_text(f"{self._process.pid}\n{' '.join(self.part.command)}\n")
+        fresh = self._pid_file.with_suffix(".new")
+        fresh.write_text(f"{self._process.pid}\n{' '.join(self.part.command)}\n")
+        fresh.replace(self._pid_file)
 
     def wait_ready(self, stop: threading.Event | None = None) -> None:
         """Until it serves; raises Trouble with the end of its log when it ends or takes longer than start_s_max."""

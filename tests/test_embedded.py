@@ -1,20 +1,384 @@
-"""The embedded parts are real, private and survive kills."""
+"""The embedded parts are real, private, survive kills and say clearly what is wrong."""
 
 from __future__ import annotations
 
-from sqlalchemy import text
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
-from tests.conftest import Database, TemporalServer
+import psycopg2
+import pytest
+from sqlalchemy import text
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+
+from clock import monotonic
+from doctor import examine, running_on
+from embedded import SEARCH_ATTRIBUTES, Postgres, Temporal
+from stack import Ports, Stack, keep_secrets
+from supervise import Part, Supervisor, Trouble, command_of, free_port
+from tests.conftest import PROJECT, Database, TemporalServer, find_shared
+
+DAY_S = 86_400
+_homes = itertools.count(1)
+
+
+def until(what: Callable[[], bool], *, within_s: float = 30.0) -> None:
+    """Wait for something that another process brings about."""
+    end = monotonic() + within_s
+    while not what():
+        assert monotonic() < end, "it did not come about in time"
+        threading.Event().wait(0.05)
 
 
 def test_each_role_connects_as_itself_and_the_database_is_migrated_and_empty(database: Database) -> None:
     for engine, name in ((database.owner, "puntual_owner"), (database.api, "puntual_api"), (database.worker, "puntual_worker")):
         with engine.connect() as connection:
             assert connection.execute(text("select current_user")).scalar_one() == name
+            assert connection.execute(text("show timezone")).scalar_one() == "UTC"
     with database.worker.connect() as connection:
         assert connection.execute(text("select count(*) from invoice")).scalar_one() == 0
 
 
-async def test_the_dev_server_answers(temporal: TemporalServer) -> None:
+def test_no_role_of_the_service_is_a_superuser_and_only_the_workers_passes_row_level_security(database: Database) -> None:
+    with database.owner.connect() as connection:
+        rows = connection.execute(
+            text("select rolname, rolsuper, rolbypassrls from pg_roles where rolname like 'puntual%' order by 1")
+        )
+        assert [tuple(row) for row in rows] == [
+            ("puntual_api", False, False),
+            ("puntual_owner", False, False),
+            ("puntual_worker", False, True),
+        ]
+
+
+def test_the_server_listens_on_no_port_and_its_socket_folder_is_closed_to_others(postgres: Postgres) -> None:
+    assert postgres.query("show listen_addresses") == [("",)]
+    assert postgres.sockets.stat().st_mode & 0o777 == 0o700
+    assert postgres.data.stat().st_mode & 0o777 == 0o700
+
+
+async def test_the_dev_server_has_the_search_attributes_and_keeps_histories_for_400_days(temporal: TemporalServer) -> None:
     client = await temporal.client()
-    assert await client.service_client.check_health()
+    attributes = (
+        await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace="default"))
+    ).custom_attributes
+    kinds = {name: IndexedValueType.Name(kind).removeprefix("INDEXED_VALUE_TYPE_").title() for name, kind in attributes.items()}
+    assert {name: kinds.get(name) for name in SEARCH_ATTRIBUTES} == SEARCH_ATTRIBUTES
+    described = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace="default"))
+    assert described.config.workflow_execution_retention_ttl.seconds == 400 * DAY_S
+
+
+# -- the whole, killed
+
+
+@pytest.fixture
+def home(short_folder: Path) -> Path:
+    """A folder of its own for a stack, short enough for the socket; not made yet."""
+    return short_folder / f"home-{next(_homes)}"
+
+
+@pytest.fixture
+def ports() -> Ports:
+    return Ports(api=free_port(), temporal=free_port(), ui=free_port(), simulator=free_port())
+
+
+@pytest.fixture
+def up(home: Path, ports: Ports) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Starts `puntual up --servers-only` on the folder and waits until it says it is up."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        options = [
+            "--port",
+            ports.api,
+            "--temporal-port",
+            ports.temporal,
+            "--ui-port",
+            ports.ui,
+            "--simulator-port",
+            ports.simulator,
+        ]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli", "up", "--servers-only", *map(str, options)],
+            cwd=PROJECT, env={**os.environ, "PUNTUAL_HOME": str(home)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        started.append(process)
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("Up."):
+                return process
+        raise AssertionError(f"it did not come up: {''.join(said)}")
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(40)
+
+
+def was_restarted(home: Path, name: str, killed: int) -> bool:
+    return pid_of(home, name) != killed
+
+
+def pid_of(home: Path, name: str) -> int:
+    return int((home / "run" / f"{name}.pid").read_text().split()[0])
+
+
+def test_it_survives_kill_9_of_every_part_and_of_itself(
+    home: Path, ports: Ports, up: Callable[[], subprocess.Popen[str]]
+) -> None:
+    postgres, temporal = Postgres(home), Temporal(home, port=ports.temporal)
+    first = up()
+    insert = "insert into ledger_clock (id, at_utc) values (1, '2026-01-02T03:04:05Z')"
+    postgres.query(insert, "puntual")
+    for name, ready in (("postgres", postgres.ready), ("temporal", temporal.ready)):
+        killed = pid_of(home, name)
+        os.kill(killed, signal.SIGKILL)
+        until(partial(was_restarted, home, name, killed))
+        until(ready)
+    left = [pid_of(home, "postgres"), pid_of(home, "temporal")]
+    first.kill()
+    first.wait()
+    second = up()
+    assert [command_of(pid) for pid in left] == [None, None], "the killed supervisor's children were left behind"
+    assert len(postgres.query("select * from ledger_clock", "puntual")) == 1
+    second.send_signal(signal.SIGINT)
+    assert second.wait(40) == 0
+    assert not list((home / "run").glob("*.pid"))
+
+
+def test_a_second_one_on_the_same_folder_is_told_who_has_it(home: Path) -> None:
+    first, second = Supervisor(home), Supervisor(home)
+    first.lock()
+    with pytest.raises(Trouble, match=f"process {os.getpid()}.* PUNTUAL_HOME"):
+        second.lock()
+    assert running_on(home) == os.getpid()
+    first.stop()
+    assert running_on(home) is None
+    second.lock()
+    second.stop()
+
+
+def test_a_lock_whose_pid_belongs_to_another_program_now_does_not_stop_the_start(home: Path) -> None:
+    server, supervisor = Postgres(home, durable=False), Supervisor(home)
+    supervisor.start(server.part())
+    lock = (server.data / "postmaster.pid").read_text()
+    supervisor.stop()
+    (server.data / "postmaster.pid").write_text(lock.replace(lock.split("\n")[0], str(os.getpid()), 1))
+    again = Supervisor(home)
+    again.start(server.part())
+    assert server.ready()
+    again.stop()
+
+
+def test_what_ends_again_and_again_is_started_with_growing_waits(tmp_path: Path) -> None:
+    said: list[str] = []
+    flag = tmp_path / "ready"
+    script = f"import pathlib, sys; pathlib.Path({str(flag)!r}).touch(); sys.stdin.read(); sys.exit('Error: no more')"
+    supervisor = Supervisor(tmp_path, said.append)
+    supervisor.start(Part("brief", [sys.executable, "-c", script], tmp_path / "brief.log", flag.exists))
+    until(lambda: len(said) >= 3)
+    supervisor.stop()
+    assert said[0] == "brief ended (code 1: Error: no more): starting it again"
+
+
+# -- what is wrong, in one line
+
+
+def one_line(trouble: pytest.ExceptionInfo[Trouble]) -> str:
+    said = str(trouble.value)
+    assert "\n" not in said
+    return said
+
+
+def test_a_busy_port_is_named_with_the_option_that_changes_it(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(Trouble) as trouble:
+            Temporal(home, port=port, ui_port=free_port()).check()
+    assert (
+        one_line(trouble) == f"port {port} of Temporal is busy: stop what listens there, or choose another with --temporal-port"
+    )
+
+
+def test_a_socket_path_over_107_bytes_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30)
+    with pytest.raises(Trouble) as trouble:
+        Postgres(folder).check()
+    assert "longer than 107 bytes: set PUNTUAL_HOME to a shorter folder" in one_line(trouble)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "words"), [(None, "is not a PostgreSQL data folder"), ("13\n", "was written by PostgreSQL 13, this is 18")]
+)
+def test_a_broken_data_folder_is_named_and_left_alone(home: Path, version: str | None, words: str) -> None:
+    data = home / "postgres"
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "PG_VERSION").unlink(missing_ok=True)
+    if version:
+        (data / "PG_VERSION").write_text(version)
+    with pytest.raises(Trouble) as trouble:
+        Supervisor(home).start(Postgres(home).part())
+    assert words in one_line(trouble)
+    assert data.exists()
+
+
+def test_a_damaged_cluster_is_told_with_the_servers_own_reason(home: Path) -> None:
+    server = Postgres(home, durable=False)
+    server.prepare()
+    (server.data / "global" / "pg_control").write_bytes(b"damaged")
+    with pytest.raises(Trouble) as trouble:
+        Supervisor(home).start(server.part())
+    assert "postgres ended at start:" in one_line(trouble)
+    assert "PANIC" in one_line(trouble) or "FATAL" in one_line(trouble)
+
+
+def test_a_missing_binary_says_how_to_get_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embedded.POSTGRES_MAJOR", "99")
+    with pytest.raises(Trouble) as trouble:
+        Postgres(home).check()
+    assert "pginstall99/bin/postgres is missing: remove .venv and run `make install`" in one_line(trouble)
+
+
+@pytest.mark.parametrize("as_root", [True, False])
+def test_a_folder_closed_to_the_servers_user_is_named_and_never_opened(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch, as_root: bool
+) -> None:
+    monkeypatch.setattr("embedded._as_root", lambda: as_root)
+    closed = short_folder / f"closed-{as_root}"
+    closed.mkdir(mode=0o700)
+    server = Postgres(closed / "home")
+    if as_root:
+        with pytest.raises(Trouble) as trouble:
+            server.check()
+        assert f"folder {closed} is closed to user nobody" in one_line(trouble)
+    else:
+        server.check()
+    assert closed.stat().st_mode & 0o777 == 0o700
+
+
+def test_secrets_are_made_once_and_readable_by_their_owner_only(home: Path) -> None:
+    made = keep_secrets(home)
+    assert keep_secrets(home) == made
+    assert (home / "secrets.json").stat().st_mode & 0o777 == 0o600
+    (home / "secrets.json").write_text("{")
+    with pytest.raises(Trouble, match="restore it from a copy"):
+        keep_secrets(home)
+
+
+def test_a_given_provider_key_is_left_alone_and_the_other_providers_are_simulated(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUNTUAL_SENDGRID_API_KEY", "SG.real")
+    stack = Stack(home)
+    environment = stack.environment()
+    assert environment["PUNTUAL_SENDGRID_API_KEY"] == "SG.real"
+    assert "PUNTUAL_SENDGRID_BASE_URL" not in environment
+    assert environment["PUNTUAL_TWILIO_BASE_URL"] == stack.simulator_url
+    played = Stack(home, played=True).environment()
+    assert played["PUNTUAL_SENDGRID_API_KEY"] == "SG.simulated"
+    assert (played["PUNTUAL_CLOCK"], played["PUNTUAL_DEMO"]) == ("ledger", "1")
+
+
+# -- the doctor
+
+
+def test_the_doctor_finds_nothing_on_a_sound_machine_and_changes_nothing(home: Path, ports: Ports) -> None:
+    findings = examine(home, ports)
+    assert [finding.line for finding in findings if not finding.fine] == []
+    assert not home.exists()
+
+
+def test_the_doctor_names_each_thing_that_is_wrong(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "postgres").mkdir(parents=True)
+    (home / "secrets.json").write_text("not json")
+    monkeypatch.setenv("PUNTUAL_MISSPELT", "1")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        findings = examine(home, Ports(taken.getsockname()[1], free_port(), free_port(), free_port()))
+    wrong = {finding.what: finding.line for finding in findings if not finding.fine}
+    assert set(wrong) == {"settings", "database files", "secrets", "port"}
+    assert "PUNTUAL_MISSPELT" in wrong["settings"]
+
+
+def test_the_command_says_one_line_and_ends_with_1(home: Path, short_folder: Path) -> None:
+    environment = {**os.environ, "PUNTUAL_HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "key", "list", "--creditor", "acme"],
+        cwd=PROJECT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        "puntual: no ledger to work on: start `puntual up` in another terminal, or set PUNTUAL_WORKER_URL to its database\n"
+    )
+
+
+# -- the tests' own machinery
+
+
+def test_a_missing_shared_folder_is_counted_and_said_and_a_wrong_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "conftest.py").write_text((PROJECT / "tests" / "conftest.py").read_text())
+    (tmp_path / "tests" / "test_it.py").write_text(
+        "import pytest\n@pytest.mark.shared\ndef test_a(): ...\n@pytest.mark.drill\ndef test_b(): ...\ndef test_c(): ...\n"
+    )
+    (tmp_path / "pyproject.toml").write_text((PROJECT / "pyproject.toml").read_text())
+    given = {name: value for name, value in os.environ.items() if name != "PUNTUAL_SHARED"}
+
+    def run(**more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+            cwd=tmp_path, env={**given, "PYTHONPATH": str(PROJECT), **more}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    without = run().stdout
+    assert "1 tests on shared data were not run: set PUNTUAL_SHARED\n" in without
+    assert "1 passed, 2 deselected" in without
+    with_data = run(PUNTUAL_SHARED=str(tmp_path)).stdout
+    assert "2 passed, 1 deselected" in with_data
+    assert "were not run" not in with_data
+    monkeypatch.setenv("PUNTUAL_SHARED", str(tmp_path / "nowhere"))
+    with pytest.raises(pytest.UsageError, match="is not a folder"):
+        find_shared()
+
+
+def test_databases_of_tests_are_apart_from_each_other(postgres: Postgres, database: Database) -> None:
+    postgres.create_database("another", template="puntual_template")
+    try:
+        postgres.query("insert into ledger_clock (id, at_utc) values (1, '2026-01-02T03:04:05Z')", "another")
+        with database.worker.connect() as connection:
+            assert connection.execute(text("select count(*) from ledger_clock")).scalar_one() == 0
+        with pytest.raises(psycopg2.errors.DuplicateDatabase):
+            postgres.create_database("another")
+    finally:
+        postgres.drop_database("another")
+    assert not postgres.has_database("another")
+
+
+def test_ports_are_kept_for_the_commands_typed_beside_a_running_stack(home: Path, ports: Ports, up: Callable[[], object]) -> None:
+    up()
+    assert Ports(**json.loads((home / "run" / "ports.json").read_text())) == ports
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "key", "list", "--creditor", "acme"],
+        cwd=PROJECT, env={**os.environ, "PUNTUAL_HOME": str(home)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "there is no creditor 'acme': add it with `puntual creditor add`" in done.stderr
