@@ -71,7 +71,7 @@ def canonical_hash(body: dict[str, Any]) -> bytes:
 
 
 def differences(was: dict[str, Any], now: dict[str, Any]) -> list[Difference]:
-    """Every leaf that differs, in the order of the first body."""
+    """Every leaf that differs, in the order of the new body."""
     found: list[Difference] = []
     _compare(was, now, "", "", found)
     return found
@@ -109,7 +109,7 @@ def _compare(was: Any, now: Any, key: str, pointer: str, found: list[Difference]
     if was == ERASED or was == now:
         return
     if isinstance(was, dict) and isinstance(now, dict):
-        for name in [*was, *(n for n in now if n not in was)]:
+        for name in [*now, *(n for n in was if n not in now)]:
             _compare(was.get(name), now.get(name), name, f"{pointer}/{name}", found)
     elif isinstance(was, list) and isinstance(now, list):
         for index in range(max(len(was), len(now))):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
@@ -184,8 +185,8 @@ def _locked(session: Session, invoice_id: UUID | str) -> Row[Any]:
     lock_debtor(session, account)
     return session.execute(
         text(
-            "select id, creditor_id, account_id, number, currency, issued_on, status, manual_id, balance_minor from invoice"
-            " where id = :id for update"
+            "select i.id, i.creditor_id, i.account_id, i.number, i.currency, i.issued_on, i.status, i.manual_id, i.balance_minor,"
+            " c.zone as creditor_zone from invoice i join creditor c on c.id = i.creditor_id where i.id = :id for update of i"
         ),
         {"id": str(invoice_id)},
     ).one()
@@ -200,7 +201,8 @@ def _open_invoice(session: Session, invoice_id: UUID | str, verb: str) -> Row[An
 
 def _closed(invoice: Row[Any], verb: str) -> Refused:
     state = invoice.status.replace("_", " ")
-    return Refused("invoice-closed", f"invoice {invoice.number} is {state}: there is nothing to {verb}", more={"status": invoice.status})
+    detail = f"invoice {invoice.number} is {state}: there is nothing to {verb}"
+    return Refused("invoice-closed", detail, more={"status": invoice.status})
 
 
 def _manual_of(session: Session, invoice: Row[Any]) -> Manual:
@@ -214,8 +216,8 @@ def _manual_of(session: Session, invoice: Row[Any]) -> Manual:
 def _present_pause(session: Session, invoice_id: UUID, now: datetime) -> Row[Any] | None:
     return session.execute(
         text(
-            "select id, until, reason from hold where invoice_id = :id and kind = 'pause' and released_at is null and until > :now"
-            " order by starts_at desc limit 1"
+            "select id, until, reason from hold where invoice_id = :id and kind = 'pause' and released_at is null"
+            " and until > :now order by starts_at desc limit 1"
         ),
         {"id": invoice_id, "now": now},
     ).one_or_none()
@@ -236,7 +238,8 @@ def _enter(session: Session, invoice: Row[Any], instalment: int, kind: str, amou
         ),
         {
             "creditor": invoice.creditor_id, "account": invoice.account_id, "invoice": invoice.id, "instalment": instalment,
-            "kind": kind, "amount": amount_minor, "currency": invoice.currency, "dated_on": now.date(), "now": now, "cause": cause,
+            "kind": kind, "amount": amount_minor, "currency": invoice.currency, "now": now, "cause": cause,
+            "dated_on": now.astimezone(ZoneInfo(invoice.creditor_zone)).date(),
         },
     )  # fmt: skip
 

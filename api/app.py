@@ -1,0 +1,69 @@
+"""The API as one ASGI application. Start it with `puntual up`, or `uvicorn api.app:from_environment --factory`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from sqlalchemy import text
+
+from api import invoices, problems
+from api.limits import BodyLimits, Limits, TokenBuckets
+from api.models import BatchIn
+from clock import Clock, LedgerClock, RealClock  # before anything that reads a time zone: it points zoneinfo at tzdata
+from ledger.sealing import Sealer
+from ledger.session import make_engine, refuse_wrong_role
+from settings import Settings
+
+ROLE = "puntual_api"
+DESCRIPTION = """\
+Post invoices; Puntual collects them on time and with good manners. Sums are integers in the currency's minor unit. Every error
+is `application/problem+json` with a stable `type`. Posting the same again is always safe."""
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits | None = None) -> FastAPI:
+    """The application over a migrated ledger; raises WrongRole when its role could see through row-level security."""
+    engine = make_engine(settings.api_url, pool_size=20, name="puntual-api")
+    refuse_wrong_role(engine, role=ROLE)
+    app = FastAPI(title="Puntual", version="0.1.0", description=DESCRIPTION, redoc_url=None)
+    app.state.settings = settings
+    app.state.engine = engine
+    app.state.sealer = Sealer(settings.master_key)
+    app.state.clock = clock or (LedgerClock(engine) if settings.clock == "ledger" else RealClock())
+    app.state.buckets = TokenBuckets(limits or Limits())
+    app.add_middleware(BodyLimits, limits=limits or Limits(), batch_path="/v1/invoices/batch")
+    problems.install(app)
+    app.include_router(invoices.router)
+    app.add_api_route("/health", health, methods=["GET"], summary="Whether the ledger can be reached", tags=["Operation"])
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    return app
+
+
+def from_environment() -> FastAPI:
+    """For a server that wants a factory."""
+    return create_app(Settings.from_environment())
+
+
+def health(request: Request) -> dict[str, str]:
+    """Intake and webhooks need the ledger only; Temporal may be away."""
+    with request.app.state.engine.connect() as connection:
+        connection.execute(text("select 1"))
+    return {"status": "ok"}
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, in which every refusal is problem+json."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        problem = {"schema": {"$ref": "#/components/schemas/ProblemOut"}}
+        for path in schema["paths"].values():
+            for operation in path.values():
+                for status, response in operation["responses"].items():
+                    if int(status) >= 400:
+                        response["content"] = {problems.MEDIA_TYPE: problem}
+        batch = BatchIn.model_json_schema(ref_template="#/components/schemas/{model}")
+        schema["components"]["schemas"].update(batch.pop("$defs"))
+        schema["components"]["schemas"]["BatchIn"] = batch
+        app.openapi_schema = schema
+    return app.openapi_schema

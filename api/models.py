@@ -1,0 +1,196 @@
+"""What the invoice routes take and give, beside the posted invoice itself (policies/intake.py)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from policies.intake import AmountMinor, InstalmentIn, InvoiceIn
+from policies.terms import Instant
+
+
+def _impersonal(text: str) -> str:
+    if "@" in text or re.search(r"(\d[\s.-]?){8,}", text):
+        raise ValueError("a reason is read in histories: leave out addresses and telephone numbers")
+    return text
+
+
+Reason = Annotated[
+    str,
+    Field(min_length=2, max_length=120, description="a few words for the history, no personal data", examples=["price agreed"]),
+    AfterValidator(_impersonal),
+]
+
+
+class Closed(BaseModel):
+    """Refuses members it does not know, so that a misspelt one is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AmendIn(Closed):
+    """What changes. `due_on` and `amount_minor` suit an invoice of one due date; `instalments` replaces them all."""
+
+    due_on: date | None = Field(None, examples=["2026-04-15"])
+    amount_minor: AmountMinor | None = Field(None, examples=[24000000])
+    instalments: tuple[InstalmentIn, ...] = Field((), max_length=120)
+    reason: Reason
+
+
+class CancelIn(Closed):
+    """Why nothing is owed any more."""
+
+    reason: Reason
+
+
+class PauseIn(Closed):
+    """No pause without an end (F74)."""
+
+    until: Instant = Field(examples=["2026-04-01T09:00:00-05:00"])
+    reason: Reason
+
+
+class ResumeIn(Closed):
+    """Why it goes on before the pause ended."""
+
+    reason: str = Field("", max_length=120)
+
+
+class BatchIn(Closed):
+    """Up to 10,000 invoices; each stands for itself."""
+
+    invoices: list[InvoiceIn] = Field(max_length=10_000)
+
+
+class InvoiceAccepted(BaseModel):
+    """The invoice is in the ledger, and its workflow starts by itself."""
+
+    id: UUID
+    number: str
+    status: Literal["created", "same"] = Field(description="`same`: it was accepted before, with the same content")
+
+
+class BatchResult(BaseModel):
+    """What became of one invoice of a batch."""
+
+    index: int
+    status: Literal["created", "same", "different", "refused"]
+    id: UUID | None = Field(description="missing only for a refused one")
+    problem: dict[str, Any] | None = Field(description="for `different` and `refused`: problem details as a single post answers")
+
+
+class BatchOut(BaseModel):
+    """One result for each invoice, in the order they were sent."""
+
+    created: int
+    same: int
+    different: int
+    refused: int
+    results: list[BatchResult]
+
+
+class DueOut(BaseModel):
+    """An instalment with what is left of it."""
+
+    number: int
+    due_on: date
+    amount_minor: int
+    balance_minor: int
+
+
+class AccountOut(BaseModel):
+    """Who owes, without personal data."""
+
+    id: UUID
+    ref: str
+    kind: str
+    country: str
+    zone: str
+
+
+class NextOut(BaseModel):
+    """What comes next, when and why; at `at` it is checked again."""
+
+    kind: str
+    at: datetime | None
+    rung: str | None
+    channel: str | None
+    why: str | None
+
+
+class HoldOut(BaseModel):
+    """A stop with its end."""
+
+    id: UUID
+    kind: str
+    until: datetime
+    amount_minor: int | None = Field(description="the part held; null for all of it")
+    reason: str
+
+
+class InvoiceRow(BaseModel):
+    """An invoice as a list shows it."""
+
+    id: UUID
+    number: str
+    account: AccountOut
+    currency: str
+    issued_on: date
+    state: str = Field(description="open, paid, cancelled, written_off, credited, ladder_ended, recalled_paid or returned")
+    balance_minor: int
+    instalments: list[DueOut]
+    next: NextOut | None
+    held_why: str | None = Field(description="why the last contact was held back")
+    entered_at: datetime
+    workflow_id: str
+
+
+class ManualOut(BaseModel):
+    """The manual the invoice follows, pinned when it came in."""
+
+    id: str
+    name: str
+    origin: dict[str, str] = Field(description="for each part the level it came from: creditor, account or invoice (F16)")
+    content: dict[str, Any]
+
+
+class InvoiceOut(InvoiceRow):
+    """An invoice in full."""
+
+    outcome_at: datetime | None
+    cycle: int = Field(description="grows when a breach or a reversal begins the ladder anew")
+    revision: int = Field(description="grows with each fact")
+    holds: list[HoldOut]
+    manual: ManualOut
+
+
+class InvoicePage(BaseModel):
+    """Some of the list; `cursor` fetches what follows and is null at its end."""
+
+    invoices: list[InvoiceRow]
+    cursor: str | None
+
+
+class AmendedOut(BaseModel):
+    """After an amendment."""
+
+    changed: bool
+    balance_minor: int
+    freed_minor: int = Field(description="paid money that no longer has a debt to lie on, now unallocated")
+
+
+class DoneOut(BaseModel):
+    """`changed` is false when it was so before."""
+
+    changed: bool
+
+
+class PausedOut(BaseModel):
+    """The pause."""
+
+    id: UUID
+    until: datetime

@@ -1,0 +1,139 @@
+"""Reading invoices: one in full, and the filtered list in a stable order."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from ledger.refusals import Refused, not_found
+
+_COLUMNS = """
+    i.id, i.number, i.currency, i.issued_on, i.status, i.outcome, i.outcome_at, i.balance_minor, i.entered_at, i.cycle,
+    i.revision, i.next_kind, i.next_at, i.next_why, i.next_rung, i.next_channel, i.held_why, i.manual_id, i.account_id,
+    a.ref as account_ref, a.kind as account_kind, a.country as account_country, a.zone as account_zone,
+    'invoice:' || c.slug || ':' || i.number as workflow_id,
+    case when i.status <> 'open' then i.status when i.outcome is not null then i.outcome
+         when i.balance_minor <= 0 then 'paid' else 'open' end as state
+"""
+_FROM = " from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id "
+_DUES = text(
+    "select n.invoice_id, n.number, n.due_on, n.amount_minor, coalesce((select sum(e.amount_minor) from entry e"
+    " where e.invoice_id = n.invoice_id and e.instalment = n.number), 0) as balance_minor from instalment n"
+    " where n.invoice_id = any(cast(:ids as uuid[])) and n.superseded_at is null order by n.invoice_id, n.number"
+)
+_OVERDUE = (
+    "exists (select 1 from instalment n where n.invoice_id = i.id and n.superseded_at is null and n.due_on < :today"
+    " and (select coalesce(sum(e.amount_minor), 0) from entry e where e.invoice_id = i.id and e.instalment = n.number) > 0)"
+)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a list is narrowed to; `today` is the creditor's, for `overdue`."""
+
+    state: str | None = None
+    account_refs: tuple[str, ...] = ()
+    overdue: bool | None = None
+    next_before: datetime | None = None
+    today: date | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """An invoice's row with its present instalments."""
+
+    row: Row[Any]
+    dues: Sequence[Row[Any]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the list, and where it goes on; None at its end."""
+
+    views: list[View]
+    cursor: str | None
+
+
+def find_invoice(session: Session, invoice_id: UUID | str) -> View:
+    """One invoice; raises Refused `not-found`."""
+    row = session.execute(text(f"select {_COLUMNS} {_FROM} where i.id = :id"), {"id": str(invoice_id)}).one_or_none()
+    if row is None:
+        raise not_found("invoice", invoice_id)
+    return View(row, session.execute(_DUES, {"ids": [str(row.id)]}).all())
+
+
+def manual_of(session: Session, manual_id: str) -> Row[Any]:
+    """The pinned manual: id, name, content, and for each changed part the level it came from (F16)."""
+    return session.execute(text("select id, name, content, origin from manual where id = :id"), {"id": manual_id}).one()
+
+
+def holds_of(session: Session, invoice_id: UUID | str, now: datetime) -> Sequence[Row[Any]]:
+    """What holds the invoice now: kind, end and reason."""
+    return session.execute(
+        text(
+            "select id, kind, starts_at, until, amount_minor, reason from hold where invoice_id = :id and released_at is null"
+            " and until > :now order by until"
+        ),
+        {"id": str(invoice_id), "now": now},
+    ).all()
+
+
+def list_invoices(session: Session, wanted: Filter, *, limit: int, cursor: str | None) -> Page:
+    """By time of entry, oldest first; rows that come later never shift a page. Raises Refused `bad-cursor`."""
+    clauses, values = _clauses(wanted)
+    if cursor is not None:
+        values["after_at"], values["after_id"] = _read_cursor(cursor)
+        clauses.append("(i.entered_at, i.id) > (:after_at, cast(:after_id as uuid))")
+    where = f" where {' and '.join(clauses)}" if clauses else ""
+    rows = session.execute(
+        text(f"select {_COLUMNS} {_FROM} {where} order by i.entered_at, i.id limit :limit"), {**values, "limit": limit + 1}
+    ).all()
+    more = len(rows) > limit
+    rows = rows[:limit]
+    dues: dict[UUID, list[Row[Any]]] = {}
+    for due in session.execute(_DUES, {"ids": [str(row.id) for row in rows]}):
+        dues.setdefault(due.invoice_id, []).append(due)
+    return Page([View(row, dues.get(row.id, [])) for row in rows], _cursor(rows[-1]) if more else None)
+
+
+def _clauses(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
+    clauses: list[str] = []
+    values: dict[str, Any] = {}
+    if wanted.state == "open":
+        clauses.append("i.status = 'open' and i.outcome is null")
+    elif wanted.state == "closed":
+        clauses.append("(i.status <> 'open' or i.outcome is not null)")
+    elif wanted.state is not None:
+        clauses.append("(i.status = :state or i.outcome = :state)")
+        values["state"] = wanted.state
+    if wanted.account_refs:
+        clauses.append("a.ref = any(cast(:accounts as text[]))")
+        values["accounts"] = list(wanted.account_refs)
+    if wanted.overdue is not None:
+        clauses.append(_OVERDUE if wanted.overdue else f"not {_OVERDUE}")
+        values["today"] = wanted.today
+    if wanted.next_before is not None:
+        clauses.append("i.outcome is null and i.next_at < :next_before")
+        values["next_before"] = wanted.next_before
+    return clauses, values
+
+
+def _cursor(row: Row[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row.entered_at.isoformat(), str(row.id)]).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        at, invoice_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return datetime.fromisoformat(at), str(UUID(invoice_id))
+    except (binascii.Error, ValueError, TypeError, AttributeError):
+        raise Refused("bad-cursor", "this cursor was not made here: start the list again without one", status=422) from None

@@ -1,0 +1,255 @@
+"""Posting, reading and changing invoices over HTTP."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from api.examples import AMENDMENT, BATCH, INVOICE, INVOICE_IN_INSTALMENTS
+from tests import cast
+from tests.api.conftest import House
+
+
+def _post(house: House, body: dict[str, Any]) -> Any:
+    return house.client.post("/v1/invoices", json=body)
+
+
+def _rows(house: House, table: str) -> int:
+    with house.database.worker.connect() as connection:
+        return int(connection.execute(text(f"select count(*) from {table}")).scalar_one())
+
+
+def test_a_new_invoice_is_201_and_the_same_again_is_200_with_the_same_id(house: House) -> None:
+    first = _post(house, cast.invoice_body())
+    again = _post(house, cast.invoice_body())
+    assert (first.status_code, first.json()["status"]) == (201, "created")
+    assert (again.status_code, again.json()["status"]) == (200, "same")
+    assert first.json()["id"] == again.json()["id"]
+    assert first.headers["location"] == f"/v1/invoices/{first.json()['id']}"
+    assert [_rows(house, table) for table in ("invoice", "instalment", "entry", "event", "outbox", "person")] == [1] * 6
+
+
+def test_other_bytes_with_the_same_meaning_are_the_same_invoice(house: House) -> None:
+    first = _post(house, cast.invoice_body())
+    account = cast.debtor_ana(region="dc")
+    account["contacts"][0]["channels"][1]["address"] = "300 123 45 67"
+    account["contacts"][0]["name"] = f" {cast.ANA_NAME} "
+    body = cast.invoice_body(account=account, place_of_payment="CO", amount_minor=None, due_on=None)
+    body["instalments"] = [{"number": 1, "due_on": "2026-03-16", "amount_minor": 25_000_000}]
+    again = _post(house, {key: body[key] for key in reversed(body)})
+    assert (again.status_code, again.json()) == (200, {"id": first.json()["id"], "number": "F-1001", "status": "same"})
+
+
+def test_another_content_is_409_and_names_what_differs_without_personal_values(house: House) -> None:
+    _post(house, cast.invoice_body())
+    account = cast.debtor_ana(kind="business")
+    account["contacts"][0]["name"] = "Somebody Else"
+    answer = _post(house, cast.invoice_body(amount_minor=26_000_000, account=account))
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == "https://puntual.example/problems/invoice-differs"
+    assert problem["differences"] == [
+        {"pointer": "/instalments/0/amount_minor", "was": 25_000_000, "now": 26_000_000},
+        {"pointer": "/account/kind", "was": "consumer", "now": "business"},
+        {"pointer": "/account/contacts/0/name"},
+    ]
+    assert not any(word in answer.text for word in (*cast.PERSONAL, "Somebody"))
+    assert _rows(house, "entry") == 1
+
+
+def test_a_repeat_is_compared_with_the_body_first_accepted_not_with_its_amendment(house: House) -> None:
+    invoice = _post(house, cast.invoice_body()).json()["id"]
+    change = {"amount_minor": 24_000_000, "reason": "discount"}
+    assert house.client.patch(f"/v1/invoices/{invoice}", json=change).status_code == 200
+    assert _post(house, cast.invoice_body()).status_code == 200
+    assert _post(house, cast.invoice_body(amount_minor=24_000_000)).status_code == 409
+
+
+@pytest.mark.parametrize("copies", [2, 8])
+def test_identical_posts_at_once_make_one_invoice(house: House, copies: int) -> None:
+    barrier = threading.Barrier(copies)
+    codes: list[int] = []
+
+    def post() -> None:
+        barrier.wait()
+        codes.append(_post(house, cast.invoice_body()).status_code)
+
+    threads = [threading.Thread(target=post) for _ in range(copies)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == [200] * (copies - 1) + [201]
+    assert [_rows(house, t) for t in ("invoice", "account", "person", "address", "entry", "outbox")] == [1, 1, 1, 2, 1, 1]
+
+
+def test_everything_wrong_is_said_at_once_by_pointer_and_without_the_value(house: House) -> None:
+    account = cast.debtor_ana()
+    account["contacts"][0]["channels"][0]["address"] = "ana.at.correo"
+    account["contacts"][0]["channels"][1]["address"] = "12"
+    answer = _post(house, cast.invoice_body(account=account, currency="XXX", due_on=None))
+    assert answer.status_code == 422
+    pointers = [error["pointer"] for error in answer.json()["errors"]]
+    assert pointers == ["/account/contacts/0/channels/1/address"] or set(pointers) >= {"/currency", "/due_on"}
+    assert "ana.at.correo" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"amount_minor": 0}, "/amount_minor"),
+        ({"amount_minor": "100"}, "/amount_minor"),
+        ({"amount_minor": 100.5}, "/amount_minor"),
+        ({"currency": "cop"}, "/currency"),
+        ({"currency": "ZZZ"}, "/currency"),
+        ({"issued_on": "2026-02-30"}, "/issued_on"),
+        ({"due_on": "2024-02-01"}, "/due_on"),
+        ({"due_on": "2096-02-01"}, "/due_on"),
+        ({"number": "ana@correo.example"}, "/number"),
+        ({"colour": "red"}, "/colour"),
+        ({"manual_patch": {"send_at": "noon"}}, "/manual_patch"),
+        ({"account": cast.debtor_ana(manual="none-such")}, "/account/manual"),
+        ({"account": cast.debtor_ana(country="QQ")}, "/account/country"),
+        ({"account": cast.debtor_ana(zone="America/Springfield")}, "/account/zone"),
+        ({"account": cast.debtor_ana(country="US", region="ZZ", contacts=[])}, "/account/region"),
+        ({"account": cast.debtor_ana(country="MX", region="", contacts=[])}, "/account/region"),
+    ],
+)
+def test_a_refused_invoice_says_where(house: House, change: dict[str, Any], pointer: str) -> None:
+    answer = _post(house, cast.invoice_body(**change))
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert _rows(house, "invoice") == 0 and _rows(house, "account") == 0
+
+
+def test_instalments_must_add_up_and_follow_each_other(house: House) -> None:
+    parts = [{"number": 1, "due_on": "2026-03-16", "amount_minor": 60}, {"number": 2, "due_on": "2026-03-15", "amount_minor": 40}]
+    answer = _post(house, cast.invoice_body(due_on=None, amount_minor=101, instalments=parts))
+    assert {e["pointer"] for e in answer.json()["errors"]} == {"/amount_minor", "/instalments"}
+
+
+def test_a_batch_gives_one_result_each_and_a_bad_one_loses_none(house: House) -> None:
+    _post(house, cast.invoice_body("F-1"))
+    items = [
+        cast.invoice_body("F-1"),
+        cast.invoice_body("F-2", amount_minor=-5),
+        cast.invoice_body("F-3"),
+        "not an invoice",
+        cast.invoice_body("F-1", amount_minor=7),
+        cast.invoice_body("F-3"),
+        cast.invoice_body("F-3", currency="USD"),
+        cast.invoice_body("F-4", currency="ZZZ"),
+        cast.invoice_body("F-5", manual_patch={"ladder": [{"rung": "S9", "remove": True}]}),
+        cast.invoice_body("F-6", account=cast.debtor_luis()),
+    ]
+    answer = house.client.post("/v1/invoices/batch", json={"invoices": items})
+    assert answer.status_code == 200
+    out = answer.json()
+    assert [result["status"] for result in out["results"]] == [
+        "same", "refused", "created", "refused", "different", "same", "different", "refused", "refused", "created",
+    ]  # fmt: skip
+    assert [result["index"] for result in out["results"]] == list(range(10))
+    assert (out["created"], out["same"], out["different"], out["refused"]) == (2, 2, 2, 4)
+    assert out["results"][1]["problem"]["errors"][0]["pointer"] == "/amount_minor"
+    assert out["results"][4]["problem"]["differences"][0]["pointer"] == "/instalments/0/amount_minor"
+    assert _rows(house, "invoice") == 3
+    again = house.client.post("/v1/invoices/batch", json={"invoices": items}).json()
+    assert (again["created"], again["same"]) == (0, 4)
+
+
+def test_a_batch_is_one_list_of_at_most_ten_thousand(house: House) -> None:
+    assert house.client.post("/v1/invoices/batch", json=[]).json()["errors"][0]["pointer"] == "/invoices"
+    answer = house.client.post("/v1/invoices/batch", json={"invoices": [{}] * 10_001})
+    assert answer.status_code == 422 and "10,001" in answer.text
+
+
+def test_the_examples_of_the_documentation_are_accepted(house: House) -> None:
+    assert _post(house, INVOICE).status_code == 201
+    assert _post(house, INVOICE_IN_INSTALMENTS).status_code == 201
+    assert house.client.post("/v1/invoices/batch", json=BATCH).json()["same"] == 2
+    invoice = _post(house, INVOICE).json()["id"]
+    assert house.client.patch(f"/v1/invoices/{invoice}", json=AMENDMENT).json()["changed"] is True
+
+
+def test_reading_shows_the_balance_and_the_level_each_part_of_the_manual_came_from(house: House) -> None:
+    account = cast.debtor_ana(manual_patch={"limits": {"gap_hours": 24}})
+    invoice = _post(house, cast.invoice_body(account=account, manual_patch={"send_at": "10:30"})).json()["id"]
+    seen = house.client.get(f"/v1/invoices/{invoice}").json()
+    assert (seen["state"], seen["balance_minor"], seen["account"]["ref"]) == ("open", 25_000_000, "C-1001")
+    assert seen["instalments"] == [{"number": 1, "due_on": "2026-03-16", "amount_minor": 25_000_000, "balance_minor": 25_000_000}]
+    assert seen["manual"]["content"]["send_at"] == "10:30"
+    origin = seen["manual"]["origin"]
+    assert (origin["send_at"], origin["limits.gap_hours"], origin["ladder"]) == ("invoice", "account", "creditor")
+    assert not any(word in str(seen) for word in cast.PERSONAL)
+
+
+def test_the_list_pages_through_everything_once_while_more_comes_in(house: House) -> None:
+    for number in range(5):
+        _post(house, cast.invoice_body(f"F-{number}"))
+    first = house.client.get("/v1/invoices", params={"limit": 2}).json()
+    _post(house, cast.invoice_body("F-5"))
+    numbers, cursor = [row["number"] for row in first["invoices"]], first["cursor"]
+    while cursor:
+        page = house.client.get("/v1/invoices", params={"limit": 2, "cursor": cursor}).json()
+        numbers += [row["number"] for row in page["invoices"]]
+        cursor = page["cursor"]
+    assert sorted(numbers) == [f"F-{n}" for n in range(6)]
+    assert house.client.get("/v1/invoices", params={"cursor": "abc"}).status_code == 422
+
+
+def test_the_list_is_narrowed_by_state_account_and_lateness(house: House) -> None:
+    _post(house, cast.invoice_body("F-1", issued_on="2026-02-01", due_on="2026-03-01"))
+    _post(house, cast.invoice_body("F-2", due_on="2026-03-02"))
+    gone = _post(house, cast.invoice_body("F-3", account=cast.debtor_luis())).json()["id"]
+    house.client.post(f"/v1/invoices/{gone}/cancel", json={"reason": "credit note"})
+
+    def numbers(**query: Any) -> list[str]:
+        return [row["number"] for row in house.client.get("/v1/invoices", params=query).json()["invoices"]]
+
+    assert numbers(overdue=True) == ["F-1"]  # due on the 1st; today is the 2nd, and what is due today is not late
+    assert numbers(status="open") == ["F-1", "F-2"]
+    assert numbers(status="cancelled") == numbers(status="closed") == ["F-3"]
+    assert numbers(account="B-2001") == ["F-3"]
+    assert numbers(next_before="2026-04-01T00:00:00Z") == []
+
+
+def test_an_account_reference_that_is_an_address_is_opaque_everywhere_and_still_finds_its_invoices(house: House) -> None:
+    account = cast.debtor_ana(ref=cast.ANA_EMAIL)
+    invoice = _post(house, cast.invoice_body(account=account)).json()["id"]
+    ref = house.client.get(f"/v1/invoices/{invoice}").json()["account"]["ref"]
+    assert ref.startswith("a-") and len(ref) == 22
+    found = house.client.get("/v1/invoices", params={"account": cast.ANA_EMAIL}).json()["invoices"]
+    assert [row["id"] for row in found] == [invoice]
+
+
+def test_cancel_pause_and_resume_can_be_sent_twice(house: House) -> None:
+    invoice = _post(house, cast.invoice_body()).json()["id"]
+    pause = {"until": "2026-03-20T09:00:00-05:00", "reason": "customer abroad"}
+    first, again = (house.client.post(f"/v1/invoices/{invoice}/pause", json=pause).json() for _ in range(2))
+    assert first == again
+    holds = house.client.get(f"/v1/invoices/{invoice}").json()["holds"]
+    assert [(h["kind"], h["reason"]) for h in holds] == [("pause", "customer abroad")]
+    resumed = [house.client.post(f"/v1/invoices/{invoice}/resume", json={}).json()["changed"] for _ in range(2)]
+    assert resumed == [True, False]
+    address = f"/v1/invoices/{invoice}/cancel"
+    cancelled = [house.client.post(address, json={"reason": "error"}).json()["changed"] for _ in range(2)]
+    assert cancelled == [True, False]
+    answer = house.client.post(f"/v1/invoices/{invoice}/pause", json=pause)
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "invoice-closed")
+
+
+@pytest.mark.parametrize("until", ["2026-03-02T14:59:00Z", "2026-06-01T00:00:00Z"])
+def test_a_pause_ends_in_the_future_and_within_the_manual(house: House, until: str) -> None:
+    invoice = _post(house, cast.invoice_body()).json()["id"]
+    answer = house.client.post(f"/v1/invoices/{invoice}/pause", json={"until": until, "reason": "holiday"})
+    assert answer.status_code == 422 and answer.json()["type"].endswith("/pause-end")
+
+
+def test_a_reason_with_an_address_is_refused(house: House) -> None:
+    invoice = _post(house, cast.invoice_body()).json()["id"]
+    answer = house.client.post(f"/v1/invoices/{invoice}/cancel", json={"reason": f"wrote to {cast.ANA_EMAIL}"})
+    assert answer.status_code == 422 and cast.ANA_EMAIL not in answer.text
