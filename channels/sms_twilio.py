@@ -6,6 +6,7 @@ Sources: Twilio "Error and Warning Dictionary", "Outbound Message Status in Stat
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,6 +79,7 @@ class RebasedHttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK carr
     def __init__(self, base_url: str, timeout_seconds: float) -> None:
         super().__init__(timeout=timeout_seconds, logger=_silent)  # the SDK's own default is to wait for ever
         self._base = urlsplit(base_url)
+        self._answered = threading.local()
 
     def request(
         self,
@@ -94,7 +96,15 @@ class RebasedHttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK carr
         asked = urlsplit(url)
         path = self._base.path.rstrip("/") + asked.path
         rebased = urlunsplit((self._base.scheme, self._base.netloc, path, asked.query, ""))
-        return super().request(method, rebased, params, data, headers, auth, timeout, allow_redirects)
+        self._answered.headers = None
+        response: Response = super().request(method, rebased, params, data, headers, auth, timeout, allow_redirects)
+        self._answered.headers = response.headers
+        return response
+
+    def last_headers(self) -> Mapping[str, str] | None:
+        """The headers of this thread's last answer: the SDK's exception does not carry Retry-After."""
+        headers: Mapping[str, str] | None = getattr(self._answered, "headers", None)
+        return headers
 
 
 class TwilioSender:
@@ -116,14 +126,10 @@ class TwilioSender:
         try:
             message = self.sdk.messages.create(to=outgoing.to, from_=self._from, body=outgoing.text, **callback)
         except TwilioRestException as error:
-            raise _refusal(int(error.status), int(error.code or 0), self._last_headers()) from None
+            raise _refusal(int(error.status), int(error.code or 0), self.http_client.last_headers()) from None
         except (requests.RequestException, OSError) as error:
             raise _lost(error) from None
         return Accepted(provider_ref=message.sid or "")
-
-    def _last_headers(self) -> Mapping[str, str] | None:
-        last = self.http_client._test_only_last_response
-        return last.headers if last is not None else None
 
 
 def _refusal(status: int, code: int, headers: Mapping[str, str] | None) -> SendFailed:
