@@ -62,17 +62,17 @@ class ProblemOut(BaseModel):
 class Stop(Exception):
     """Ends a request with a problem; for the API's own rooms (the ledger raises Refused)."""
 
-    def __init__(self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> None:
+    def __init__(self, status: int, code: str, detail: str, /, *, headers: Mapping[str, str] | None = None, **more: Any) -> None:
         super().__init__(detail)
         self.status, self.code, self.detail = status, code, detail
         self.headers = dict(headers or {})
         self.more = more
 
 
-def problem(status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> JSONResponse:
-    """The response itself."""
+def problem(status: int, code: str, detail: str, /, *, headers: Mapping[str, str] | None = None, **more: Any) -> JSONResponse:
+    """The response itself; `more` adds members and never replaces the standard ones."""
     title = _TITLES.get(code) or code.replace("-", " ").capitalize()
-    body = {"type": BASE + code, "title": title, "status": status, "detail": detail, **more}
+    body = {**more, "type": BASE + code, "title": title, "status": status, "detail": detail}
     return JSONResponse(body, status, dict(headers or {}), MEDIA_TYPE)
 
 

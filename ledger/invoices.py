@@ -202,7 +202,7 @@ def _open_invoice(session: Session, invoice_id: UUID | str, verb: str) -> Row[An
 def _closed(invoice: Row[Any], verb: str) -> Refused:
     state = invoice.status.replace("_", " ")
     detail = f"invoice {invoice.number} is {state}: there is nothing to {verb}"
-    return Refused("invoice-closed", detail, more={"status": invoice.status})
+    return Refused("invoice-closed", detail, more={"state": invoice.status})
 
 
 def _manual_of(session: Session, invoice: Row[Any]) -> Manual:
