@@ -144,6 +144,8 @@ def _invoice_paid(event_id: str, kind: str, thing: dict[str, Any], at: datetime)
         _id((item.get("payment") or {}).get("payment_intent")) or _id((item.get("payment") or {}).get("charge"))
         for item in (thing.get("payments") or {}).get("data", [])
     ]
+    if thing.get("paid_out_of_band"):
+        return _event(event_id, "paid", kind, at, thing["amount_paid"], thing, money=f"out_of_band:{thing['id']}")
     money = _id(thing.get("payment_intent")) or next(filter(None, listed), "") or _id(thing.get("charge")) or thing["id"]
     aliases = _some(*(name for name in (_id(thing.get("charge")), thing["id"]) if name != money))
     return _event(event_id, "paid", kind, at, thing["amount_paid"], thing, money=money, aliases=aliases)

@@ -1,4 +1,4 @@
-"""What the customer undertakes: a promise, an extension, a plan or a discount, answered and recorded in one transaction (F64-F79).
+"""What the customer undertakes: a promise, an extension, a plan or a discount, answered and recorded at once (F64-F79).
 
 The policy answers under the debtor's lock, from the same facts that decide contacts; so the customer has the answer at once,
 also while nothing else runs, and there is never more than one open agreement on an invoice.
@@ -94,7 +94,8 @@ def withdraw(session: Session, invoice_id: UUID | str, *, actor: str, now: datet
     invoice = locked_invoice(session, invoice_id)
     done = session.execute(
         text(
-            "update agreement set state = 'withdrawn', judged_at = :now where invoice_id = :id and state = 'open' returning id, kind"
+            "update agreement set state = 'withdrawn', judged_at = :now where invoice_id = :id and state = 'open'"
+            " returning id, kind"
         ),
         {"now": now, "id": invoice.id},
     ).one_or_none()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -18,13 +18,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from ledger import allocation, same_money
+from ledger import allocation, same_money, unmatched
 from ledger.events import note_fact, tell
 from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
-
-MATCH_WITHIN = timedelta(days=2)
-"""How long a person has to say whose an unmatched payment is."""
 
 Verdict = Literal["applied", "duplicate", "unmatched", "pending"]
 
@@ -103,11 +100,14 @@ def record_payment(
         )  # fmt: skip
         known = _find(session, creditor_id, source, source_ref, "payment")
         assert known is not None
-        _apply_waiting_reversals(session, known, now)
-    elif known.invoice_id is not None or not fits or known.amount_minor != amount_minor or known.currency != currency:
+        _apply_waiting_reversals(session, known, names or (source_ref,), now)
+    elif (known.amount_minor, known.currency) != (amount_minor, currency):
+        unmatched.ask_which_sum(session, known, amount_minor, currency, now)
+        return PaymentResult(known.id, "duplicate", known.invoice_id, 0, known.unallocated_minor)
+    elif known.invoice_id is not None or not fits:
         return PaymentResult(known.id, "duplicate", known.invoice_id, 0, known.unallocated_minor)
     if invoice is None or not fits:
-        _ask_whose(session, known, now)
+        unmatched.ask_whose(session, known, now)
         return PaymentResult(known.id, "unmatched", None, 0, _unallocated(session, known.id))
     return _match(session, known, invoice, now)
 
@@ -128,7 +128,7 @@ def _known(
     same_money.rename(session, known.id, names[0])
     known = _find(session, creditor_id, source, names[0], "payment")
     assert known is not None
-    _apply_waiting_reversals(session, known, now)
+    _apply_waiting_reversals(session, known, names, now)
     return known
 
 
@@ -162,7 +162,7 @@ def apply_payment(
         raise Refused("other-account", "this credit belongs to another account: refund it there and record it again here")
     if invoice.status != "open" or invoice.balance_minor <= 0:
         raise Refused("invoice-closed", f"invoice {invoice.number} takes no money: it is {invoice.outcome or invoice.status}")
-    _task_done(session, payment, now, f"applied to {invoice.number}")
+    unmatched.settled(session, payment, now, f"applied to {invoice.number}")
     if not matched:
         return _match(session, payment, invoice, now, actor=actor)
     given = allocation.settle(session, invoice.id, now=now, lend=payment.id)
@@ -225,27 +225,12 @@ def record_reversal(
     return _take_back(session, payment, reversal, now)
 
 
-def unmatched(session: Session, creditor_id: UUID | str, *, limit: int = 200) -> list[Row[Any]]:
-    """Money that is on no invoice, oldest first: payments without one, account credits, reversals whose payment never came."""
-    return list(
-        session.execute(
-            text(
-                "select p.id, p.kind, p.source, p.source_ref, p.amount_minor, p.unallocated_minor, p.currency, p.paid_on,"
-                " p.value_on, p.recorded_at, p.hint, p.reverses_ref, p.account_id, p.invoice_id, i.number, i.status"
-                " from payment p left join invoice i on i.id = p.invoice_id"
-                " where p.creditor_id = :creditor and p.unallocated_minor > 0 order by p.recorded_at, p.id limit :limit"
-            ),
-            {"creditor": str(creditor_id), "limit": limit},
-        )
-    )
-
-
 def _match(session: Session, payment: Row[Any], invoice: Row[Any], now: datetime, *, actor: str = "puntual") -> PaymentResult:
     session.execute(
         text("update payment set invoice_id = :invoice, account_id = :account where id = :id"),
         {"invoice": invoice.id, "account": invoice.account_id, "id": payment.id},
     )
-    _task_done(session, payment, now, "matched")
+    unmatched.settled(session, payment, now, "matched")
     given = allocation.settle(session, invoice.id, now=now)
     balance = allocation.refresh_balance(session, invoice.id)
     _tell_received(session, payment, invoice, given, now, actor)
@@ -270,13 +255,13 @@ def _tell_received(session: Session, payment: Row[Any], invoice: Row[Any], given
     note_fact(session, invoice.id, at=now, kind="payment_received", detail=detail, actor=actor, note=note)
 
 
-def _apply_waiting_reversals(session: Session, payment: Row[Any], now: datetime) -> None:
+def _apply_waiting_reversals(session: Session, payment: Row[Any], names: Sequence[str], now: datetime) -> None:
     waiting = session.execute(
         text(
-            "select * from payment where creditor_id = :creditor and source = :source and reverses_ref = :ref"
+            "select * from payment where creditor_id = :creditor and source = :source and reverses_ref = any(:names)"
             " and kind = 'reversal' and reverses is null and currency = :currency order by recorded_at, id"
         ),
-        {"creditor": payment.creditor_id, "source": payment.source, "ref": payment.source_ref, "currency": payment.currency},
+        {"creditor": payment.creditor_id, "source": payment.source, "names": list(names), "currency": payment.currency},
     ).all()
     for reversal in waiting:
         _take_back(session, payment, reversal, now)
@@ -320,30 +305,6 @@ def _reopen(session: Session, invoice: Row[Any], now: datetime) -> None:
         {"now": now, "days": max(days, 0), "id": invoice.id},
     )
     tell(session, invoice.id, at=now, kind="reopened", detail={"was": invoice.outcome, "days_closed": max(days, 0)})
-
-
-def _ask_whose(session: Session, payment: Row[Any], now: datetime) -> None:
-    why = f"{payment.currency} {payment.amount_minor} minor came by {payment.source} and matches no invoice: say whose it is"
-    session.execute(
-        text(
-            "insert into task (id, creditor_id, account_id, kind, key, why, due_at, created_at)"
-            " values (:id, :creditor, :account, 'match_payment', :key, :why, :due, :now) on conflict do nothing"
-        ),
-        {
-            "id": uuid4(), "creditor": payment.creditor_id, "account": payment.account_id, "key": str(payment.id), "why": why,
-            "due": now + MATCH_WITHIN, "now": now,
-        },
-    )  # fmt: skip
-
-
-def _task_done(session: Session, payment: Row[Any], now: datetime, outcome: str) -> None:
-    session.execute(
-        text(
-            "update task set done_at = :now, outcome = :outcome where creditor_id = :creditor and kind = 'match_payment'"
-            " and key = :key and done_at is null"
-        ),
-        {"now": now, "outcome": outcome, "creditor": payment.creditor_id, "key": str(payment.id)},
-    )
 
 
 def _check_amount(amount_minor: int) -> None:

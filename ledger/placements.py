@@ -172,7 +172,7 @@ def _recall(head: Row[Any]) -> dict[str, Any]:
     return _common(head) | {
         "kind": "recall", "recalled_at": head.ended_at.isoformat() if head.ended_at else None,
         "reason": "settled" if head.state == "recalled" else "time_over", "balance_minor": head.balance_minor,
-        "paid_since_placement_minor": int(head.paid_there_minor), "commission_pct": (head.figures or {}).get("commission_pct"),
+        "paid_since_placement_minor": int(head.paid_there_minor), "figures": head.figures,
     }  # fmt: skip
 
 

@@ -30,8 +30,8 @@ def pay(
 ) -> PaymentResult:  # fmt: skip
     """Record a payment of 2 March."""
     return record_payment(
-        session, creditor, source=source, source_ref=ref, amount_minor=amount, currency=currency, paid_on=PAID_ON, value_on=PAID_ON,
-        now=now, invoice_id=invoice, **more,
+        session, creditor, source=source, source_ref=ref, amount_minor=amount, currency=currency, paid_on=PAID_ON,
+        value_on=PAID_ON, now=now, invoice_id=invoice, **more,
     )  # fmt: skip
 
 
@@ -48,8 +48,8 @@ def take(
 ) -> PaymentResult:
     """Record that money went back."""
     return record_reversal(
-        session, creditor, source=source, source_ref=ref, payment_ref=of, amount_minor=amount, currency=more.pop("currency", "COP"),
-        reversed_on=now.date(), now=now, **more,
+        session, creditor, source=source, source_ref=ref, payment_ref=of, amount_minor=amount,
+        currency=more.pop("currency", "COP"), reversed_on=now.date(), now=now, **more,
     )  # fmt: skip
 
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from ledger.allocation import Move, waterfall
-from ledger.payments import apply_payment, unmatched
+from ledger.allocation import waterfall
+from ledger.payments import apply_payment
 from ledger.refusals import Refused
+from ledger.unmatched import unmatched
 from tests.cast import NOW, Creditor, accepted_invoice, account_of, creditor_brill
 from tests.conftest import Database
 from tests.ledger.money import PARTS, balances, kinds, pay, rings, row_of, take
@@ -196,7 +197,8 @@ def test_a_refund_after_cancellation_asks_nobody_for_money(stage: Stage) -> None
     pay(stage.session, stage.creditor.id, "p1", 400, stage.invoice)
     stage.session.execute(
         text(
-            "insert into entry (creditor_id, account_id, invoice_id, instalment, kind, amount_minor, currency, dated_on, recorded_at)"
+            "insert into entry (creditor_id, account_id, invoice_id, instalment, kind, amount_minor, currency, dated_on,"
+            " recorded_at)"
             " select creditor_id, account_id, id, p.n, 'cancellation', p.amount, currency, '2026-03-02', :now from invoice,"
             " (values (1, -100), (2, -500)) as p(n, amount) where id = :id"
         ),
@@ -321,7 +323,7 @@ def test_the_waterfall_keeps_every_cent_and_fills_from_the_oldest(owed: list[int
     after = dict(have)
     left = dict(pool)
     for move in waterfall(charged, have, pool):
-        assert isinstance(move, Move) and move.amount_minor != 0
+        assert move.amount_minor != 0
         after[(move.payment_id, move.instalment)] = after.get((move.payment_id, move.instalment), 0) + move.amount_minor
         left[move.payment_id] = left.get(move.payment_id, 0) - move.amount_minor
     assert all(amount >= 0 for amount in after.values()) and all(amount >= 0 for amount in left.values())

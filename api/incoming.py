@@ -1,0 +1,179 @@
+"""What the webhooks share: whose an event is, which invoice is meant, and what a receipt or a reply changes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from pydantic_core import to_json
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+from starlette.datastructures import State
+
+from channels import Receipt, Reply
+from ledger import holds, inbox, receipts
+from ledger.refusals import Refused
+from ledger.sealing import Sealer
+from ledger.session import as_creditor, lock_debtor
+
+Came = Receipt | Reply
+ANSWER_WITHIN = timedelta(days=1)
+"""How long a person has to read a reply that no rule understands."""
+
+_BY_REF = text("select id from invoice where creditor_id = :creditor and number = :ref")
+_BY_ID = text("select id from invoice where creditor_id = :creditor and id = :id")
+_OF_CONTACT = text(
+    "select k.creditor_id, k.address_id, k.person_id from contact k join door_contact(:id) d on d.creditor_id = k.creditor_id"
+    " where k.id = :id"
+)
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One event being applied: the transaction of its creditor."""
+
+    session: Session
+    sealer: Sealer
+    creditor_id: UUID
+    now: datetime
+
+
+def invoice_named(come: Incoming, references: tuple[str, ...]) -> UUID | None:
+    """The first invoice that a reference names, by its number or by our own id."""
+    for reference in references:
+        found: UUID | None = come.session.execute(_BY_REF, {"creditor": come.creditor_id, "ref": reference}).scalar()
+        if found is None and _is_id(reference):
+            found = come.session.execute(_BY_ID, {"creditor": come.creditor_id, "id": reference}).scalar()
+        if found is not None:
+            return found
+    return None
+
+
+def local_today(come: Incoming, at: datetime) -> date:
+    """The creditor's day at that instant: gateways give an instant where a bank gives a date."""
+    zone = come.session.execute(text("select zone from creditor where id = :id"), {"id": come.creditor_id}).scalar_one()
+    return at.astimezone(ZoneInfo(zone)).date()
+
+
+def take_receipt(state: State, source: str, receipt: Receipt, now: datetime) -> str:
+    """Store and apply one receipt; returns what became of it."""
+    if not _is_id(receipt.contact_id):
+        return "unknown contact"
+    with Session(state.engine) as session, session.begin():
+        creditor = _creditor_of_contact(session, receipt.contact_id)
+        if creditor is None:
+            return "unknown contact"
+        row = inbox.store(session, state.sealer, creditor, source, receipt.event_id, to_json(asdict(receipt)), now=now)
+        if row is None:
+            return "duplicate"
+        done = receipts.apply_receipt(
+            session, receipt.contact_id, receipt.status, at=receipt.at, now=now, permanent=receipt.permanent,
+            reason=receipt.reason, provider_ref=receipt.provider_ref,
+        )  # fmt: skip
+        result = "unknown contact" if done is None else done.state if done.moved else "no change"
+        inbox.applied(session, row, result, now=now)
+    return result
+
+
+def take_reply(state: State, source: str, reply: Reply, now: datetime) -> str:
+    """Store and apply one reply, for each creditor whose customer has that address; returns what was understood."""
+    lookup = state.sealer.lookup(reply.channel, reply.from_address) if reply.from_address else b""
+    with Session(state.engine) as session, session.begin():
+        known = session.execute(
+            text("select creditor_id, address_id from door_address(:lookup) order by creditor_id, address_id"), {"lookup": lookup}
+        ).all()
+        creditor = _creditor_of_contact(session, reply.contact_id) if _is_id(reply.contact_id) else None
+        owners = dict.fromkeys([*([creditor] if creditor else []), *(row.creditor_id for row in known)])
+        if creditor is not None:
+            # the provider says which message was answered: other creditors' customers have nothing to do with it
+            owners = {creditor: None}
+        for owner in owners:
+            as_creditor(session, owner)
+            row = inbox.store(session, state.sealer, owner, source, reply.event_id, to_json(asdict(reply)), now=now)
+            if row is None:
+                continue
+            ids = [item.address_id for item in known if item.creditor_id == owner]
+            result = _answer(session, owner, reply, ids, now)
+            inbox.applied(session, row, result, now=now)
+    return "unknown sender" if not owners else reply.keyword
+
+
+def _answer(session: Session, creditor: UUID, reply: Reply, ids: list[UUID], now: datetime) -> str:
+    contact = reply.contact_id if _is_id(reply.contact_id) else None
+    rows = session.execute(
+        text(
+            "select a.id, a.channel, p.account_id from address a join person p on p.id = a.person_id"
+            " where a.creditor_id = :creditor and (a.id = any(cast(:ids as uuid[])) or a.id ="
+            " (select k.address_id from contact k where k.id = cast(:contact as uuid))) order by p.account_id, a.id"
+        ),
+        {"creditor": creditor, "ids": [str(i) for i in ids], "contact": contact},
+    ).all()
+    here = [row for row in rows if row.channel == reply.channel] or list(rows)
+    proof = f"{reply.channel} reply {reply.event_id}"
+    if reply.keyword == "stop":
+        for account, addresses in _by_account(here):
+            receipts.opt_out(session, account, addresses, now=now, proof=proof)
+    elif reply.keyword == "start":
+        for account, addresses in _by_account(here):
+            receipts.opt_in(session, account, addresses, now=now, proof=proof)
+    elif reply.keyword == "wrong_number":
+        for account, addresses in _by_account(here):
+            lock_debtor(session, account)
+            for address in addresses:
+                receipts.retire_address(session, address, why="wrong_number", now=now)
+    else:
+        return _talk(session, creditor, reply, here, contact, now)
+    return reply.keyword
+
+
+def _talk(session: Session, creditor: UUID, reply: Reply, here: list[Row[Any]], contact: str | None, now: datetime) -> str:
+    """A reply about an invoice: the one it answers, else the one last written about."""
+    invoice: UUID | None = None
+    if contact is not None:
+        invoice = session.execute(text("select invoice_id from contact where id = :id"), {"id": contact}).scalar()
+    invoice = invoice or receipts.last_contacted(session, [row.id for row in here])
+    if reply.keyword == "paid" and invoice is not None:
+        try:
+            with session.begin_nested():
+                holds.say_already_paid(session, invoice, actor="customer", now=now)
+            return "already paid"
+        except Refused as refused:
+            if refused.code == "invoice-closed":
+                return "already paid: nothing is owed"
+    session.execute(
+        text(
+            "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
+            " values (:id, :creditor, :invoice, :account, 'read_reply', :key, :why, :due, :now) on conflict do nothing"
+        ),
+        {
+            "id": uuid4(), "creditor": creditor, "invoice": invoice, "account": here[0].account_id if here else None,
+            "key": reply.event_id, "why": f"a customer answered by {reply.channel}: read it and answer", "now": now,
+            "due": now + ANSWER_WITHIN,
+        },
+    )  # fmt: skip
+    return "for a person"
+
+
+def _by_account(rows: list[Row[Any]]) -> list[tuple[UUID, list[UUID]]]:
+    accounts: dict[UUID, list[UUID]] = {}
+    for row in rows:
+        accounts.setdefault(row.account_id, []).append(row.id)
+    return sorted(accounts.items())
+
+
+def _creditor_of_contact(session: Session, contact_id: str) -> UUID | None:
+    creditor: UUID | None = session.execute(text("select creditor_id from door_contact(:id)"), {"id": contact_id}).scalar()
+    if creditor is not None:
+        as_creditor(session, creditor)
+    return creditor
+
+
+def _is_id(value: str) -> bool:
+    try:
+        UUID(value)
+    except ValueError:
+        return False
+    return True

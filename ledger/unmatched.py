@@ -1,0 +1,68 @@
+"""Money that nobody can place yet: listed, and asked about."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+MATCH_WITHIN = timedelta(days=2)
+"""How long a person has to say whose an unmatched payment is."""
+
+
+def unmatched(session: Session, creditor_id: UUID | str, *, limit: int = 200) -> list[Row[Any]]:
+    """Money that is on no invoice, oldest first: payments without one, account credits, reversals whose payment never came."""
+    return list(
+        session.execute(
+            text(
+                "select p.id, p.kind, p.source, p.source_ref, p.amount_minor, p.unallocated_minor, p.currency, p.paid_on,"
+                " p.value_on, p.recorded_at, p.hint, p.reverses_ref, p.account_id, p.invoice_id, i.number, i.status"
+                " from payment p left join invoice i on i.id = p.invoice_id"
+                " where p.creditor_id = :creditor and p.unallocated_minor > 0 order by p.recorded_at, p.id limit :limit"
+            ),
+            {"creditor": str(creditor_id), "limit": limit},
+        )
+    )
+
+
+def ask_which_sum(session: Session, payment: Row[Any], amount_minor: int, currency: str, now: datetime) -> None:
+    """One payment was reported with two sums: the first stands until a person says otherwise."""
+    why = (
+        f"{payment.source} {payment.source_ref} was first {payment.currency} {payment.amount_minor} minor, now {currency}"
+        f" {amount_minor}: the first was kept, say which is right"
+    )
+    _task(session, payment, "check_payment", why, now)
+
+
+def ask_whose(session: Session, payment: Row[Any], now: datetime) -> None:
+    """Open the task to match a payment, once."""
+    why = f"{payment.currency} {payment.amount_minor} minor came by {payment.source} and matches no invoice: say whose it is"
+    _task(session, payment, "match_payment", why, now)
+
+
+def settled(session: Session, payment: Row[Any], now: datetime, outcome: str) -> None:
+    """The payment found its invoice: its task is done."""
+    session.execute(
+        text(
+            "update task set done_at = :now, outcome = :outcome where creditor_id = :creditor and kind = 'match_payment'"
+            " and key = :key and done_at is null"
+        ),
+        {"now": now, "outcome": outcome, "creditor": payment.creditor_id, "key": str(payment.id)},
+    )
+
+
+def _task(session: Session, payment: Row[Any], kind: str, why: str, now: datetime) -> None:
+    session.execute(
+        text(
+            "insert into task (id, creditor_id, account_id, kind, key, why, due_at, created_at)"
+            " values (:id, :creditor, :account, :kind, :key, :why, :due, :now) on conflict do nothing"
+        ),
+        {
+            "id": uuid4(), "creditor": payment.creditor_id, "account": payment.account_id, "kind": kind,
+            "key": str(payment.id), "why": why,
+            "due": now + MATCH_WITHIN, "now": now,
+        },
+    )  # fmt: skip
