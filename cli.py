@@ -72,9 +72,7 @@ def up(
     servers_only: Annotated[bool, typer.Option("--servers-only", help="PostgreSQL and Temporal, nothing of our own.")] = False,
 ) -> None:
     """Run everything on this machine in real time, data in var/ (or PUNTUAL_HOME). Ctrl-C stops it."""
-    stack = Stack(
-        home_folder(), Ports(port, temporal_port, ui_port, simulator_port), say=lambda line: err.print(line, markup=False)
-    )
+    stack = Stack(home_folder(), Ports(port, temporal_port, ui_port, simulator_port), say=_say)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stack.supervisor.ask_to_stop())
     try:
@@ -86,6 +84,10 @@ def up(
         err.print("stopping")
     finally:
         stack.stop()
+
+
+def _say(line: str) -> None:
+    err.print(line, markup=False, soft_wrap=True)
 
 
 def _show_addresses(stack: Stack, servers_only: bool) -> None:
@@ -151,7 +153,7 @@ def creditor_add(
     country: Annotated[str, typer.Option(help="ISO 3166 code, such as CO.")],
     zone: Annotated[str, typer.Option(help="IANA time zone, such as America/Bogota.")],
     language: Annotated[str, typer.Option(help="es, pt or en.")] = "es",
-    manual: Annotated[str, typer.Option(help="A YAML file, or the name of a built-in manual.")] = "default",
+    manual: Annotated[str, typer.Option(help="A YAML file, or the name of a built-in manual.")] = "b2b_sme",
 ) -> None:
     """Add a creditor with its collections manual."""
     from policies.manual import builtin_manual, load_manual

@@ -135,7 +135,7 @@ def _ports(ports: Ports, holder: int | None) -> Iterator[Finding]:
 
         def check(what: str = what, number: int = number, option: str = option) -> str:
             if holder is not None:
-                return f"{number} for {what}: in use while puntual runs"
+                return f"{number} for {what}: not looked at while puntual runs"
             refuse_busy_port(number, what=what, option=option)
             return f"{number} is free for {what}"
 

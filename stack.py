@@ -158,11 +158,13 @@ class Stack:
         self.supervisor.stop()
 
     def _simulator(self, environment: dict[str, str]) -> Part:
-        own = keep_secrets(self.home)
-        port = self.ports.simulator
+        own, port = keep_secrets(self.home), self.ports.simulator
+        arguments = ["-m", "rehearsal.simulator", "--port", str(port), "--seed", str(own.simulator_seed), "--api", self.api_url]
+        arguments += ["--public-url", environment["PUNTUAL_PUBLIC_URL"]]
+        if not self._played:
+            arguments += ["--real-time", "--state", str(self.home / "simulator.json")]
         return self._own(
-            "simulator", ["-m", "rehearsal.simulator", "--port", str(port), "--seed", str(own.simulator_seed)], environment,
-            ready=lambda: listens(port),
+            "simulator", arguments, environment, ready=lambda: listens(port),
             prepare=lambda: refuse_busy_port(port, what="the simulator", option="--simulator-port"),
         )  # fmt: skip
 
