@@ -53,6 +53,7 @@ class Template:
 
     `address` company: the text speaks to a company in the plural. `asks`: which button comes first. `table`: what is listed.
     `stage`: formal texts may name a formal consequence, final ones may call themselves the last notice.
+    `private` texts go to an address whose holder is not confirmed: no link, no team, no invoice.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Template:
     asks: Literal["payment", "answer", "nothing"]
     table: Literal["summary", "lines", "breakdown", "none"]
     final: bool
+    private: bool
     deadline_days: int
     sections: dict[str, Section]
 
@@ -107,6 +109,7 @@ def parse_template(name: str, source: str) -> Template:
         asks=raw.get("asks", "payment"),
         table=raw.get("table", "summary"),
         final=bool(raw.get("final", False)),
+        private=bool(raw.get("private", False)),
         deadline_days=int(raw.get("deadline_days", 10)),
         sections=sections,
     )

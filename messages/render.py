@@ -78,7 +78,7 @@ class _Page:
         self.values = values
         self.channel = channel
         self.small = channel is Channel.SMS
-        self.context = self._context()
+        self.context = self._context(short_days=self.small)
 
     # -- values as people write them
 
@@ -89,14 +89,14 @@ class _Page:
     def _name(self, text: str) -> str:
         return sms.to_gsm7(text) if self.small else text
 
-    def _context(self) -> dict[str, Any]:
+    def _context(self, *, short_days: bool) -> dict[str, Any]:
         v = self.values
         place = (v.today, self.language, v.country)
         year = self.channel is Channel.LETTER
         deadline = v.action_on or v.today + timedelta(days=self.template.deadline_days)
 
         def day(when: Any) -> str:
-            return self._name(formats.short_day(when, *place)) if self.small else formats.day(when, *place, year=year)
+            return self._name(formats.short_day(when, *place)) if short_days else formats.day(when, *place, year=year)
 
         owed_minor = v.amount_minor if v.amount_total_minor is None else v.amount_total_minor
         context: dict[str, Any] = {
@@ -214,63 +214,74 @@ class _Page:
         return self._written(self.section.letter, stop="stop_letter")
 
     def _written(self, source: str, *, stop: str) -> Rendered:
-        v, asks = self.values, self.template.asks
-        paragraphs = [p for p in self.say(source).split("\n\n") if p.strip()]
-        paragraphs = [" ".join(p.split("\n")) for p in paragraphs]
-        if offer := self.offer():
-            paragraphs.append(offer)
-        if v.first_contact:
-            paragraphs.append(self.shared("first_contact"))
-        ways = []
-        if asks != "nothing":
-            ways.append((self.common["pay"], v.pay_url))
-        answer = (self.shared("answer"), v.answer_url)
-        ways.insert(0 if asks == "answer" else len(ways), answer)
+        v, private = self.values, self.template.private
+        paragraphs = [" ".join(p.split("\n")) for p in self.say(source).split("\n\n") if p.strip()]
+        asked = self.shared("first_contact") if v.first_contact and not private else ""
+        greeting = self.greeting()
+        footer = self.shared("genuine_private") if private else self.shared("genuine")
         parts = LetterParts(
             date_line=formats.letter_day(v.today, self.language, v.country),
-            greeting=self.greeting(),
+            greeting=greeting,
             paragraphs=tuple(paragraphs),
+            after=tuple(filter(None, (self.offer(), asked))),
             table=self.table(),
-            ways=tuple(ways),
-            signature=(self.context["team"], v.creditor_name),
-            footer=self.shared("genuine") + (" " + self.shared("reply") if v.reply_to else ""),
+            ways=self._ways(),
+            signature=("" if private else self.context["team"], v.creditor_name),
+            footer=footer + (" " + self.shared("reply") if v.reply_to else ""),
             reference_label=self.common["reference"],
+            stop=(self.shared("stop_private"), "") if private else (self.shared(stop), v.stop_url),
         )
         subject = self.say(self.section.subject)
-        stop_way = (self.shared(stop), v.stop_url)
-        letter = parts if self.channel is Channel.LETTER else None
-        html = _frame().render(
-            language=self.language, subject=subject, parts=parts, stop=stop_way, is_letter=letter is not None
+        is_letter = self.channel is Channel.LETTER
+        html = _frame().render(language=self.language, subject=subject, parts=parts, is_letter=is_letter)
+        return Rendered(
+            subject,
+            _as_text(parts),
+            html,
+            self.section.version,
+            body_words=len(" ".join((greeting, *paragraphs)).split()),
+            letter=parts if is_letter else None,
         )
-        return Rendered(subject, _as_text(parts, stop_way), html, self.section.version, letter=letter)
+
+    def _ways(self) -> tuple[tuple[str, str], ...]:
+        """The one way to pay and the one way to answer, the more important first."""
+        if self.template.private:
+            return ()
+        pay, answer = (self.common["pay"], self.values.pay_url), (self.common["answer"], self.values.answer_url)
+        return {"payment": (pay, answer), "answer": (answer, pay), "nothing": (answer,)}[self.template.asks]
 
     def whatsapp(self) -> Rendered:
-        """The first candidate, with the offer if it can be, that stays within 350 characters."""
-        v, asks = self.values, self.template.asks
-        opening = self.greeting() + " " + self.shared("who")
-        way = {"payment": "way_pay", "answer": "way_answer", "nothing": "way_answer"}[asks]
-        tail = [self.shared(way), self.shared("stop_whatsapp")]
-        if v.first_contact:
-            tail.insert(0, self.shared("first_contact_short"))
-        candidates = []
-        for offer in dict.fromkeys((self.offer(), "")):
-            for source in self.section.whatsapp:
-                body = " ".join(self.say(source).split("\n"))
-                candidates.append("\n\n".join(filter(None, (opening, body, offer, "\n".join(tail)))))
-        fitting = (text for text in candidates if len(text) <= WHATSAPP_MAX)
-        return Rendered("", next(fitting, min(candidates, key=len)), "", self.section.version)
+        """The first candidate within 350 characters: with the offer if it can be, without the day of the week if it must."""
+        v, private = self.values, self.template.private
+        opening = self.greeting() + " " + self.shared("who_private" if private else "who")
+        way = "" if private else self.shared("way_pay" if self.template.asks == "payment" else "way_answer")
+        first = self.shared("first_contact_short") if v.first_contact and not private else ""
+        tail = "\n".join(filter(None, (first, way, self.shared("stop_whatsapp"))))
+        text = ""
+        for short_days in (False, True):
+            self.context = self._context(short_days=short_days)
+            for offer in dict.fromkeys((self.offer(), "")):
+                for source in self.section.whatsapp:
+                    body = " ".join(self.say(source).split("\n"))
+                    text = "\n\n".join(filter(None, (opening, body, offer, tail)))
+                    if len(text) <= WHATSAPP_MAX:
+                        return Rendered("", text, "", self.section.version)
+        return Rendered("", text, "", self.section.version)
 
     def sms(self) -> Rendered:
         """One segment: the fullest candidate that fits, the sum always after the link so that it is not on a locked screen."""
-        asks = self.template.asks
-        way = {"payment": "sms_pay", "answer": "sms_answer", "nothing": "sms_answer"}[asks]
-        plain_tail, stop = self.shared(way), self.shared("stop_sms")
-        full_tail = plain_tail + " " + self.shared("sms_sum") if asks == "payment" else plain_tail
-        who = f"{self.context['creditor']}: "
+        if self.template.private:
+            tails = [""]
+        elif self.template.asks == "payment":
+            way = self.shared("sms_pay")
+            tails = [f"{way} {self.shared('sms_sum')}", way, self.shared("sms_short")]
+        else:
+            tails = [self.shared("sms_answer"), self.values.answer_url]
+        stop = self.shared("stop_sms")
         bodies = [" ".join(self.say(source).split()) for source in self.section.sms]
-        candidates: list[str] = []
-        for tail in dict.fromkeys((full_tail, plain_tail)):
-            candidates += [f"{who}{body} {tail} {stop}" for body in bodies]
+        candidates = [
+            " ".join(filter(None, (f"{self.context['creditor']}:", body, tail, stop))) for tail in tails for body in bodies
+        ]
         text = sms.first_that_fits(candidates)
         return Rendered("", text, "", self.section.version, segments=sms.segments(text))
 
@@ -279,7 +290,7 @@ class _Page:
         return Rendered("", " ".join(self.say(self.section.voice).split()), "", self.section.version)
 
 
-def _as_text(parts: LetterParts, stop: tuple[str, str]) -> str:
+def _as_text(parts: LetterParts) -> str:
     blocks = [parts.greeting, *parts.paragraphs]
     if parts.table is not None:
         separator = " · " if parts.table.head else ": "
@@ -287,7 +298,9 @@ def _as_text(parts: LetterParts, stop: tuple[str, str]) -> str:
         rows = [f"- {row}" for row in rows] if parts.table.head else rows
         rows.append(": ".join(parts.table.total))
         blocks.append("\n".join([*rows, *filter(None, (parts.table.note,))]))
-    blocks.append("\n".join(f"{label}: {url}" for label, url in parts.ways))
-    blocks.append("\n".join(parts.signature))
-    blocks.append(f"{parts.footer}\n{stop[0]}: {stop[1]}")
+    blocks += parts.after
+    if parts.ways:
+        blocks.append("\n".join(f"{label}: {url}" for label, url in parts.ways))
+    blocks.append("\n".join(filter(None, parts.signature)))
+    blocks.append(f"{parts.footer}\n" + ": ".join(filter(None, parts.stop)))
     return "\n\n".join(blocks)

@@ -43,9 +43,10 @@ class MessageValues:
     `amount_minor` is what is asked now on this invoice or instalment, with interest and costs inside it; the total over `lines`
     is `amount_total_minor` (None: the same as `amount_minor`). `creditor_short` serves SMS when the legal name is long.
     `salutation` is only ever the field of that name: empty means a greeting without a name (playbook 6).
-    `action_on` is the date of the one consequence the text announces (pause of the service, credit-record entry, end of
-    the contract, start of interest, last day to pay): give the date of the manual's rung, never an earlier one. Without it
-    the text's own `deadline_days` count from `today`.
+    `action_on` is the one date the text announces: the first day of the consequence in suspension_notice, final_balance,
+    record_notice and interest_notice; the last day to pay or agree in last_days, final_demand, formal_demand and
+    last_agreement. Give the date of the manual's own rung, never an earlier one; without it the text's `deadline_days` count
+    from `today`. `offer_until` is the offer's last day (a discount without it ends after its `discount_days`).
     """
 
     creditor_name: str
@@ -92,23 +93,29 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class LetterParts:
-    """A letter's content in ready texts, for typesetting."""
+    """What an email or a letter is made of, in ready texts: `paragraphs` stand before the table and `after` behind it.
+
+    `ways` and `stop` are labels with their addresses.
+    """
 
     date_line: str
     greeting: str
     paragraphs: tuple[str, ...]
+    after: tuple[str, ...]
     table: Table | None
     ways: tuple[tuple[str, str], ...]
     signature: tuple[str, ...]
     footer: str
     reference_label: str
+    stop: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A message ready to leave. `version` names the text it came from: 12 hex digits of its source's SHA-256.
 
-    `subject` is empty on SMS, WhatsApp and voice; `html` only exists for email and letter. `segments` counts SMS segments.
+    `subject` is empty on SMS, WhatsApp and voice; `html` only exists for email and letter. `segments` counts SMS segments,
+    `body_words` the words of an email or letter before its table.
     """
 
     subject: str
@@ -116,4 +123,5 @@ class Rendered:
     html: str
     version: str
     segments: int = 1
+    body_words: int = 0
     letter: LetterParts | None = None
