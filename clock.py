@@ -53,7 +53,8 @@ class LedgerClock:
     """Business time is a row of `ledger_clock`: `at_utc`, and `running_since` (null while it is played)."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        # Reading the time is one statement: no transaction around it.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def now(self) -> datetime:
         with self._engine.connect() as connection:

@@ -207,7 +207,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, relay:
     runtime = None
     if settings.metrics_address:
         runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=settings.metrics_address)))
-    engine = make_engine(settings.worker_url, pool_size=THREADS + 4, name="puntual-worker")
+    engine = make_engine(settings.worker_url, pool_size=THREADS + 4, name="puntual-worker", tested=False)
     refuse_wrong_role(engine, role="puntual_worker")
     client = await _connect_patiently(settings, runtime)
     tools = build_tools(settings, engine)

@@ -10,20 +10,21 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from babel.numbers import format_decimal
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.compose import Composer
 from activities.wire import InvoiceRef, Next
-from channels import OutcomeUnknown, Outgoing, Sender, TryLater, Undeliverable
+from channels import Accepted, OutcomeUnknown, Outgoing, Sender, TryLater, Undeliverable
 from clock import Clock
 from ledger import contacts, placements, receipts, steps
 from ledger import facts as ledger_facts
 from ledger.sealing import Sealer
-from ledger.session import lock_debtor
+from ledger.session import lock_debtor_of
 from policies.facts import InvoiceFacts
+from policies.forecast import made
 from policies.manual import Manual
 from policies.money import major_units
 from policies.steps import Close, Contact, Wait
@@ -95,19 +96,20 @@ class Collector:
             "letter": self.post_letter,
         }
 
-    def _ask(self, session: Session, invoice_id: str, now: datetime) -> tuple[InvoiceFacts, Manual, Contact | Wait | Close, int]:
+    def _ask(
+        self, session: Session, invoice_id: str, now: datetime, *, contacting: bool = False
+    ) -> tuple[InvoiceFacts, Manual, Contact | Wait | Close, int]:
         """Lock the debtor, gather, decide and record, in the caller's transaction."""
-        account = session.execute(text("select account_id from invoice where id = :id"), {"id": invoice_id}).scalar_one()
-        lock_debtor(session, account)
+        lock_debtor_of(session, invoice_id)
         contacts.settle_leftovers(session, invoice_id, now)
         known, manual = ledger_facts.gather(session, invoice_id, now)
-        known, step, step_id = self._decide(session, known, manual, now)
+        known, step, step_id = self._decide(session, known, manual, now, contacting=contacting)
         return known, manual, step, step_id
 
     def _decide(
-        self, session: Session, known: InvoiceFacts, manual: Manual, now: datetime
+        self, session: Session, known: InvoiceFacts, manual: Manual, now: datetime, *, contacting: bool = False
     ) -> tuple[InvoiceFacts, Contact | Wait | Close, int]:
-        known, step, step_id = steps.decide(session, known, manual, now)
+        known, step, step_id = steps.decide(session, known, manual, now, contacting=contacting)
         if known.placement is not None and known.placement.state in ("placed", "recalled", "returned"):
             placements.write_files(session, self._tools.sealer, known.placement.id, now=now)
         return known, step, step_id
@@ -116,11 +118,11 @@ class Collector:
         for _ in range(ASK_AGAIN_MAX):
             with Session(self._tools.engine) as session:
                 now = self._tools.clock.now()
-                known, manual, step, step_id = self._ask(session, invoice_id, now)
+                known, manual, step, step_id = self._ask(session, invoice_id, now, contacting=True)
                 if not isinstance(step, Contact) or step.at > now:
                     session.commit()
                     return self._next(known, step, step_id)
-                sender = self._tools.senders[step.channel]
+                sender = self._tools.senders.get(step.channel) or NoSender(step.channel)
                 claimed = contacts.claim(session, known, step, step_id, provider=sender.provider, now=now)
                 session.commit()
             done = self._call(known, manual, step, claimed.id, sender)
@@ -141,15 +143,20 @@ class Collector:
                 return None
             tools.composer.keep(session, known, step, contact_id, message)
             session.commit()
-        state, ref, why, after, retire = _make(sender, message.outgoing)
+        state, ref, why, after, retire, opted_out = _make(sender, message.outgoing)
         with Session(tools.engine) as session:
             now = tools.clock.now()
-            lock_debtor(session, known.account_id)
+            revision = lock_debtor_of(session, known.invoice_id)
             if retire:
                 receipts.apply_receipt(session, contact_id, "failed", at=now, now=now, permanent=True, reason=why)
             else:
                 contacts.finish(session, contact_id, state=state, now=now, provider_ref=ref, why=why)
-            fresh, manual = ledger_facts.gather(session, known.invoice_id, now)
+            if opted_out:
+                receipts.opt_out(session, known.account_id, [UUID(step.address_id)], now=now, proof=f"the provider: {why}")
+            if state == "accepted" and revision == known.revision:
+                fresh = made(known, step, now)  # nothing else is new: the same as gathering again
+            else:
+                fresh, manual = ledger_facts.gather(session, known.invoice_id, now)
             fresh, following, step_id = self._decide(session, fresh, manual, now)
             session.commit()
         if after is not None:
@@ -176,6 +183,18 @@ class Collector:
         )
 
 
+class NoSender:
+    """Stands for a channel without a provider: the attempt fails and the rung's next channel is tried."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.provider = "none"
+
+    def send(self, outgoing: Outgoing) -> Accepted:
+        """Always raises Undeliverable."""
+        raise Undeliverable("no provider is configured for this channel", retire_address=False)
+
+
 class _Made(NamedTuple):
     """How a call ended: the attempt's state, the provider's id, why not, when to try again, and whether the address is dead."""
 
@@ -184,6 +203,7 @@ class _Made(NamedTuple):
     why: str = ""
     after: timedelta | None = None
     retire: bool = False
+    opted_out: bool = False
 
 
 def _make(sender: Sender, outgoing: Outgoing) -> _Made:
@@ -191,7 +211,7 @@ def _make(sender: Sender, outgoing: Outgoing) -> _Made:
     try:
         return _Made("accepted", ref=sender.send(outgoing).provider_ref)
     except Undeliverable as error:
-        return _Made("failed", why=error.reason, retire=error.retire_address)
+        return _Made("failed", why=error.reason, retire=error.retire_address, opted_out=error.opted_out)
     except TryLater as error:
         return _Made("failed", why=contacts.AGAIN + error.reason, after=error.after)
     except OutcomeUnknown as error:

@@ -62,28 +62,18 @@ def settle_leftovers(session: Session, invoice_id: UUID | str, now: datetime) ->
     Called under the debtor's lock by the only activity that runs for this invoice. A zombie that still runs finds its claim
     void, or settles the unknown by its own result.
     """
-    session.execute(
-        text(
-            "update contact set state = 'failed', settled_at = :now, why_failed = :why"
-            " where invoice_id = :invoice and state = 'claimed'"
-        ),
-        {"invoice": str(invoice_id), "now": now, "why": AGAIN + "the claim was never used"},
-    )
     left = session.execute(
         text(
-            "update contact set state = 'unknown', settled_at = :now, why_failed = 'the worker stopped during the call'"
-            " where invoice_id = :invoice and state = 'calling' returning id, key, channel"
+            "update contact set state = case state when 'claimed' then 'failed' else 'unknown' end, settled_at = :now,"
+            " why_failed = case state when 'claimed' then cast(:void as text) else 'the worker stopped during the call' end"
+            " where invoice_id = :invoice and state in ('claimed', 'calling') returning id, key, channel, state"
         ),
-        {"invoice": str(invoice_id), "now": now},
+        {"invoice": str(invoice_id), "now": now, "void": AGAIN + "the claim was never used"},
     ).all()
     for row in left:
-        tell(
-            session,
-            invoice_id,
-            at=now,
-            kind="outcome_unknown",
-            detail={"contact": str(row.id), "key": row.key, "channel": row.channel},
-        )
+        if row.state == "unknown":
+            detail = {"contact": str(row.id), "key": row.key, "channel": row.channel}
+            tell(session, invoice_id, at=now, kind="outcome_unknown", detail=detail)
 
 
 def claim(session: Session, facts: InvoiceFacts, step: Contact, step_id: int, *, provider: str, now: datetime) -> Claimed:

@@ -16,13 +16,17 @@ class WrongRole(RuntimeError):
     """The service was started with a role that sees through row-level security or owns the tables."""
 
 
-def make_engine(url: str, *, pool_size: int = 10, name: str = "puntual") -> Engine:
-    """An engine whose connections run in UTC and are tested before use, so that a restarted server costs one retry."""
+def make_engine(url: str, *, pool_size: int = 10, name: str = "puntual", tested: bool = True) -> Engine:
+    """An engine whose connections run in UTC.
+
+    `tested`: connections are tried before use, so that a restarted server costs a request nothing; activities do without,
+    because they are retried anyway.
+    """
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
+        pool_pre_ping=tested,
         pool_timeout=30,
         connect_args={"options": "-c timezone=UTC", "application_name": name, "connect_timeout": 5},
     )
@@ -48,6 +52,15 @@ def refuse_wrong_role(engine: Engine, *, role: str) -> None:
 def as_creditor(session: Session, creditor_id: UUID | str) -> None:
     """Let this transaction, and no other, see the rows of one creditor."""
     session.execute(text("select set_config('puntual.creditor', :id, true)"), {"id": str(creditor_id)})
+
+
+def lock_debtor_of(session: Session, invoice_id: UUID | str) -> int:
+    """Take the lock of an invoice's debtor; returns the invoice's revision as it is under the lock (0: no such invoice)."""
+    session.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(account_id::text, 0)) from invoice where id = :id"),
+        {"id": str(invoice_id)},
+    )
+    return int(session.execute(text("select revision from invoice where id = :id"), {"id": str(invoice_id)}).scalar() or 0)
 
 
 def lock_debtor(session: Session, account_id: UUID | str) -> None:

@@ -19,6 +19,7 @@ from policies.forecast import settle
 from policies.manual import Manual
 from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
 
+_FREE = text("delete from contact where invoice_id = :invoice and state = 'planned'")
 _VERSIONS = {"policy": version("puntual"), "tzdata": version("tzdata"), "holidays": version("holidays"), "law": "none"}
 
 _STEP = text(
@@ -66,17 +67,21 @@ def local_columns(at: datetime, zone: str) -> dict[str, Any]:
 
 
 def decide(
-    session: Session, facts: InvoiceFacts, manual: Manual, now: datetime
+    session: Session, facts: InvoiceFacts, manual: Manual, now: datetime, *, contacting: bool = False
 ) -> tuple[InvoiceFacts, Contact | Wait | Close, int]:
     """Ask the policy, apply what is due at once, record every answer; returns what is to be obeyed and its step id.
 
-    The caller holds the debtor's lock. Nothing is sent here.
+    The caller holds the debtor's lock. Nothing is sent here. `contacting`: a contact that is due will be claimed in this very
+    transaction, so its reserved slot is given up and the invoice keeps its present step until the outcome is recorded.
     """
     facts, answers, obeyed = settle(facts, manual, now)
     for given, step in answers:
         _apply(session, given, step, _record(session, given, step, now), now)
     step_id = _record(session, facts, obeyed, now)
-    _set_next(session, facts, obeyed, step_id, now)
+    if contacting and isinstance(obeyed, Contact) and obeyed.at <= now:
+        session.execute(_FREE, {"invoice": facts.invoice_id})
+    else:
+        _set_next(session, facts, obeyed, step_id, now)
     return facts, obeyed, step_id
 
 
@@ -111,7 +116,7 @@ def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Clos
     """Keep what is to be obeyed on the invoice; reserve a slot that limits moved; say once why something is held back or ends."""
     invoice = {"invoice": facts.invoice_id}
     before = session.execute(text("select next_at, next_kind, outcome from invoice where id = :invoice"), invoice).one()
-    session.execute(text("delete from contact where invoice_id = :invoice and state = 'planned'"), invoice)
+    session.execute(_FREE, invoice)
     held = None
     news = before.next_at != step.at or before.next_kind != step.kind
     if isinstance(step, Contact) and step.at > now >= step.rung_at:

@@ -63,6 +63,21 @@ def _judged(facts: InvoiceFacts, step: Judge, now: datetime) -> InvoiceFacts:
     return facts.model_copy(update=update)
 
 
+def made(facts: InvoiceFacts, step: Contact, now: datetime) -> InvoiceFacts:
+    """The facts once a contact was made and accepted at `now`; its reserved slot is spent."""
+    local = now.astimezone(ZoneInfo(facts.zone)).date()
+    contact = PastContact(
+        key=step.key, channel=step.channel, state=AttemptState.ACCEPTED, at=now, local_date=local, late_days=step.late_days
+    )
+    spent = BudgetEntry(
+        invoice_id=facts.invoice_id, key=step.key, person_id=step.person_id, channel=step.channel, state=AttemptState.ACCEPTED,
+        at=now, local_date=local,
+    )  # fmt: skip
+    contacts = tuple(c for c in facts.contacts if c.state is not AttemptState.PLANNED)
+    budget = tuple(b for b in facts.budget if b.invoice_id != facts.invoice_id or b.state is not AttemptState.PLANNED)
+    return facts.model_copy(update={"contacts": (*contacts, contact), "budget": (*budget, spent)})
+
+
 def settle(
     facts: InvoiceFacts, manual: Manual, now: datetime
 ) -> tuple[InvoiceFacts, list[tuple[InvoiceFacts, Step]], Contact | Wait | Close]:
@@ -129,22 +144,10 @@ class _Play:
         heapq.heappush(self.queue, (step.at, facts.order, facts.invoice_id))
 
     def _made(self, facts: InvoiceFacts, step: Contact, now: datetime) -> InvoiceFacts:
-        local = now.astimezone(ZoneInfo(facts.zone)).date()
         self._reserve(facts, None)
-        self.budget.append(
-            BudgetEntry(
-                invoice_id=facts.invoice_id,
-                key=step.key,
-                person_id=step.person_id,
-                channel=step.channel,
-                state=AttemptState.ACCEPTED,
-                at=now,
-                local_date=local,
-            )
-        )
-        made = PastContact(key=step.key, channel=step.channel, state=AttemptState.ACCEPTED, at=now, local_date=local)
-        kept = tuple(c for c in facts.contacts if c.state is not AttemptState.PLANNED)
-        return facts.model_copy(update={"contacts": (*kept, made)})
+        known = made(facts, step, now)
+        self.budget.append(known.budget[-1])
+        return known
 
     def _reserve(self, facts: InvoiceFacts, step: Step | None) -> None:
         self.budget[:] = [b for b in self.budget if not (b.invoice_id == facts.invoice_id and b.state is AttemptState.PLANNED)]
