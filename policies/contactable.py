@@ -80,8 +80,8 @@ def first_allowed(
     counted = Budget(budget, limits, channel=channel, person_id=person_id, own=own, since=asked)
     wish = _Wish(channel, firm, place, limits, counted)
     today = local_date_of(asked, place.zone)
-    refusals = _refusals(wish, asked, today)
-    found = _search(wish, asked, today, last)
+    span_ends, refusals = _refusals(wish, asked, today)
+    found = _search(wish, asked, today, last) if refusals else _now(wish, asked, span_ends, last)
     if found is None:
         return Verdict(not refusals, None, asked, _ids(refusals), _no_moment(refusals, last, place))
     at, ends = found
@@ -92,20 +92,27 @@ def _ids(refusals: Sequence[Refusal]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(refusal.rule for refusal in refusals))
 
 
-def _refusals(wish: _Wish, asked: datetime, today: date) -> list[Refusal]:
-    """Every rule against the asked moment itself."""
+def _refusals(wish: _Wish, asked: datetime, today: date) -> tuple[datetime, list[Refusal]]:
+    """When the window that holds the asked moment closes, and every rule against that moment."""
+    ends = asked
     shut = closed(today, wish.limits, wish.channel, wish.place, firm=wish.firm)
     found = [Refusal(rule, why) for rule, why in shut]
     if not any(refusal.rule == "hours.window" for refusal in found):
-        spans = open_spans(today, wish.limits, wish.channel, wish.place)
-        if not any(span.start <= asked < span.end for span in spans):
+        for span in open_spans(today, wish.limits, wish.channel, wish.place):
+            if span.start <= asked < span.end:
+                ends = span.end
+        if ends == asked:
             local = asked.astimezone(zone_of(wish.place.zone))
             found.append(Refusal("hours.window", f"{local:%H:%M} on {day_text(today)} is outside the window for {wish.channel}"))
     found.extend(wish.budget.refusals_on(today))
     too_close = wish.budget.too_close(asked)
     if too_close is not None:
         found.append(too_close)
-    return found
+    return ends, found
+
+
+def _now(wish: _Wish, asked: datetime, ends: datetime, last: datetime) -> tuple[datetime, datetime] | None:
+    return (asked, wish.budget.clear_until(asked, ends)) if asked < last else None
 
 
 def _search(wish: _Wish, asked: datetime, today: date, last: datetime) -> tuple[datetime, datetime] | None:

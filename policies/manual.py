@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -259,3 +260,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if get_origin(annotation) is not None:
         return next((m for m in map(_model_in, get_args(annotation)) if m is not None), None)
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+if __name__ == "__main__":  # pragma: no cover - prints the schema to publish
+    print(json.dumps(manual_schema(), indent=2, ensure_ascii=False))

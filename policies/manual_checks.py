@@ -37,12 +37,13 @@ def _duplicates(manual: Manual) -> Iterator[Finding]:
 
 
 def _reach(day: RungDay) -> tuple[int, int]:
-    """The least and the most calendar days that an offset can be from its anchor (holidays may add to the most)."""
-    if not day.working:
+    """The least and the most calendar days that an offset can be from its anchor."""
+    if not day.working or day.days == 0:
         return day.days, day.days
-    weeks, rest = divmod(abs(day.days), 5)
-    least, most = weeks * 7 + rest, weeks * 7 + rest + 3
-    return (least, most) if day.days >= 0 else (-most, -least)
+    n = abs(day.days)
+    # n working days from a Sunday, and from a Friday with up to three holidays on the way
+    least, most = n + 2 * ((n - 1) // 5), n + 2 * ((n + 4) // 5) + 3
+    return (least, most) if day.days > 0 else (-most, -least)
 
 
 def _order(manual: Manual) -> Iterator[Finding]:
@@ -55,7 +56,7 @@ def _order(manual: Manual) -> Iterator[Finding]:
             same_unit = earlier.working == day.working
             back = day.days < earlier.days if same_unit else _reach(day)[1] < _reach(earlier)[0]
             if back:
-                message = f"rung {rung.rung} ({rung.day}) goes back in time: it stands after {before.rung} ({before.day}); move it up"
+                message = f"rung {rung.rung} ({rung.day}) goes back in time after {before.rung} ({before.day}); move it up"
                 yield ("ladder", index, "day"), message
                 continue
         latest[day.anchor] = rung
@@ -66,8 +67,9 @@ def _actions(manual: Manual) -> Iterator[Finding]:
     for index, rung in enumerate(manual.ladder):
         if rung.action == "contact" and not rung.channels:
             yield ("ladder", index), f"rung {rung.rung} has no channels; name at least one, or make it action: task"
-        if rung.action == "contact" and not rung.template:
-            yield ("ladder", index), f"rung {rung.rung} has no template; name the message it sends"
+        if rung.action != "decision" and not rung.template:
+            what = "the message it sends" if rung.action == "contact" else "what the person is to do"
+            yield ("ladder", index), f"rung {rung.rung} has no template; name {what}"
         if rung.action != "contact" and rung.channels:
             yield ("ladder", index, "channels"), f"rung {rung.rung} is a {rung.action} and contacts nobody; leave channels out"
         if len(set(rung.channels)) < len(rung.channels):
@@ -102,7 +104,7 @@ def _open_days(limits: Limits, channel: Channel) -> list[str]:
 def _never_open(manual: Manual) -> Iterator[Finding]:
     limits = manual.limits
     barred = {channel for cap in limits.contacts if cap.max == 0 for channel in (cap.channels or tuple(Channel))}
-    for index, rung in enumerate(manual.ladder):
+    for rung in manual.ladder:
         if rung.action != "contact" or not rung.channels:
             continue
         days = {day for channel in rung.channels if channel not in barred for day in _open_days(limits, channel)}

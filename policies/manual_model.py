@@ -39,7 +39,7 @@ class RungDay(NamedTuple):
 @lru_cache(maxsize=1024)
 def parse_day(text: str) -> RungDay:
     """Read `D`, `D-5`, `D+6wd` or `I+2wd`; raises ValueError that says how to write it (playbook 1, F3)."""
-    found = _DAY.match(text)
+    found = _DAY.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not a day: write D, D-5, D+14, D+6wd or I+2wd (D due date, I issue date, wd working days)")
     anchor: Literal["due", "issued"] = "due" if found[1] == "D" else "issued"
@@ -50,7 +50,7 @@ def parse_day(text: str) -> RungDay:
 @lru_cache(maxsize=1024)
 def parse_window(text: str) -> tuple[int, int]:
     """Read `09:00-19:00` into minutes of the day, opening included, closing excluded; raises ValueError."""
-    found = _WINDOW.match(text)
+    found = _WINDOW.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not a window: write HH:MM-HH:MM, as 09:00-19:00 (24:00 ends the day)")
     opens, closes = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
@@ -64,7 +64,7 @@ def parse_window(text: str) -> tuple[int, int]:
 @lru_cache(maxsize=256)
 def parse_time(text: str) -> tuple[int, int]:
     """Read `09:00` into (hour, minute); raises ValueError."""
-    found = _TIME.match(text)
+    found = _TIME.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not a time of day: write HH:MM, as 09:00")
     return int(found[1]), int(found[2])
@@ -87,7 +87,7 @@ def _time_text(text: str) -> str:
 
 def _closed_text(text: str) -> str:
     ends = text.split("..")
-    if text == "good_friday" or _ISO_DAY.match(text) or (len(ends) <= 2 and all(_MONTH_DAY.match(end) for end in ends)):
+    if text == "good_friday" or _ISO_DAY.fullmatch(text) or (len(ends) <= 2 and all(_MONTH_DAY.fullmatch(end) for end in ends)):
         return text
     raise ValueError(f"{text!r} is not a closed day: write MM-DD, MM-DD..MM-DD, good_friday or a date as 2026-12-24")
 
@@ -160,7 +160,7 @@ class Rung(Model):
     repeat: Repeat | None = None
     channels: tuple[Channel, ...] = Field(default=(), description="tried in this order")
     action: Literal["contact", "task", "decision"] = "contact"
-    template: str = ""
+    template: str = Field(default="", description="the message it sends, or for a task what the person is to do")
     tone: str = ""
     firm: bool = False
     minimum: dict[Currency, MinorUnits] | None = Field(default=None, description="least balance for this rung (F17)")
