@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, time
+from functools import lru_cache
 from importlib.resources import files
 from threading import local
 
@@ -21,7 +23,8 @@ def letter_pdf(
     """The PDF of a message rendered for the letter channel; TextError for a message of another channel.
 
     `address_lines` is the block that shows in the envelope's window (name first), `reference` the number to quote in an
-    answer, `sender_lines` what stands under the sender's name (address, tax number, telephone). Takes about 10 ms once warm.
+    answer, `sender_lines` what stands under the sender's name (address, tax number, telephone).
+    The same letter gives the same bytes: its date is its own.
     """
     parts = rendered.letter
     if parts is None:
@@ -48,14 +51,21 @@ def letter_pdf(
         "footer": parts.footer,
         "stop": ": ".join(filter(None, parts.stop)),
     }
-    pdf: bytes = _compiler().compile(format="pdf", sys_inputs={"letter": json.dumps(data, ensure_ascii=False)})
+    inputs = {"letter": json.dumps(data, ensure_ascii=False)}
+    pdf = _compiler().compile(_layout(), format="pdf", sys_inputs=inputs, timestamp=datetime.combine(parts.dated, time(), UTC))
+    if not isinstance(pdf, bytes):
+        raise TextError("the letter could not be typeset")
     return pdf
 
 
 def _compiler() -> typst.Compiler:
-    """One compiler a thread, as it is not said to be safe to share; it keeps the fonts and the parsed layout."""
+    """One compiler a thread, as it is not said to be safe to share; it keeps the fonts."""
     kept: typst.Compiler | None = getattr(_own, "compiler", None)
     if kept is None:
-        source = files("messages").joinpath("layout/letter.typ").read_bytes()
-        kept = _own.compiler = typst.Compiler(source, font_paths=[], ignore_system_fonts=True)
+        kept = _own.compiler = typst.Compiler(ignore_system_fonts=True)
     return kept
+
+
+@lru_cache(maxsize=1)
+def _layout() -> bytes:
+    return files("messages").joinpath("layout/letter.typ").read_bytes()

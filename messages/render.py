@@ -220,6 +220,7 @@ class _Page:
         greeting = self.greeting()
         footer = self.shared("genuine_private") if private else self.shared("genuine")
         parts = LetterParts(
+            dated=v.today,
             date_line=formats.letter_day(v.today, self.language, v.country),
             greeting=greeting,
             paragraphs=tuple(paragraphs),

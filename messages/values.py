@@ -98,6 +98,7 @@ class LetterParts:
     `ways` and `stop` are labels with their addresses.
     """
 
+    dated: date
     date_line: str
     greeting: str
     paragraphs: tuple[str, ...]
