@@ -35,6 +35,7 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	@touch $(VENV)/.installed $@
 
 install: $(VENV)/.installed ## everything that is needed to run, into .venv; the command is .venv/bin/puntual
+	@echo "ready: $(BIN)/puntual (try $(BIN)/puntual --help, or make demo)"
 
 demo: $(VENV)/.installed ## ninety days of a sample portfolio, played; stays up (ONCE=1: plays and ends)
 	@$(BIN)/puntual demo $(if $(ONCE),--once)

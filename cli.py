@@ -123,6 +123,7 @@ def worker() -> None:
 def api(port: ApiPort = DEFAULT.api, host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1") -> None:
     """Run the API, the portal and the console."""
     import uvicorn
+
     from api.app import create_app
 
     uvicorn.run(create_app(settings_given()), host=host, port=port, log_level="warning", access_log=False)
@@ -161,8 +162,8 @@ def creditor_add(
     path = Path(manual)
     try:
         chosen = load_manual(path.read_text(), str(path)) if path.suffix in (".yaml", ".yml") else builtin_manual(manual)
-    except (ValueError, OSError) as error:
-        raise Trouble(str(error)) from None
+    except (ValueError, KeyError, OSError) as error:
+        raise Trouble(str(error.args[0] if isinstance(error, KeyError) else error)) from None
     with _ledger() as session:
         creditor_id = add_creditor(session, slug, name, country.upper(), zone, language, chosen, clock.wall_now())
     out.print(f"creditor {slug} added ({creditor_id})")
