@@ -65,9 +65,9 @@ def day(when: date, today: date, language: str, country: str, *, year: bool = Fa
 
 
 @lru_cache(maxsize=8192)
-def short_day(when: date, today: date, language: str, country: str) -> str:
+def short_day(when: date, today: date, language: str, country: str, *, year: bool = False) -> str:
     """`12 de junio`, for SMS and tables; Portuguese months are cut (`12 de mar.`) so that an SMS stays in GSM-7."""
-    with_year = abs((when - today).days) > 300
+    with_year = year or abs((when - today).days) > 300
     locale = locale_for(language, country)
     if language == "es":
         return format_date(when, "d 'de' MMMM" + (" 'de' y" if with_year else ""), locale=locale)

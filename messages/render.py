@@ -6,7 +6,7 @@ The body of a text is plain paragraphs; the same paragraphs become the text part
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -86,17 +86,22 @@ class _Page:
         v = self.values
         return formats.money(amount_minor, v.currency, self.language, v.country, plain=self.small)
 
+    def day(self, when: date, *, short: bool = False) -> str:
+        """A date in words: with its year in a letter, without the day of the week when short."""
+        v, year = self.values, self.channel is Channel.LETTER
+        if short:
+            return self._name(formats.short_day(when, v.today, self.language, v.country, year=year))
+        return formats.day(when, v.today, self.language, v.country, year=year)
+
     def _name(self, text: str) -> str:
         return sms.to_gsm7(text) if self.small else text
 
     def _context(self, *, short_days: bool) -> dict[str, Any]:
         v = self.values
-        place = (v.today, self.language, v.country)
-        year = self.channel is Channel.LETTER
         deadline = v.action_on or v.today + timedelta(days=self.template.deadline_days)
 
-        def day(when: Any) -> str:
-            return self._name(formats.short_day(when, *place)) if short_days else formats.day(when, *place, year=year)
+        def day(when: date) -> str:
+            return self.day(when, short=short_days)
 
         owed_minor = v.amount_minor if v.amount_total_minor is None else v.amount_total_minor
         context: dict[str, Any] = {
@@ -105,6 +110,7 @@ class _Page:
             "salutation": self._name(v.salutation.strip()),
             "number": self._name(v.invoice_number),
             "due": day(v.due_on),
+            "oldest": day(min((line.due_on for line in v.lines), default=v.due_on)),
             "amount": self.money(v.amount_minor),
             "total": self.money(owed_minor),
             "count": max(len(v.lines), 1),
@@ -156,14 +162,14 @@ class _Page:
             parts.append(self.shared("offer_instalments", n=terms.instalments_max, share=terms.first_share_min_pct or 0))
         if terms.discount_max_pct:
             last = until or (v.today + timedelta(days=terms.discount_days) if terms.discount_days else None)
-            ends = formats.day(last, v.today, self.language, v.country) if last and not until else ""
+            ends = self.day(last) if last and not until else ""
             parts.append(self.shared("offer_discount", pct=terms.discount_max_pct, ends=ends))
         if not parts:
             return ""
         listed = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + self.common["or"] + parts[-1]
         said = self.shared("offer", listed=listed)
         if until:
-            said += " " + self.shared("offer_until", ends=formats.day(until, v.today, self.language, v.country))
+            said += " " + self.shared("offer_until", ends=self.day(until))
         return said
 
     # -- the table
@@ -188,7 +194,6 @@ class _Page:
 
     def _lines(self) -> Table:
         v = self.values
-        place = (v.today, self.language, v.country)
         oldest = sorted(v.lines, key=lambda line: (line.due_on, line.invoice_number))
         note = ""
         if len(oldest) > LINES_MAX:
@@ -197,7 +202,7 @@ class _Page:
         rows = tuple(
             (
                 line.invoice_number + (f" ({line.instalment})" if line.instalment else ""),
-                formats.short_day(line.due_on, *place),
+                self.day(line.due_on, short=True),
                 self.money(line.amount_minor),
             )
             for line in oldest
@@ -248,8 +253,10 @@ class _Page:
         """The one way to pay and the one way to answer, the more important first."""
         if self.template.private:
             return ()
-        pay, answer = (self.common["pay"], self.values.pay_url), (self.common["answer"], self.values.answer_url)
-        return {"payment": (pay, answer), "answer": (answer, pay), "nothing": (answer,)}[self.template.asks]
+        asks, v = self.template.asks, self.values
+        pay = (self.common["pay"], v.pay_url)
+        answer = (self.common["answer" if asks == "payment" else "answer_first"], v.answer_url)
+        return {"payment": (pay, answer), "answer": (answer, pay), "nothing": (answer,)}[asks]
 
     def whatsapp(self) -> Rendered:
         """The first candidate within 350 characters: with the offer if it can be, without the day of the week if it must."""
