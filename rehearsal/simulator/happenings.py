@@ -176,7 +176,7 @@ def _payment_calls(bill: Bill, payment_id: str, amount: int, paid_on: date, at: 
         thing = {
             "id": f"pi_{payment_id}", "object": "payment_intent", "amount": amount, "amount_received": amount,
             "currency": bill.currency.lower(), "created": int(at.timestamp()), "status": "succeeded",
-            "latest_charge": f"ch_{payment_id}", "metadata": {"invoice": bill.number}, "description": bill.number,
+            "latest_charge": f"ch_{payment_id}", "metadata": {"invoice_number": bill.number}, "description": bill.number,
         }  # fmt: skip
         return [stripe_webhook(hook["url"], hook["secret"], "payment_intent.succeeded", at, thing, event_id)]
     data = {

@@ -91,6 +91,11 @@ class Listener:
         status, body, headers = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
         return Response(body, status, headers)
 
+    def forget(self) -> None:
+        """As if it had just begun to listen."""
+        self.answers, self.pages = [(200, "", {})], {}
+        self.got.clear()
+
     def app(self) -> Starlette:
         """The application that listens on every path."""
         return Starlette(routes=[Route("/{path:path}", self._take, methods=["GET", "POST"])])

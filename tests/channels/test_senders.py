@@ -57,10 +57,16 @@ def without_faults(outside: Simulator) -> Iterator[None]:
     outside.world.dice.faults = Faults()
 
 
-@pytest.fixture
-def provider() -> Iterator[Listener]:
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[Listener]:
     with listener() as running:
         yield running
+
+
+@pytest.fixture
+def provider(scripted: Listener) -> Listener:
+    scripted.forget()
+    return scripted
 
 
 def message(channel: Channel, contact_id: str) -> Any:
