@@ -298,10 +298,11 @@ def _passed(case: _Case, candidate: Candidate, others: list[Candidate]) -> Skip 
     if candidate.at > now:
         return None
     later_due = [
-        o
+        o.rung.rung
         for o in others
         if o.instalment.number == candidate.instalment.number and o.position > candidate.position and o.at <= now
     ]
+    later_done = _later_done(case, candidate)
     entered = local_day(facts.cycle_started_at, facts.zone)
     if facts.cycle == 1 and candidate.day < entered:
         why = f"{candidate.rung.rung} fell on {candidate.day.isoformat()}, before the invoice came in on {entered.isoformat()}."
@@ -312,6 +313,13 @@ def _passed(case: _Case, candidate: Candidate, others: list[Candidate]) -> Skip 
         )
         return Skip(at=now, why=why, rules=("ladder.overtaken",), key=str(candidate.key), rung=candidate.rung.rung)
     return None
+
+
+def _later_done(case: _Case, candidate: Candidate) -> list[str]:
+    """Later rungs of the same instalment and cycle that went out before this one."""
+    later = {r.rung for r in case.manual.ladder[candidate.position + 1 :]}
+    done = (ContactKey.parse(c.key) for c in case.facts.contacts if c.state not in _NOT_MADE)
+    return [k.rung for k in done if k[:2] == candidate.key[:2] and k.rung in later]
 
 
 def _rung(case: _Case, candidate: Candidate, others: list[Candidate]) -> Step:
