@@ -307,10 +307,9 @@ def _passed(case: _Case, candidate: Candidate, others: list[Candidate]) -> Skip 
     if facts.cycle == 1 and candidate.day < entered:
         why = f"{candidate.rung.rung} fell on {candidate.day.isoformat()}, before the invoice came in on {entered.isoformat()}."
         return Skip(at=now, why=why, rules=("ladder.entered_later",), key=str(candidate.key), rung=candidate.rung.rung)
-    if later_due:
-        why = (
-            f"{candidate.rung.rung} of {candidate.day.isoformat()} was overtaken by {later_due[-1].rung.rung}, which is due too."
-        )
+    if later_due or later_done:
+        over = later_due[-1] if later_due else later_done[-1]
+        why = f"{candidate.rung.rung} of {candidate.day.isoformat()} was overtaken by {over}."
         return Skip(at=now, why=why, rules=("ladder.overtaken",), key=str(candidate.key), rung=candidate.rung.rung)
     return None
 
