@@ -87,7 +87,7 @@ def _refusal(response: httpx.Response) -> SendFailed:
     tail = f"carrier {status}"
     if status == 429:
         return TryLater(retry_after(response.headers, _BUSY_WAIT), f"busy: {tail}")
-    if status in (401, 403, 404):
+    if status in (401, 403, 404) or status < 400:
         return TryLater(_CONFIGURATION_WAIT, f"configuration: {tail}; check PUNTUAL_CARRIER_URL and the channel's contract")
     if status in (502, 504):
         return OutcomeUnknown(f"gateway: {tail}")

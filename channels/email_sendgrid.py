@@ -71,6 +71,11 @@ class SendGridSender:
             raise _lost(error.reason) from None
         except (OSError, http.client.HTTPException) as error:
             raise _lost(error) from None
+        if response.status_code != 202:
+            # 200 is the sandbox, or a page that a redirect led to: nothing was queued.
+            raise TryLater(
+                _CONFIGURATION_WAIT, f"configuration: sendgrid answered {response.status_code}, not 202; check its base address"
+            )
         return Accepted(provider_ref=response.headers.get("X-Message-Id") or "")
 
 

@@ -129,6 +129,8 @@ class TwilioSender:
             raise _refusal(int(error.status), int(error.code or 0), self.http_client.last_headers()) from None
         except (requests.RequestException, OSError) as error:
             raise _lost(error) from None
+        except ValueError:
+            raise OutcomeUnknown("unreadable_answer: twilio") from None
         return Accepted(provider_ref=message.sid or "")
 
 
@@ -141,7 +143,7 @@ def _refusal(status: int, code: int, headers: Mapping[str, str] | None) -> SendF
         return Undeliverable(f"opted_out: {tail}", retire_address=True, opted_out=True)
     if status == 429 or code in _BUSY:
         return TryLater(retry_after(headers, _BUSY_WAIT), f"busy: {tail}")
-    if status in (401, 403, 404) or code in _CONFIGURATION:
+    if status in (401, 403, 404) or 300 <= status < 400 or code in _CONFIGURATION:
         return TryLater(_CONFIGURATION_WAIT, f"configuration: {tail}; check the account, its token and its sending number")
     if status == 503:
         return TryLater(retry_after(headers, _BUSY_WAIT), f"unavailable: {tail}")

@@ -218,6 +218,7 @@ BAD_FROM = json.dumps({"errors": [{"message": "from is not valid", "field": "fro
         (503, "", TryLater, None, "unavailable"),
         (502, "", OutcomeUnknown, None, "gateway"),
         (504, "", OutcomeUnknown, None, "gateway"),
+        (200, "a page", TryLater, None, "configuration"),
     ],
 )
 def test_the_status_table_of_email(
@@ -260,6 +261,7 @@ def test_an_sms_carries_the_address_of_its_receipts(provider: Listener) -> None:
         (503, 20503, TryLater, None, "unavailable"),
         (500, 20500, OutcomeUnknown, None, "server_error"),
         (502, 0, OutcomeUnknown, None, "server_error"),
+        (302, 0, TryLater, None, "configuration"),
     ],
 )
 def test_the_error_table_of_sms(
@@ -274,6 +276,14 @@ def test_the_error_table_of_sms(
     assert getattr(failure, "opted_out", False) is (code == 21610)
 
 
+@pytest.mark.parametrize(("status", "word"), [(201, "unreadable_answer"), (502, "server_error")])
+def test_a_page_instead_of_an_answer_leaves_an_sms_unknown(provider: Listener, status: int, word: str) -> None:
+    provider.answers = [(status, "<html>something in between</html>", {})]
+    failure = outcome(TwilioSender(config_for(provider.url)))
+    assert isinstance(failure, OutcomeUnknown)
+    assert failure.reason.split(":")[0] == word
+
+
 @pytest.mark.parametrize(
     ("status", "code", "kind", "retire", "word"),
     [
@@ -284,6 +294,7 @@ def test_the_error_table_of_sms(
         (429, "", TryLater, None, "busy"),
         (500, "", TryLater, None, "unavailable"),
         (504, "", OutcomeUnknown, None, "gateway"),
+        (302, "", TryLater, None, "configuration"),
     ],
 )
 def test_the_status_table_of_the_plain_carrier(
