@@ -80,6 +80,20 @@ def refuse_closed_parent(folder: Path) -> None:
             )
 
 
+def _refuse_another_owner(folder: Path) -> None:
+    # PostgreSQL insists that its folder belongs to the user it runs as, and says so less clearly.
+    import pwd
+
+    expected, found = _run_as()[0] or os.getuid(), folder.stat().st_uid
+    if found != expected:
+        names = [entry.pw_name for uid in (found, expected) for entry in pwd.getpwall() if entry.pw_uid == uid]
+        belongs, wanted = names if len(names) == 2 else (str(found), str(expected))
+        raise Trouble(
+            f"{folder} belongs to user {belongs}, and PostgreSQL would run as {wanted}:"
+            f" start as the user who made it, or run chown -R {wanted} {folder}"
+        )
+
+
 class Postgres:
     """A PostgreSQL server of one folder: `<home>/postgres` for the data, `<home>/socket` for the socket."""
 
@@ -114,6 +128,9 @@ class Postgres:
             return
         try:
             major = (self.data / "PG_VERSION").read_text().strip()
+        except PermissionError:
+            _refuse_another_owner(self.data)
+            raise Trouble(f"{self.data} cannot be read: check who may enter it") from None
         except OSError:
             raise Trouble(f"{self.data} is not a PostgreSQL data folder (no PG_VERSION): move it away and start again") from None
         if major != POSTGRES_MAJOR:
@@ -121,6 +138,7 @@ class Postgres:
                 f"{self.data} was written by PostgreSQL {major}, this is {POSTGRES_MAJOR}:"
                 " dump it with the old one, then move it away"
             )
+        _refuse_another_owner(self.data)
 
     def prepare(self) -> None:
         """Make the folders and, the first time, the database cluster; raises Trouble."""

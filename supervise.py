@@ -224,8 +224,13 @@ class Supervisor:
         """Take the folder; raises Trouble when another supervisor has it. The lock goes with its process, so none is stale."""
         if self._lock is not None:
             return
-        self._run.mkdir(parents=True, exist_ok=True)
-        opened = (self._run / "supervisor.lock").open("a+")
+        try:
+            self._run.mkdir(parents=True, exist_ok=True)
+            opened = (self._run / "supervisor.lock").open("a+")
+        except OSError as error:
+            raise Trouble(
+                f"cannot write in {self._run} ({error.strerror}): change its owner, or set PUNTUAL_HOME to a folder of yours"
+            ) from None
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

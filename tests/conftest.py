@@ -20,11 +20,13 @@ import clock  # noqa: F401  (first: it points zoneinfo at the pinned tables)
 from embedded import Postgres, Temporal
 from ledger.migrations import bootstrap_sql, migrate
 from ledger.session import make_engine
+from stack import Ports
 from supervise import Supervisor, free_port
 
 TEMPLATE = "puntual_template"
 PROJECT = Path(__file__).parent.parent
 _numbers = itertools.count(1)
+_homes = itertools.count(1)
 _not_run = pytest.StashKey[int]()
 
 # A slow machine is not a wrong answer, so examples have no deadline of their own.
@@ -89,6 +91,17 @@ def short_folder() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def home(short_folder: Path) -> Path:
+    """A folder of its own for a stack, short enough for the socket; not made yet."""
+    return short_folder / f"home-{next(_homes)}"
+
+
+@pytest.fixture
+def ports() -> Ports:
+    return Ports(api=free_port(), temporal=free_port(), ui=free_port(), simulator=free_port())
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
@@ -22,14 +21,13 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
 from clock import monotonic
-from doctor import examine, running_on
+from doctor import running_on
 from embedded import SEARCH_ATTRIBUTES, Postgres, Temporal
 from stack import Ports, Stack, keep_secrets
 from supervise import Part, Supervisor, Trouble, command_of, free_port
-from tests.conftest import PROJECT, Database, TemporalServer, find_shared
+from tests.conftest import PROJECT, Database, TemporalServer
 
 DAY_S = 86_400
-_homes = itertools.count(1)
 
 
 def until(what: Callable[[], bool], *, within_s: float = 30.0) -> None:
@@ -79,17 +77,6 @@ async def test_the_dev_server_has_the_search_attributes_and_keeps_histories_for_
 
 
 # -- the whole, killed
-
-
-@pytest.fixture
-def home(short_folder: Path) -> Path:
-    """A folder of its own for a stack, short enough for the socket; not made yet."""
-    return short_folder / f"home-{next(_homes)}"
-
-
-@pytest.fixture
-def ports() -> Ports:
-    return Ports(api=free_port(), temporal=free_port(), ui=free_port(), simulator=free_port())
 
 
 @pytest.fixture
@@ -273,6 +260,23 @@ def test_a_folder_closed_to_the_servers_user_is_named_and_never_opened(
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_data_folder_of_another_user_is_named_with_both(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Postgres(home)
+    server.data.mkdir(parents=True)
+    (server.data / "PG_VERSION").write_text("18\n")
+    monkeypatch.setattr("embedded._run_as", lambda: (4_000_000, 4_000_000, []))
+    with pytest.raises(Trouble) as trouble:
+        server.check()
+    assert f"belongs to user {os.getuid()}, and PostgreSQL would run as 4000000" in one_line(trouble)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Trouble) as trouble:
+        Supervisor(tmp_path / "file").lock()
+    assert "set PUNTUAL_HOME to a folder of yours" in one_line(trouble)
+
+
 def test_secrets_are_made_once_and_readable_by_their_owner_only(home: Path) -> None:
     made = keep_secrets(home)
     assert keep_secrets(home) == made
@@ -294,71 +298,6 @@ def test_a_given_provider_key_is_left_alone_and_the_other_providers_are_simulate
     played = Stack(home, played=True).environment()
     assert played["PUNTUAL_SENDGRID_API_KEY"] == "SG.simulated"
     assert (played["PUNTUAL_CLOCK"], played["PUNTUAL_DEMO"]) == ("ledger", "1")
-
-
-# -- the doctor
-
-
-def test_the_doctor_finds_nothing_on_a_sound_machine_and_changes_nothing(home: Path, ports: Ports) -> None:
-    findings = examine(home, ports)
-    assert [finding.line for finding in findings if not finding.fine] == []
-    assert not home.exists()
-
-
-def test_the_doctor_names_each_thing_that_is_wrong(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (home / "postgres").mkdir(parents=True)
-    (home / "secrets.json").write_text("not json")
-    monkeypatch.setenv("PUNTUAL_MISSPELT", "1")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        findings = examine(home, Ports(taken.getsockname()[1], free_port(), free_port(), free_port()))
-    wrong = {finding.what: finding.line for finding in findings if not finding.fine}
-    assert set(wrong) == {"settings", "database files", "secrets", "port"}
-    assert "PUNTUAL_MISSPELT" in wrong["settings"]
-
-
-def test_the_command_says_one_line_and_ends_with_1(home: Path, short_folder: Path) -> None:
-    environment = {**os.environ, "PUNTUAL_HOME": str(home)}
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", "key", "list", "--creditor", "acme"],
-        cwd=PROJECT, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert done.stderr == (
-        "puntual: no ledger to work on: start `puntual up` in another terminal, or set PUNTUAL_WORKER_URL to its database\n"
-    )
-
-
-# -- the tests' own machinery
-
-
-def test_a_missing_shared_folder_is_counted_and_said_and_a_wrong_one_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "conftest.py").write_text((PROJECT / "tests" / "conftest.py").read_text())
-    (tmp_path / "tests" / "test_it.py").write_text(
-        "import pytest\n@pytest.mark.shared\ndef test_a(): ...\n@pytest.mark.drill\ndef test_b(): ...\ndef test_c(): ...\n"
-    )
-    (tmp_path / "pyproject.toml").write_text((PROJECT / "pyproject.toml").read_text())
-    given = {name: value for name, value in os.environ.items() if name != "PUNTUAL_SHARED"}
-
-    def run(**more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-            cwd=tmp_path, env={**given, "PYTHONPATH": str(PROJECT), **more}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-
-    without = run().stdout
-    assert "1 tests on shared data were not run: set PUNTUAL_SHARED\n" in without
-    assert "1 passed, 2 deselected" in without
-    with_data = run(PUNTUAL_SHARED=str(tmp_path)).stdout
-    assert "2 passed, 1 deselected" in with_data
-    assert "were not run" not in with_data
-    monkeypatch.setenv("PUNTUAL_SHARED", str(tmp_path / "nowhere"))
-    with pytest.raises(pytest.UsageError, match="is not a folder"):
-        find_shared()
 
 
 def test_databases_of_tests_are_apart_from_each_other(postgres: Postgres, database: Database) -> None:

@@ -1,0 +1,75 @@
+"""The doctor's findings, the command's one-line errors, and what the tests say when data is missing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from doctor import examine
+from stack import Ports
+from supervise import free_port
+from tests.conftest import PROJECT, find_shared
+
+
+def test_the_doctor_finds_nothing_on_a_sound_machine_and_changes_nothing(home: Path, ports: Ports) -> None:
+    findings = examine(home, ports)
+    assert [finding.line for finding in findings if not finding.fine] == []
+    assert not home.exists()
+
+
+def test_the_doctor_names_each_thing_that_is_wrong(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "postgres").mkdir(parents=True)
+    (home / "secrets.json").write_text("not json")
+    monkeypatch.setenv("PUNTUAL_MISSPELT", "1")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        findings = examine(home, Ports(taken.getsockname()[1], free_port(), free_port(), free_port()))
+    wrong = {finding.what: finding.line for finding in findings if not finding.fine}
+    assert set(wrong) == {"settings", "database files", "secrets", "port"}
+    assert "PUNTUAL_MISSPELT" in wrong["settings"]
+
+
+def test_the_command_says_one_line_and_ends_with_1(home: Path, short_folder: Path) -> None:
+    environment = {**os.environ, "PUNTUAL_HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "key", "list", "--creditor", "acme"],
+        cwd=PROJECT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        "puntual: no ledger to work on: start `puntual up` in another terminal, or set PUNTUAL_WORKER_URL to its database\n"
+    )
+
+
+def test_a_missing_shared_folder_is_counted_and_said_and_a_wrong_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "conftest.py").write_text((PROJECT / "tests" / "conftest.py").read_text())
+    (tmp_path / "tests" / "test_it.py").write_text(
+        "import pytest\n@pytest.mark.shared\ndef test_a(): ...\n@pytest.mark.drill\ndef test_b(): ...\ndef test_c(): ...\n"
+    )
+    (tmp_path / "pyproject.toml").write_text((PROJECT / "pyproject.toml").read_text())
+    given = {name: value for name, value in os.environ.items() if name != "PUNTUAL_SHARED"}
+
+    def run(**more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+            cwd=tmp_path, env={**given, "PYTHONPATH": str(PROJECT), **more}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    without = run().stdout
+    assert "1 tests on shared data were not run: set PUNTUAL_SHARED\n" in without
+    assert "1 passed, 2 deselected" in without
+    with_data = run(PUNTUAL_SHARED=str(tmp_path)).stdout
+    assert "2 passed, 1 deselected" in with_data
+    assert "were not run" not in with_data
+    monkeypatch.setenv("PUNTUAL_SHARED", str(tmp_path / "nowhere"))
+    with pytest.raises(pytest.UsageError, match="is not a folder"):
+        find_shared()
