@@ -73,7 +73,7 @@ def up(
 ) -> None:
     """Run everything on this machine in real time, data in var/ (or PUNTUAL_HOME). Ctrl-C stops it."""
     stack = Stack(home_folder(), Ports(port, temporal_port, ui_port, simulator_port), say=_say)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stack.supervisor.ask_to_stop())
     try:
         stack.start_servers()

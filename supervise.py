@@ -25,9 +25,9 @@ from clock import monotonic
 
 LOG_BYTES_MAX = 20_000_000
 """A log longer than this is set aside as <name>.log.1 when its process starts again."""
-RESTART_WAITS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
-"""Wait before the nth restart in a row; a process that stayed up for STEADY_S starts again at the first."""
-STEADY_S = 30.0
+RESTART_WAITS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
+"""Least time between the last start and the nth restart in a row; a process that stayed up for STEADY_S begins at the first."""
+STEADY_S = 5.0
 _POLL_S = 0.1
 _PR_SET_PDEATHSIG = 1
 
@@ -210,8 +210,11 @@ def last_words(log: Path) -> str:
 class Supervisor:
     """Starts parts in order, keeps them running, stops them in reverse order. One supervisor for each folder."""
 
-    def __init__(self, home: Path, say: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self, home: Path, say: Callable[[str], None] = lambda line: None, *, waits_s: Sequence[float] = RESTART_WAITS_S
+    ) -> None:
         self._home = home
+        self._waits_s = waits_s
         self._run = home / "run"
         self._say = say
         self._running: dict[str, Running] = {}
@@ -301,7 +304,7 @@ class Supervisor:
     def _restart(self, running: Running) -> None:
         if running.pid and monotonic() - running.started_s > STEADY_S:
             running.restarts = 0
-        wait_s = RESTART_WAITS_S[min(running.restarts, len(RESTART_WAITS_S) - 1)]
+        wait_s = self._waits_s[min(running.restarts, len(self._waits_s) - 1)]
         if monotonic() - running.started_s < wait_s:
             return
         running.restarts += 1
