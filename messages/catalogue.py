@@ -53,6 +53,7 @@ class Template:
 
     `address` company: the text speaks to a company in the plural. `asks`: which button comes first. `table`: what is listed.
     `stage`: formal texts may name a formal consequence, final ones may call themselves the last notice.
+    `about_agreement`: the sum and the date shown are the agreement's.
     `private` texts go to an address whose holder is not confirmed: no link, no team, no invoice.
     """
 
@@ -64,6 +65,7 @@ class Template:
     table: Literal["summary", "lines", "breakdown", "none"]
     final: bool
     private: bool
+    about_agreement: bool
     deadline_days: int
     sections: dict[str, Section]
 
@@ -110,6 +112,7 @@ def parse_template(name: str, source: str) -> Template:
         table=raw.get("table", "summary"),
         final=bool(raw.get("final", False)),
         private=bool(raw.get("private", False)),
+        about_agreement=bool(raw.get("about_agreement", False)),
         deadline_days=int(raw.get("deadline_days", 10)),
         sections=sections,
     )

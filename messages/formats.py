@@ -15,12 +15,15 @@ from babel.numbers import format_currency, format_decimal, get_currency_precisio
 _CLEAR_SIGNS: Final = frozenset({"EUR", "GBP", "BRL", "PEN", "INR"})
 # Cents exist on paper and are never used; they are shown only when a balance really has them.
 _NO_CENTS: Final = frozenset({"COP"})
+_ENGLISH: Final = frozenset({"US", "CA", "PH", "GB", "IE", "AU", "NZ", "IN", "ZA"})
 _MONTH_FIRST: Final = frozenset({"US", "CA", "PH"})
 
 
 @lru_cache(maxsize=256)
 def locale_for(language: str, country: str) -> Locale:
-    """The customer's locale, or the language's own where the pair is unknown."""
+    """The customer's locale, or the language's own where the pair is unknown (English is British unless spoken there)."""
+    if language == "en" and country.upper() not in _ENGLISH:
+        return Locale.parse("en_GB")
     try:
         return Locale.parse(f"{language}_{country.upper()}")
     except (UnknownLocaleError, ValueError):

@@ -103,6 +103,7 @@ class _Page:
         def day(when: date) -> str:
             return self.day(when, short=short_days)
 
+        agreed = v.agreement_amount_minor if self.template.about_agreement else None
         owed_minor = v.amount_minor if v.amount_total_minor is None else v.amount_total_minor
         context: dict[str, Any] = {
             "creditor": self._name((v.creditor_short if self.small else "") or v.creditor_name),
@@ -113,6 +114,7 @@ class _Page:
             "oldest": day(min((line.due_on for line in v.lines), default=v.due_on)),
             "amount": self.money(v.amount_minor),
             "total": self.money(owed_minor),
+            "asked": self.money(agreed if agreed is not None else owed_minor if len(v.lines) > 1 else v.amount_minor),
             "count": max(len(v.lines), 1),
             "deadline": day(deadline),
             "today": day(v.today),
@@ -178,7 +180,7 @@ class _Page:
         v, kind = self.values, self.template.table
         if kind == "none":
             return None
-        if len(v.lines) > 1 or (kind == "lines" and v.lines):
+        if (len(v.lines) > 1 and not self.template.about_agreement) or (kind == "lines" and v.lines):
             return self._lines()
         rows = [(self.common["row_invoice"], v.invoice_number)]
         if v.instalments_count > 1:
@@ -186,6 +188,9 @@ class _Page:
         if v.issued_on is not None:
             rows.append((self.common["row_issued"], self.context["issued"]))
         rows.append((self.common["row_due"], self.context["due"]))
+        if self.template.about_agreement:
+            rows.append((self.common["row_agreed_on"], self.context["agreement_date"]))
+            return Table(head=(), rows=tuple(rows), total=(self.common["row_agreed"], self.context["asked"]))
         if kind == "breakdown" or v.interest_minor or v.costs_minor:
             rows.append((self.common["row_principal"], self.context["principal"]))
             rows.append((self.common["row_interest"], self.context["interest"]))
