@@ -61,7 +61,8 @@ def day(when: date, today: date, language: str, country: str, *, year: bool = Fa
         return format_date(when, "EEEE d 'de' MMMM" + (" 'de' y" if with_year else ""), locale=locale)
     if language == "pt":
         # "em 12 de junho (sexta-feira)": with the weekday first, the preposition would change with its gender.
-        return format_date(when, "d 'de' MMMM" + (" 'de' y" if with_year else "") + " (EEEE)", locale=locale)
+        pattern = "d'º' 'de' MMMM" if when.day == 1 else "d 'de' MMMM"
+        return format_date(when, pattern + (" 'de' y" if with_year else "") + " (EEEE)", locale=locale)
     if country.upper() in _MONTH_FIRST:
         return format_date(when, "EEEE, MMMM d" + (", y" if with_year else ""), locale=locale)
     return format_date(when, "EEEE d MMMM" + (" y" if with_year else ""), locale=locale)

@@ -47,6 +47,7 @@ def test_an_sms_writes_the_code_and_no_hard_space() -> None:
     [
         (date(2026, 6, 12), "es", "CO", "viernes 12 de junio"),
         (date(2026, 6, 12), "pt", "BR", "12 de junho (sexta-feira)"),
+        (date(2026, 7, 1), "pt", "BR", "1º de julho (quarta-feira)"),
         (date(2026, 6, 12), "en", "GB", "Friday 12 June"),
         (date(2026, 6, 12), "en", "US", "Friday, June 12"),
         (date(2027, 3, 28), "es", "CO", "domingo 28 de marzo"),
