@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from sqlalchemy import text
 
-from api import invoices, problems
+from api import actions, invoices, portal, problems, webhooks
 from api.limits import BodyLimits, Limits, TokenBuckets
 from api.models import BatchIn
 from clock import Clock, LedgerClock, RealClock  # before anything that reads a time zone: it points zoneinfo at tzdata
@@ -26,7 +29,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits
     """The application over a migrated ledger; raises WrongRole when its role could see through row-level security."""
     engine = make_engine(settings.api_url, pool_size=20, name="puntual-api")
     refuse_wrong_role(engine, role=ROLE)
-    app = FastAPI(title="Puntual", version="0.1.0", description=DESCRIPTION, redoc_url=None)
+    app = FastAPI(title="Puntual", version="0.1.0", description=DESCRIPTION, redoc_url=None, lifespan=_lifespan)
     app.state.settings = settings
     app.state.engine = engine
     app.state.sealer = Sealer(settings.master_key)
@@ -34,7 +37,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits
     app.state.buckets = TokenBuckets(limits or Limits())
     app.add_middleware(BodyLimits, limits=limits or Limits(), batch_path="/v1/invoices/batch")
     problems.install(app)
-    app.include_router(invoices.router)
+    for room in (invoices, actions, webhooks, portal):
+        app.include_router(room.router)
     app.add_api_route("/health", health, methods=["GET"], summary="Whether the ledger can be reached", tags=["Operation"])
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
@@ -43,6 +47,17 @@ def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits
 def from_environment() -> FastAPI:
     """For a server that wants a factory."""
     return create_app(Settings.from_environment())
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # Ten thousand posted invoices make the collector walk all modules again and again: 40 % of a batch's time, measured.
+    if gc.get_freeze_count() == 0:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+    yield
+    app.state.engine.dispose()
 
 
 def health(request: Request) -> dict[str, str]:

@@ -48,6 +48,7 @@ Reader = Annotated[Caller, caller("invoices:read")]
 Writer = Annotated[Caller, caller("invoices:write")]
 BATCH_MAX = 10_000
 _one = TypeAdapter(InvoiceIn)
+_FINE = ("new", "same")
 _STATUS = {"new": "created", "same": "same", "different": "different", "refused": "refused"}
 
 
@@ -84,23 +85,14 @@ async def _raw_body(request: Request) -> bytes:
 )  # fmt: skip
 def post_batch(raw: Annotated[bytes, Depends(_raw_body)], who: Writer, request: Request) -> Response:
     """One result for each, in order; a bad one never loses the others, and sending the whole again does no harm."""
-    given = _batch(raw)
-    bodies: list[InvoiceIn] = []
-    places: list[int] = []
-    results: list[dict[str, Any]] = [{}] * len(given)
-    for index, item in enumerate(given):
-        try:
-            bodies.append(_one.validate_python(item))
-            places.append(index)
-        except ValidationError as wrong:
-            spots = validation_spots(wrong.errors(include_url=False, include_input=False, include_context=False))
-            results[index] = _result(index, Accepted("refused"), _invalid(spots))
     state = request.app.state
     found = ledger.accept_batch(
-        who.session, who.creditor_id, bodies, now=state.clock.now(), sealer=state.sealer, actor=who.actor
+        who.session, who.creditor_id, map(_validated, _batch(raw)), now=state.clock.now(), sealer=state.sealer, actor=who.actor
     )
-    for index, accepted in zip(places, found, strict=True):
-        results[index] = _result(index, accepted, None if accepted.verdict in ("new", "same") else _problem(accepted))
+    results = [
+        {"index": index, "status": _STATUS[one.verdict], "id": one.id, "problem": None if one.verdict in _FINE else _problem(one)}
+        for index, one in enumerate(found)
+    ]
     counts = Counter(result["status"] for result in results)
     return Response(to_json({**{s: counts[s] for s in _STATUS.values()}, "results": results}), media_type="application/json")
 
@@ -194,8 +186,12 @@ def _batch(raw: bytes) -> list[Any]:
     return invoices
 
 
-def _result(index: int, accepted: Accepted, trouble: dict[str, Any] | None) -> dict[str, Any]:
-    return {"index": index, "status": _STATUS[accepted.verdict], "id": accepted.id, "problem": trouble}
+def _validated(item: Any) -> InvoiceIn | Unreadable:
+    try:
+        return _one.validate_python(item)
+    except ValidationError as wrong:
+        spots = validation_spots(wrong.errors(include_url=False, include_input=False, include_context=False))
+        return Unreadable([Problem(spot["pointer"], spot["detail"]) for spot in spots])
 
 
 def _problem(accepted: Accepted) -> dict[str, Any]:

@@ -5,9 +5,11 @@ One transaction writes account, people, invoice, instalments, charges, event and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
@@ -15,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger import bulk
-from ledger.canonical import Difference, canonical_body, canonical_hash, differences
+from ledger.canonical import Difference, canonical_body, canonical_hash, canonical_text, differences
 from ledger.ids import new_ids
 from ledger.people import save_people
 from ledger.pinning import Pinner
@@ -23,6 +25,8 @@ from ledger.refusals import not_found
 from ledger.sealing import Sealer
 from policies.intake import Intake, InvoiceIn, Problem, Unreadable, read_invoice
 
+PART = 2_000
+"""Invoices written by one round of statements."""
 Verdict = Literal["new", "same", "different", "refused"]
 
 
@@ -36,11 +40,25 @@ class Accepted:
     problems: tuple[Problem, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What every part of a batch is written with."""
+
+    session: Session
+    creditor_id: str
+    slug: str
+    pinner: Pinner
+    now: datetime
+    sealer: Sealer
+    actor: str
+
+
 @dataclass(slots=True)
 class _Item:
     index: int
     intake: Intake
     body: dict[str, Any]
+    text: str
     hash: bytes
     id: str
     manual_id: str = ""
@@ -63,70 +81,94 @@ def accept(
 
 
 def accept_batch(
-    session: Session, creditor_id: UUID | str, bodies: Sequence[InvoiceIn], *, now: datetime, sealer: Sealer, actor: str = "api"
+    session: Session,
+    creditor_id: UUID | str,
+    bodies: Iterable[InvoiceIn | Unreadable],
+    *,
+    now: datetime,
+    sealer: Sealer,
+    actor: str = "api",
 ) -> list[Accepted]:
-    """One result for each body, in order. `actor` names who posted: `api`, `import`, `replay`, a key's prefix."""
+    """One result for each body, in order; an Unreadable among them is refused and the rest goes on.
+
+    `actor` names who posted: `api`, `import`, `replay`, a key. While the server writes one part, the next is read and checked.
+    """
     creditor = session.execute(
         text("select slug, country, manual_id from creditor where id = :id"), {"id": str(creditor_id)}
     ).one_or_none()
     if creditor is None:
         raise not_found("creditor", creditor_id)
-    results: dict[int, Accepted] = {}
-    items = _read(bodies, creditor.country, sealer, results)
+    pinner = Pinner(session, creditor_id, creditor.manual_id, now=now)
+    desk = _Desk(session, str(creditor_id), creditor.slug, pinner, now, sealer, actor)
+    parts = iter(bodies)
+    results: list[Accepted] = []
+    with ThreadPoolExecutor(1) as pool:
+        writing: Future[list[Accepted]] | None = None
+        while part := list(islice(parts, PART)):
+            refused: dict[int, Accepted] = {}
+            items = _read(part, creditor.country, sealer, refused)
+            if writing is None and len(part) < PART:
+                return _accept_part(desk, items, refused, len(part))
+            if writing is not None:
+                results += writing.result()
+            writing = pool.submit(_accept_part, desk, items, refused, len(part))
+        if writing is not None:
+            results += writing.result()
+    return results
+
+
+def _accept_part(desk: _Desk, items: list[_Item], results: dict[int, Accepted], count: int) -> list[Accepted]:
     first: dict[str, _Item] = {}
     again: list[_Item] = []
     for item in items:
-        (again.append(item) if item.intake.number in first else first.__setitem__(item.intake.number, item))
-    known = bulk.known_invoices(session, creditor_id, list(first))
-    fresh = [item for number, item in first.items() if number not in known]
-    pinner = Pinner(session, creditor_id, creditor.manual_id, now=now)
-    fresh = _write(session, creditor_id, creditor.slug, fresh, results, pinner, now=now, sealer=sealer, actor=actor)
-    lost = [item for item in fresh if item.index not in results]
-    known.update(bulk.known_invoices(session, creditor_id, [item.intake.number for item in lost]) if lost else {})
-    repeated = [item for number, item in first.items() if number in known]
-    _compare(session, repeated, {number: (str(row.id), bytes(row.accepted_hash)) for number, row in known.items()}, results)
+        if item.intake.number in first:
+            again.append(item)
+        else:
+            first[item.intake.number] = item
+    known = bulk.known_invoices(desk.session, desk.creditor_id, list(first))
+    tried = _write(desk, [item for number, item in first.items() if number not in known], results)
+    lost = [item.intake.number for item in tried if item.index not in results]
+    if lost:
+        known.update(bulk.known_invoices(desk.session, desk.creditor_id, lost))
+    repeated = [item for number, item in first.items() if number in known and item.index not in results]
+    _compare(desk.session, repeated, {number: (str(row.id), bytes(row.accepted_hash)) for number, row in known.items()}, results)
     _compare_in_batch(again, first, results)
-    return [results[index] for index in range(len(bodies))]
+    return [results[index] for index in range(count)]
 
 
-def _read(bodies: Sequence[InvoiceIn], country: str, sealer: Sealer, results: dict[int, Accepted]) -> list[_Item]:
+def _read(
+    bodies: Sequence[InvoiceIn | Unreadable], country: str, sealer: Sealer, results: dict[int, Accepted]
+) -> list[_Item]:
     items: list[_Item] = []
     ids = new_ids(len(bodies))
     for index, given in enumerate(bodies):
         try:
+            if isinstance(given, Unreadable):
+                raise given
             intake = read_invoice(given, creditor_country=country)
         except Unreadable as wrong:
             results[index] = Accepted("refused", problems=tuple(wrong.problems))
             continue
         body = canonical_body(intake, sealer)
-        items.append(_Item(index, intake, body, canonical_hash(body), ids[index]))
+        written = canonical_text(body)
+        items.append(_Item(index, intake, body, written, canonical_hash(written), ids[index]))
     return items
 
 
-def _write(
-    session: Session,
-    creditor_id: UUID | str,
-    slug: str,
-    items: list[_Item],
-    results: dict[int, Accepted],
-    pinner: Pinner,
-    *,
-    now: datetime,
-    sealer: Sealer,
-    actor: str,
-) -> list[_Item]:
+def _write(desk: _Desk, items: list[_Item], results: dict[int, Accepted]) -> list[_Item]:
     """Write what is new; returns what was tried. An item without a result afterwards lost a race for its number."""
     if not items:
         return []
-    there = bulk.accounts(session, creditor_id, sorted({item.ref for item in items}))
+    session, creditor, pinner, now = desk.session, desk.creditor_id, desk.pinner, desk.now
+    there = bulk.accounts(session, creditor, sorted({item.ref for item in items}))
     items = _pinned(items, {ref: (row.manual_name, row.manual_patch) for ref, row in there.items()}, pinner, results)
     wanted: dict[str, _Item] = {}
     for item in items:
         if item.ref not in there:
             wanted.setdefault(item.ref, item)
-    made = bulk.add_accounts(session, creditor_id, [_account_row(item) for item in wanted.values()], now=now)
+    made = bulk.add_accounts(session, creditor, [_account_row(item) for item in wanted.values()], now=now)
     others = sorted({item.ref for item in items} - set(made))
-    held = bulk.accounts(session, creditor_id, others, lock=True) if others else {}
+    held = bulk.accounts(session, creditor, others, lock=True) if others else {}
     items = _pinned(items, {ref: (row.manual_name, row.manual_patch) for ref, row in held.items()}, pinner, results)
     pinner.store()
     for item in items:
@@ -134,17 +176,14 @@ def _write(
     if not items:
         return []
     due_ids = iter(new_ids(sum(len(item.intake.dues) for item in items)))
-    dues = [
-        {"id": next(due_ids), "invoice": item.id, "number": number, "due_on": due_on, "amount": amount}
-        for item in items
-        for number, due_on, amount in item.intake.dues
-    ]
-    won = bulk.add_invoices(session, creditor_id, slug, [_invoice_row(item) for item in items], dues, now=now, actor=actor)
+    dues = [bulk.DueRow(next(due_ids), item.id, *due) for item in items for due in item.intake.dues]
+    rows = [_invoice_row(item) for item in sorted(items, key=lambda item: item.intake.number)]
+    won = bulk.add_invoices(session, creditor, desk.slug, rows, dues, now=now, actor=desk.actor)
     for item in items:
         if item.id in won:
             results[item.index] = Accepted("new", UUID(item.id))
     groups = [(item.account_id, item.intake.people) for item in items if item.id in won and item.intake.people]
-    save_people(session, creditor_id, groups, fresh=made.values(), now=now, sealer=sealer)
+    save_people(session, creditor, groups, fresh=made.values(), now=now, sealer=desk.sealer)
     return items
 
 
@@ -173,13 +212,12 @@ def _account_row(item: _Item) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _invoice_row(item: _Item) -> dict[str, Any]:
+def _invoice_row(item: _Item) -> bulk.InvoiceRow:
     intake = item.intake
-    return {
-        "id": item.id, "account": item.account_id, "number": intake.number, "currency": intake.currency,
-        "issued_on": intake.issued_on, "place": intake.place, "place_region": intake.place_region, "manual": item.manual_id,
-        "hash": item.hash.hex(), "body": item.body, "total": sum(amount for _, _, amount in intake.dues),
-    }  # fmt: skip
+    return bulk.InvoiceRow(
+        item.id, item.account_id, intake.number, intake.currency, intake.issued_on, intake.place, intake.place_region,
+        item.manual_id, item.hash.hex(), item.text, sum(amount for _, _, amount in intake.dues),
+    )  # fmt: skip
 
 
 def _compare(
@@ -187,8 +225,6 @@ def _compare(
 ) -> None:
     changed: list[_Item] = []
     for item in items:
-        if item.index in results:
-            continue
         invoice_id, accepted_hash = known[item.intake.number]
         if accepted_hash == item.hash:
             results[item.index] = Accepted("same", UUID(invoice_id))

@@ -65,9 +65,14 @@ def ref_of(intake: Intake, sealer: Sealer) -> str:
     return sealer.opaque_ref(intake.ref) if intake.ref_is_personal else intake.ref
 
 
-def canonical_hash(body: dict[str, Any]) -> bytes:
-    """sha256 of the canonical body: its keys are always in the same order."""
-    return hashlib.sha256(to_json(body)).digest()
+def canonical_text(body: dict[str, Any]) -> str:
+    """The canonical body as JSON: its keys are always in the same order."""
+    return to_json(body).decode()
+
+
+def canonical_hash(written: str) -> bytes:
+    """sha256 of the canonical body as JSON."""
+    return hashlib.sha256(written.encode()).digest()
 
 
 def differences(was: dict[str, Any], now: dict[str, Any]) -> list[Difference]:

@@ -103,11 +103,11 @@ class Sealer:
             normal = normal.casefold()
         elif family == b"phone":
             normal = "".join(c for c in normal if c.isdigit() or c == "+")
-        return hmac.digest(self._lookups, family + b"\0" + normal.encode(), hashlib.sha256)
+        return self._keyed(family + b"\0" + normal.encode())
 
     def fingerprint(self, text: str) -> str:
         """Keyed hash (32 hex digits) of a personal text that is kept only to be compared."""
-        return hmac.digest(self._lookups, b"text\0" + text.encode(), hashlib.sha256).hex()[:32]
+        return self._keyed(b"text\0" + text.encode()).hex()[:32]
 
     def token(self, purpose: str, text: str) -> str:
         """256 bits that only this key can make again for this purpose and text, for a web address (43 characters)."""
@@ -116,7 +116,11 @@ class Sealer:
 
     def opaque_ref(self, text: str) -> str:
         """What stands for an account reference that would be personal data: `a-` and 20 hex digits, always the same."""
-        return "a-" + hmac.digest(self._lookups, b"ref\0" + text.encode(), hashlib.sha256).hex()[:20]
+        return "a-" + self._keyed(b"ref\0" + text.encode()).hex()[:20]
+
+    def _keyed(self, text: bytes) -> bytes:
+        """Keyed BLAKE2b: a MAC as HMAC is, at a third of its time, and intake asks for several per invoice."""
+        return hashlib.blake2b(text, key=self._lookups, digest_size=32).digest()
 
 
 def _derived(master: bytes, info: bytes) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from babel.core import get_global
 from pydantic import Field, StrictInt
@@ -114,8 +114,7 @@ class Unreadable(ValueError):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """One address, in canonical form."""
 
     channel: Channel
@@ -126,8 +125,7 @@ class Way:
     verified: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """One contact of the account."""
 
     role: str
@@ -137,8 +135,7 @@ class Person:
     ways: tuple[Way, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
+class Intake(NamedTuple):
     """An invoice that makes sense, with everything filled in. `dues` are (number, due date, minor units)."""
 
     number: str
@@ -197,9 +194,9 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
 
 def check_dues(dues: tuple[tuple[int, date, int], ...], issued_on: date, at: str, wrong: list[Problem]) -> None:
     """Note what is wrong with the numbers and dates of instalments; `at` is the pointer of their list."""
-    if [number for number, _, _ in dues] != list(range(1, len(dues) + 1)):
+    if any(number != place for place, (number, _, _) in enumerate(dues, 1)):
         wrong.append(Problem(at, "instalments are numbered 1, 2, 3 ... in their order"))
-    if any(later[1] < earlier[1] for earlier, later in zip(dues, dues[1:], strict=False)):
+    if len(dues) > 1 and any(later[1] < earlier[1] for earlier, later in zip(dues, dues[1:], strict=False)):
         wrong.append(Problem(at, "an instalment is due before the one that precedes it"))
     for index, (_, due_on, _) in enumerate(dues):
         place = at if len(dues) == 1 else f"{at}/{index}/due_on"
