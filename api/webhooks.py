@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
-from pydantic import Field, StrictInt, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 from starlette.datastructures import State
@@ -28,7 +28,7 @@ from ledger import holds, inbox
 from ledger.creditors import hash_token
 from ledger.payments import record_payment, record_reversal
 from ledger.session import as_creditor
-from policies.terms import Currency, Model
+from policies.terms import Currency
 
 router = APIRouter(prefix="/webhooks", tags=["Webhooks"], responses=responses(400, 401, 404, 413))
 
@@ -38,8 +38,14 @@ _Ref = Annotated[str, Field(min_length=1, max_length=120)]
 _Above0 = Annotated[StrictInt, Field(gt=0, le=10**15, description="minor units")]
 
 
-class _Data(Model):
-    """What every payment event carries; unknown members are refused so that a misspelt one is not silently lost."""
+class _Loose(BaseModel):
+    """Gateways add members as they like: what is not known is left alone, what is needed is checked."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Data(_Loose):
+    """What every payment event carries."""
 
     id: _Ref = Field(description="the sender's own id; the same money always has the same one")
     amount_minor: _Above0
@@ -55,7 +61,7 @@ class PaidData(_Data):
     reference: str = Field("", max_length=140, description="what came with the money, kept when it matches no invoice")
 
 
-class OnItsWayData(Model):
+class OnItsWayData(_Loose):
     """Money that was begun and has not come, or will not."""
 
     id: _Ref
@@ -67,12 +73,12 @@ class OnItsWayData(Model):
 class ReversedData(_Data):
     """Money that went back."""
 
-    payment: _Ref = Field(description="the id of the payment it takes back, in whole or in part")
-    reversed_on: date
+    reverses: _Ref = Field(description="the id of the payment it takes back, in whole or in part")
+    paid_on: date = Field(description="the day on which it went back")
     reason: Literal["refund", "chargeback", "bounced", "reversed"] = "reversed"
 
 
-class Paid(Model):
+class Paid(_Loose):
     """payment.succeeded"""
 
     type: Literal["payment.succeeded"]
@@ -80,7 +86,7 @@ class Paid(Model):
     data: PaidData
 
 
-class OnItsWay(Model):
+class OnItsWay(_Loose):
     """payment.processing and payment.failed"""
 
     type: Literal["payment.processing", "payment.failed"]
@@ -88,7 +94,7 @@ class OnItsWay(Model):
     data: OnItsWayData
 
 
-class Reversed(Model):
+class Reversed(_Loose):
     """payment.reversed"""
 
     type: Literal["payment.reversed"]
@@ -237,8 +243,8 @@ def _apply_standard(come: Incoming, event: Paid | OnItsWay | Reversed | str) -> 
     data = event.data
     if isinstance(data, ReversedData):
         done = record_reversal(
-            come.session, come.creditor_id, source="standard", source_ref=data.id, payment_ref=data.payment,
-            currency=data.currency, amount_minor=data.amount_minor, reversed_on=data.reversed_on, now=come.now,
+            come.session, come.creditor_id, source="standard", source_ref=data.id, payment_ref=data.reverses,
+            currency=data.currency, amount_minor=data.amount_minor, reversed_on=data.paid_on, now=come.now,
             reason=data.reason,
         )  # fmt: skip
         return done.verdict

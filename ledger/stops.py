@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -52,6 +52,15 @@ def suppress(
     detail = {"suppression": str(stop_id), "reason": reason, "until": until.isoformat()}
     _note_open(session, row.id, now, "suppressed", detail, actor, f"{reason} until {until.date().isoformat()}")
     return stop_id
+
+
+def account_by_ref(session: Session, creditor_id: UUID | str, refs: Sequence[str]) -> UUID | None:
+    """The account of one of these references (a personal one was made opaque when it came in), or None."""
+    found: UUID | None = session.execute(
+        text("select id from account where creditor_id = :creditor and ref = any(:refs) limit 1"),
+        {"creditor": str(creditor_id), "refs": list(refs)},
+    ).scalar()
+    return found
 
 
 def lift(session: Session, suppression_id: UUID | str, *, actor: str, now: datetime) -> None:

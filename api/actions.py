@@ -1,0 +1,288 @@
+"""What staff and their systems decide: agreements, disputes, placements, unmatched money, stops. Customers use their own page.
+
+Each is one transaction: the policy is asked under the debtor's lock, the answer is recorded, and the outbox rings later; so all
+of it works while Temporal is down.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field, StrictInt
+
+from api.problems import responses
+from api.security import Caller, caller
+from ledger import agreements, holds, payments, placements, stops, unmatched
+from ledger.holds import DisputeReason, SuppressionReason
+from ledger.refusals import not_found
+from policies import negotiation
+from policies.terms import Instant, MinorUnits, Model
+
+router = APIRouter(prefix="/v1", responses=responses(401, 403, 404, 409, 422, 429))
+Reader = Annotated[Caller, caller("invoices:read")]
+Writer = Annotated[Caller, caller("invoices:write")]
+Cashier = Annotated[Caller, caller("payments:write")]
+Decider = Annotated[Caller, caller("decisions:write")]
+Amount = Annotated[StrictInt, Field(gt=0, le=10**15)]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$", description="one word of your own list; never a person's text")]
+FileName = Annotated[Literal["file.csv", "file.json", "recall.csv", "recall.json"], Path()]
+
+
+class PromiseIn(Model):
+    """The customer promises to pay on a day; left out, the amount is all that is owed."""
+
+    on: date
+    amount_minor: Amount | None = None
+
+
+class MilestoneOut(BaseModel):
+    """One dated sum of an agreement."""
+
+    number: int
+    due_on: date
+    amount_minor: MinorUnits
+
+
+class AgreedOut(BaseModel):
+    """What was agreed. It is judged by what was paid by the payer's dates."""
+
+    id: UUID
+    kind: Literal["promise", "extension", "plan", "discount"]
+    currency: str
+    made_on: date
+    grace_days: int
+    waived_minor: MinorUnits = Field(description="forgiven when a discount is kept")
+    milestones: list[MilestoneOut]
+
+
+class DisputeIn(Model):
+    """What is wrong, and which part of the balance it concerns; left out, all of it."""
+
+    reason: DisputeReason
+    amount_minor: Amount | None = None
+
+
+class ClosedIn(Model):
+    """How the dispute ended."""
+
+    outcome: Literal["for_customer", "for_creditor", "corrected", "withdrawn"]
+
+
+class HeldOut(BaseModel):
+    """A hold and its end."""
+
+    until: datetime
+
+
+class OpenedOut(BaseModel):
+    """The id of what was opened."""
+
+    id: UUID
+
+
+class DoneOut(BaseModel):
+    """It is done; `invoices` says how many open invoices it concerns, where that is more than one."""
+
+    done: Literal[True] = True
+    invoices: int | None = None
+
+
+class DecisionIn(Model):
+    """Who decided, by a reference without personal data."""
+
+    by: str = Field("", pattern=r"^[A-Za-z0-9_.-]{0,40}$")
+
+
+class SuppressionIn(Model):
+    """Stop all contact with an account until a review date."""
+
+    reason: SuppressionReason
+    evidence: str = Field(min_length=1, max_length=200, description="where the evidence is kept; a reference, no personal data")
+    until: Instant
+
+
+class StopIn(Model):
+    """Stop all sending of this creditor until an instant, at most 366 days from now."""
+
+    until: Instant
+    reason: str = Field(min_length=1, max_length=200)
+
+
+class ApplyIn(Model):
+    """The invoice that gets the money: its id."""
+
+    invoice_id: UUID
+
+
+class UnmatchedOut(BaseModel):
+    """Money that is on no invoice, and why."""
+
+    id: UUID
+    kind: Literal["payment", "reversal"]
+    why: str = Field(description="no_invoice, excess, invoice_closed, or payment_not_here for a reversal")
+    source: str
+    source_ref: str
+    amount_minor: MinorUnits
+    left_minor: MinorUnits
+    currency: str
+    paid_on: date
+    recorded_at: datetime
+    hint: str
+    invoice_id: UUID | None
+    invoice_number: str | None
+
+
+class AppliedOut(BaseModel):
+    """How much was applied, what is left of the payment, and what the invoice still owes."""
+
+    applied_minor: MinorUnits
+    left_minor: MinorUnits
+    balance_minor: MinorUnits
+
+
+def _now(request: Request) -> datetime:
+    now: datetime = request.app.state.clock.now()
+    return now
+
+
+@router.post("/invoices/{invoice_id}/promise", status_code=201, tags=["Agreements"], summary="Record a promise to pay")
+def promise(invoice_id: UUID, body: PromiseIn, who: Decider, request: Request) -> AgreedOut:
+    """422 with `nearest` when the manual does not allow it: post that to have it. 409 when another agreement is open."""
+    return _agree(who, invoice_id, negotiation.Promise(on=body.on, amount_minor=body.amount_minor), request)
+
+
+@router.post("/invoices/{invoice_id}/agreement", status_code=201, tags=["Agreements"], summary="Agree terms")
+def agreement(invoice_id: UUID, body: negotiation.Request, who: Decider, request: Request) -> AgreedOut:
+    """`kind` says which; what the manual does not allow is refused with the nearest that it does."""
+    return _agree(who, invoice_id, body, request)
+
+
+@router.post("/invoices/{invoice_id}/agreement/withdraw", tags=["Agreements"], summary="Give up the open agreement")
+def withdraw(invoice_id: UUID, who: Decider, request: Request) -> DoneOut:
+    """The ladder goes on where the days now stand."""
+    agreements.withdraw(who.session, invoice_id, actor=who.actor, now=_now(request))
+    return DoneOut()
+
+
+@router.post("/invoices/{invoice_id}/dispute", status_code=201, tags=["Disputes"], summary="Open a dispute, whole or in part")
+def dispute(invoice_id: UUID, body: DisputeIn, who: Decider, request: Request) -> OpenedOut:
+    """The disputed part is held until the manual's longest dispute is over; the rest goes on."""
+    opened = holds.open_dispute(
+        who.session, invoice_id, reason=body.reason, actor=who.actor, now=_now(request), amount_minor=body.amount_minor
+    )
+    return OpenedOut(id=opened)
+
+
+@router.post("/invoices/{invoice_id}/dispute/close", tags=["Disputes"], summary="Close the dispute")
+def close_dispute(invoice_id: UUID, body: ClosedIn, who: Decider, request: Request) -> DoneOut:
+    """A sum found to be wrong is amended by itself (PATCH) before or after."""
+    holds.close_dispute(who.session, invoice_id, outcome=body.outcome, actor=who.actor, now=_now(request))
+    return DoneOut()
+
+
+@router.post("/invoices/{invoice_id}/already-paid", tags=["Disputes"], summary="The customer says it is paid")
+def already_paid(invoice_id: UUID, who: Decider, request: Request) -> HeldOut:
+    """Held for the manual's working days, and a task to look for the payment."""
+    return HeldOut(until=holds.say_already_paid(who.session, invoice_id, actor=who.actor, now=_now(request)))
+
+
+@router.post("/invoices/{invoice_id}/placement/approve", tags=["Placement"], summary="Approve the placement with an agency")
+def approve(invoice_id: UUID, body: DecisionIn, who: Decider, request: Request) -> OpenedOut:
+    """Before the deadline; chasing stops and the file is written once."""
+    return _decide(who, invoice_id, "approved", body.by, request)
+
+
+@router.post("/invoices/{invoice_id}/placement/decline", tags=["Placement"], summary="Keep the debt")
+def decline(invoice_id: UUID, body: DecisionIn, who: Decider, request: Request) -> OpenedOut:
+    """Before the deadline; without an answer the proposal counts as declined."""
+    return _decide(who, invoice_id, "declined", body.by, request)
+
+
+@router.get("/invoices/{invoice_id}/placement/{name}", tags=["Placement"], summary="The placement file or the recall notice")
+def placement_file(invoice_id: UUID, name: FileName, who: Decider, request: Request) -> Response:
+    """Byte for byte as written. It names the debtor, so it needs `decisions:write`."""
+    stem, form = name.split(".")
+    kind = "placement" if stem == "file" else "recall"
+    shape: Literal["csv", "json"] = "csv" if form == "csv" else "json"
+    content = placements.read_file(who.session, request.app.state.sealer, invoice_id, kind, shape)
+    media = "text/csv; charset=utf-8" if form == "csv" else "application/json"
+    headers = {"Content-Disposition": f'attachment; filename="{kind}-{invoice_id}.{form}"', "Cache-Control": "no-store"}
+    return Response(content, media_type=media, headers=headers)
+
+
+@router.get("/payments/unmatched", tags=["Payments"], summary="Money that is on no invoice")
+def unmatched_payments(who: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[UnmatchedOut]:
+    """Oldest first: payments that match no invoice, account credits, reversals whose payment never came."""
+    return [
+        UnmatchedOut(
+            id=row.id, kind=row.kind, why=_why(row), source=row.source, source_ref=row.source_ref, amount_minor=row.amount_minor,
+            left_minor=row.unallocated_minor, currency=row.currency, paid_on=row.paid_on, recorded_at=row.recorded_at,
+            hint=row.hint, invoice_id=row.invoice_id, invoice_number=row.number,
+        )
+        for row in unmatched.unmatched(who.session, who.creditor_id, limit=limit)
+    ]  # fmt: skip
+
+
+@router.post("/payments/{payment_id}/apply", tags=["Payments"], summary="Apply unmatched money or a credit to an invoice")
+def apply_payment(payment_id: UUID, body: ApplyIn, who: Cashier, request: Request) -> AppliedOut:
+    """The oldest instalment first; what is left stays on the payment."""
+    done = payments.apply_payment(who.session, who.creditor_id, payment_id, body.invoice_id, now=_now(request), actor=who.actor)
+    return AppliedOut(
+        applied_minor=done.allocated_minor, left_minor=done.unallocated_minor, balance_minor=done.balance_minor or 0
+    )
+
+
+@router.post("/accounts/{account_ref}/suppressions", status_code=201, tags=["Stops"], summary="Stop all contact with an account")
+def suppress(account_ref: str, body: SuppressionIn, who: Decider, request: Request) -> OpenedOut:
+    """At once, also for what is scheduled; `account_ref` is your own reference."""
+    account = stops.account_by_ref(who.session, who.creditor_id, (account_ref, request.app.state.sealer.opaque_ref(account_ref)))
+    if account is None:
+        raise not_found("account", account_ref)
+    opened = stops.suppress(
+        who.session, account, reason=body.reason, evidence=body.evidence, until=body.until, actor=who.actor, now=_now(request)
+    )
+    return OpenedOut(id=opened)
+
+
+@router.post("/suppressions/{suppression_id}/lift", tags=["Stops"], summary="End an account's stop before its date")
+def lift(suppression_id: UUID, who: Decider, request: Request) -> DoneOut:
+    """The ladder goes on; what came due meanwhile is caught up with one message."""
+    stops.lift(who.session, suppression_id, actor=who.actor, now=_now(request))
+    return DoneOut()
+
+
+@router.post("/creditor/stop", tags=["Stops"], summary="Stop all sending of this creditor")
+def stop(body: StopIn, who: Decider, request: Request) -> DoneOut:
+    """From the next send on (F93)."""
+    held = stops.stop_creditor(
+        who.session, who.creditor_id, until=body.until, reason=body.reason, actor=who.actor, now=_now(request)
+    )
+    return DoneOut(invoices=held)
+
+
+@router.post("/creditor/resume", tags=["Stops"], summary="Send again")
+def resume(who: Decider, request: Request) -> DoneOut:
+    """What came due meanwhile is caught up with one message each, never with a burst."""
+    return DoneOut(invoices=stops.resume_creditor(who.session, who.creditor_id, actor=who.actor, now=_now(request)))
+
+
+def _agree(who: Caller, invoice_id: UUID, wish: negotiation.Request, request: Request) -> AgreedOut:
+    made = agreements.ask(who.session, invoice_id, wish, source="api", actor=who.actor, now=_now(request))
+    terms: dict[str, Any] = agreements.spoken(made.terms)
+    return AgreedOut(id=made.id, currency=made.currency, made_on=made.made_on, **terms)
+
+
+def _decide(who: Caller, invoice_id: UUID, decision: placements.Decision, by: str, request: Request) -> OpenedOut:
+    actor = f"{who.actor}: {by}" if by else who.actor
+    return OpenedOut(id=placements.decide(who.session, invoice_id, decision, actor=actor, now=_now(request)))
+
+
+def _why(row: Any) -> str:
+    if row.kind == "reversal":
+        return "payment_not_here"
+    if row.invoice_id is None:
+        return "no_invoice"
+    return "excess" if row.status == "open" else "invoice_closed"

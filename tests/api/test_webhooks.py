@@ -1,0 +1,366 @@
+"""A webhook is verified on its raw body, stored once, applied once, in any order, and answered after the commit (I5)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from twilio.request_validator import RequestValidator
+
+from api.app import create_app
+from channels import BadSignature
+from channels.gateways import BadBody, read_stripe, stripe_minor, verify_stripe
+from ledger.session import make_engine
+from settings import Settings
+from tests import cast
+from tests.api.conftest import House, StoppedClock
+from tests.api.outside import STANDARD_SECRET, change, gateway, one, standard_headers
+from tests.cast import ANA_PHONE, NOW, accepted_invoice
+
+BALANCE = "select balance_minor from invoice where number = 'F-1001'"
+
+
+@pytest.fixture
+def invoice(house: House) -> UUID:
+    return accepted_invoice(house.database.worker, house.creditor, amount_minor=1000)
+
+
+def pi(ref: str = "pi_1", amount: int = 400, **more: Any) -> dict[str, Any]:
+    thing = {"id": ref, "object": "payment_intent", "amount": amount, "amount_received": amount, "currency": "cop"}
+    return thing | {"metadata": {"puntual_invoice": "F-1001"}} | more
+
+
+def stripe_invoice(ref: str = "in_1", amount: int = 400, **more: Any) -> dict[str, Any]:
+    thing = {"id": ref, "object": "invoice", "amount_paid": amount, "currency": "cop", "number": "S-1"}
+    return thing | {"metadata": {"invoice_number": "F-1001"}} | more
+
+
+def charge(refunded: int = 0, **more: Any) -> dict[str, Any]:
+    thing = {"id": "ch_1", "object": "charge", "amount": 400, "currency": "cop", "paid": True, "payment_intent": "pi_1"}
+    return thing | {"amount_refunded": refunded, "metadata": {}} | more
+
+
+def dispute(status: str = "needs_response") -> dict[str, Any]:
+    return {"id": "dp_1", "object": "dispute", "amount": 400, "currency": "cop", "charge": "ch_1", "payment_intent": "pi_1",
+            "status": status, "metadata": {}}  # fmt: skip
+
+
+def test_a_signed_payment_lowers_the_balance_once_however_often_it_is_sent(house: House, invoice: UUID) -> None:
+    door = gateway(house)
+    assert door.paid("p1", 400).json() == {"received": True, "result": "applied"}
+    assert door.paid("p1", 400).json() == {"received": True, "result": "duplicate"}
+    assert door.paid("p1", 400, event_id="another").json()["result"] == "duplicate"
+    assert one(house, BALANCE) == 600
+    assert one(house, "select count(*) from inbox") == 2
+    assert one(house, "select count(*) from outbox where signal = 'payment_received'") == 1
+
+
+def test_a_wrong_signature_an_old_one_and_an_unknown_address_change_nothing(house: House, invoice: UUID) -> None:
+    door = gateway(house)
+    body = {"type": "payment.succeeded", "data": {"id": "p1"}}
+    for answer in (door.send(body, secret="whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), door.send(body, age_seconds=400)):
+        assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[-1]) == (401, "signature-refused")
+    assert house.public.post("/webhooks/payments/nothing", content="{}").status_code == 404
+    stripes = gateway(house, "stripe")
+    assert house.public.post(stripes.path.replace("stripe", "payments"), content="{}").status_code == 404
+    assert one(house, "select count(*) from inbox") == 0
+
+
+def test_the_body_is_not_read_before_its_signature(house: House) -> None:
+    door = gateway(house)
+    assert door.send("not json", secret="whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").status_code == 401
+    assert door.send("not json").status_code == 400
+    answer = door.send({"type": "payment.succeeded", "data": {"id": "p1", "amount_minor": "12", "currency": "COP"}})
+    assert answer.status_code == 400 and "amount_minor" in answer.json()["detail"]
+    assert one(house, "select count(*) from inbox") == 0
+
+
+def test_a_body_that_is_too_large_is_refused(house: House) -> None:
+    assert gateway(house).send("x" * 300_000).status_code == 413
+
+
+def test_an_unknown_event_type_is_stored_and_answered(house: House) -> None:
+    assert gateway(house).send({"type": "customer.created", "data": {}}).json()["result"] == "stored only: customer.created"
+    assert one(house, "select result from inbox") == "stored only: customer.created"
+
+
+def test_what_is_stored_is_sealed(house: House, invoice: UUID) -> None:
+    gateway(house).paid("p1", 400, reference="Ana Restrepo Gil")
+    payload = bytes(one(house, "select payload from inbox"))
+    assert b"Restrepo" not in payload and b"Ana Restrepo Gil" in cast.sealer().unseal(payload)
+
+
+def test_money_for_nobody_is_kept_listed_and_applied_by_hand(house: House, invoice: UUID) -> None:
+    assert gateway(house).paid("p1", 400, invoice="F-77").json()["result"] == "unmatched"
+    listed = house.client.get("/v1/payments/unmatched").json()
+    assert [(row["why"], row["left_minor"], row["hint"]) for row in listed] == [("no_invoice", 400, "F-77")]
+    done = house.client.post(f"/v1/payments/{listed[0]['id']}/apply", json={"invoice_id": str(invoice)})
+    assert done.json() == {"applied_minor": 400, "left_minor": 0, "balance_minor": 600}
+    assert house.client.get("/v1/payments/unmatched").json() == []
+
+
+def test_a_reversal_may_come_before_its_payment(house: House, invoice: UUID) -> None:
+    door = gateway(house)
+    back = {"id": "r1", "reverses": "p1", "amount_minor": 100, "currency": "COP", "paid_on": "2026-03-03", "reason": "refund"}
+    assert door.send({"type": "payment.reversed", "data": back}, event_id="e1").json()["result"] == "pending"
+    door.paid("p1", 400)
+    assert one(house, BALANCE) == 700
+
+
+def test_money_on_its_way_holds_the_invoice_until_it_fails_or_comes(house: House, invoice: UUID) -> None:
+    door = gateway(house)
+    for kind, held in (("payment.processing", 1), ("payment.failed", 0), ("payment.processing", 1)):
+        door.send({"type": kind, "data": {"id": "p1", "invoice": "F-1001"}}, event_id=str(uuid4()))
+        assert one(house, "select count(*) from hold where released_at is null") == held
+    door.paid("p1", 400)
+    assert one(house, "select count(*) from hold where released_at is null") == 0
+
+
+def test_one_creditors_gateway_never_touches_anothers_invoice(house: House, invoice: UUID) -> None:
+    other = cast.creditor_brill(house.database.worker, slug="other")
+    theirs = accepted_invoice(house.database.worker, other, "O-1", amount_minor=1000)
+    door = gateway(house)
+    for name in ("O-1", str(theirs)):
+        assert door.paid(name, 400, invoice=name).json()["result"] == "unmatched"
+    assert one(house, "select balance_minor from invoice where number = 'O-1'") == 1000
+
+
+REPORTS = {
+    "intent": ("payment_intent.succeeded", pi()),
+    "invoice": ("invoice.paid", stripe_invoice(payment_intent="pi_1", charge="ch_1")),
+    "checkout": (
+        "checkout.session.completed",
+        {"id": "cs_1", "object": "checkout.session", "amount_total": 400, "currency": "cop", "payment_status": "paid",
+         "payment_intent": "pi_1", "metadata": {}, "client_reference_id": "F-1001", "mode": "payment"},
+    ),
+    "charge": ("charge.succeeded", charge(metadata={"puntual_invoice": "F-1001"})),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("first", REPORTS)
+def test_the_same_money_told_by_four_events_is_applied_once(house: House, invoice: UUID, first: str) -> None:
+    door = gateway(house, "stripe")
+    for number, name in enumerate([first, *(name for name in REPORTS if name != first)]):
+        kind, thing = REPORTS[name]
+        assert door.event(kind, thing, event_id=f"evt_{number}").status_code == 200
+    assert one(house, BALANCE) == 600
+    assert one(house, "select count(*) from payment") == 1
+
+
+@pytest.mark.parametrize("intent_first", [True, False])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_stripe_invoice_that_no_longer_names_its_payment_counts_once(
+    house: House, invoice: UUID, intent_first: bool, named: bool
+) -> None:
+    door = gateway(house, "stripe")
+    intent = pi(metadata={"puntual_invoice": "F-1001"} if named else {})
+    reports = [("payment_intent.succeeded", intent), ("invoice.paid", stripe_invoice())]
+    for number, (kind, thing) in enumerate(reports if intent_first else reversed(reports)):
+        door.event(kind, thing, event_id=f"evt_{number}")
+    assert one(house, BALANCE) == 600
+    assert one(house, "select array_agg(source_ref || ' ' || unallocated_minor) from payment") == ["pi_1 0"]
+    # a second payment of the same sum is other money
+    door.event("payment_intent.succeeded", pi("pi_2"), event_id="evt_9")
+    assert one(house, BALANCE) == 200
+    # and a refund finds the first by its own name
+    door.event("charge.refunded", charge(refunded=400), event_id="evt_10")
+    assert one(house, BALANCE) == 600
+
+
+def test_refunds_are_a_running_total(house: House, invoice: UUID) -> None:
+    door = gateway(house, "stripe")
+    door.event("payment_intent.succeeded", pi(), event_id="e1")
+    for number, (total, owed) in enumerate([(100, 700), (300, 900), (100, 900)]):
+        door.event("charge.refunded", charge(refunded=total), event_id=f"r{number}")
+        assert one(house, BALANCE) == owed
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)])
+def test_a_dispute_takes_the_money_once_and_a_won_one_gives_it_back(house: House, invoice: UUID, order: tuple[int, ...]) -> None:
+    door = gateway(house, "stripe")
+    story: list[tuple[str, dict[str, Any]]] = [
+        ("payment_intent.succeeded", pi()), ("charge.dispute.created", dispute()),
+        ("charge.dispute.funds_withdrawn", dispute()), ("charge.dispute.closed", dispute("lost")),
+    ]  # fmt: skip
+    for number in order:
+        kind, thing = story[number]
+        door.event(kind, thing, event_id=f"e{number}")
+    assert one(house, BALANCE) == 1000
+    for number, kind in enumerate(("charge.dispute.funds_reinstated", "charge.dispute.closed")):
+        door.event(kind, dispute("won"), event_id=f"w{number}")
+    assert one(house, BALANCE) == 600
+
+
+def test_an_inquiry_moves_no_money(house: House, invoice: UUID) -> None:
+    door = gateway(house, "stripe")
+    door.event("payment_intent.succeeded", pi(), event_id="e1")
+    assert (
+        door.event("charge.dispute.created", dispute("warning_needs_response"), event_id="e2")
+        .json()["result"]
+        .startswith("stored")
+    )
+    assert one(house, BALANCE) == 600
+
+
+def test_an_unpaid_checkout_is_money_on_its_way(house: House, invoice: UUID) -> None:
+    door = gateway(house, "stripe")
+    thing = REPORTS["checkout"][1] | {"payment_status": "unpaid"}
+    assert door.event("checkout.session.completed", thing, event_id="e1").json()["result"] == "in_process"
+    assert one(house, BALANCE) == 1000
+    thing = thing | {"payment_status": "paid"}
+    door.event("checkout.session.async_payment_succeeded", thing, event_id="e2")
+    assert one(house, BALANCE) == 600
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "expected"),
+    [(500, "clp", 500), (500, "jpy", 500), (1250, "usd", 1250), (500, "isk", 5), (5, "mga", 500)],
+)
+def test_stripes_sums_in_minor_units(amount: int, currency: str, expected: int) -> None:
+    assert stripe_minor(amount, currency) == (expected, currency.upper())
+
+
+def test_a_fraction_that_a_currency_does_not_have_is_refused() -> None:
+    with pytest.raises(BadBody):
+        stripe_minor(550, "isk")
+
+
+@pytest.mark.shared
+def test_every_published_stripe_signature_is_judged_as_published(shared_folder: Path) -> None:
+    vectors = json.loads((shared_folder / "data" / "3_signatures" / "vectors.json").read_text())
+    ours = [vector for vector in vectors if vector["scheme"] == "stripe-v1"]
+    assert len(ours) == 7
+    for vector in ours:
+        from datetime import timedelta
+
+        now = datetime.fromtimestamp(vector["now_unix"], tz=UTC)
+        body, tolerance = vector["body"].encode(), timedelta(seconds=vector["tolerance_s"])
+        try:
+            verify_stripe(body, vector["headers"], secret=vector["secret"], now=now, tolerance=tolerance)
+            found = "valid"
+        except BadSignature:
+            found = "invalid"
+        if vector["expect"] == "valid-signature-bad-body":
+            assert found == "valid"
+            with pytest.raises(BadBody):
+                read_stripe(body)
+        else:
+            assert found == vector["expect"], vector["id"]
+
+
+@pytest.mark.shared
+def test_the_published_stripe_events_are_read(shared_folder: Path) -> None:
+    said = {}
+    for path in sorted((shared_folder / "data" / "4_events" / "stripe").glob("*.json")):
+        event = json.loads(path.read_text())
+        if event.get("object") == "event":
+            found = read_stripe(path.read_bytes())
+            said[path.stem] = (found.what, found.amount_minor, found.currency, found.money[:3])
+    assert said == {
+        "charge.dispute.created": ("nothing", 100, "USD", "ch_"), "charge.refunded": ("refunded_total", 100, "USD", "ch_"),
+        "invoice.finalized": ("nothing", 0, "", ""), "invoice.paid": ("paid", 2000, "USD", "pi_"),
+        "invoice.payment_failed": ("nothing", 0, "", ""), "payment_intent.succeeded": ("paid", 2000, "USD", "pi_"),
+    }  # fmt: skip
+    bare = json.loads((shared_folder / "data" / "4_events" / "stripe" / "pay_charge.succeeded.json").read_text())
+    wrapped = json.dumps({"id": "evt_1", "type": "charge.succeeded", "created": 1, "data": bare}).encode()
+    assert read_stripe(wrapped).amount_minor == 500
+
+
+def contact_for(house: House, invoice: UUID, *, channel: str = "email", state: str = "accepted") -> UUID:
+    """A message to Ana that a provider has taken."""
+    contact = uuid4()
+    change(
+        house,
+        "insert into contact (id, creditor_id, account_id, invoice_id, person_id, address_id, key, attempt, rung, channel, template,"
+        " state, amount_minor, currency, at_utc, zone, at_local, local_date, utc_offset_min) select :id, i.creditor_id, i.account_id,"
+        " i.id, p.id, a.id, '1.1.S1.0', (select count(*) + 1 from contact), 'S1', a.channel, 'pre_due', :state, 1000, 'COP', :now,"
+        " 'America/Bogota', '2026-03-02 10:00', '2026-03-02', -300 from invoice i join person p on p.account_id = i.account_id"
+        " join address a on a.person_id = p.id and a.channel = :channel where i.id = :invoice",
+        id=contact, state=state, now=NOW, channel=channel, invoice=invoice,
+    )  # fmt: skip
+    return contact
+
+
+TWILIO = Settings(twilio_auth_token="12345", public_url="https://cobros.example", carrier_secret=STANDARD_SECRET)
+
+
+def outside(house: House) -> TestClient:
+    """The same ledger behind an API that knows its providers' secrets."""
+    settings = Settings(
+        api_url=house.database.api_url, master_key=cast.MASTER_KEY, twilio_auth_token="12345", public_url="https://cobros.example",
+        carrier_secret=STANDARD_SECRET,
+    )  # fmt: skip
+    return TestClient(create_app(settings, clock=StoppedClock(NOW)), raise_server_exceptions=False)
+
+
+def twilio(client: TestClient, path: str, form: dict[str, str], token: str = "12345") -> Any:
+    signature = RequestValidator(token).compute_signature(f"https://cobros.example{path}", form)
+    return client.post(path, data=form, headers={"X-Twilio-Signature": signature})
+
+
+def test_an_sms_receipt_is_signed_over_the_public_address(house: House, invoice: UUID) -> None:
+    contact = contact_for(house, invoice, channel="sms")
+    client, path = outside(house), f"/webhooks/twilio/status/{contact}"
+    form = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+    assert twilio(client, path, form, token="wrong").status_code == 401
+    assert twilio(client, path, form).json() == {"received": True, "results": {"delivered": 1}}
+    assert twilio(client, path, form).json() == {"received": True, "results": {"duplicate": 1}}
+    assert one(house, "select state from contact") == "delivered"
+
+
+def test_stop_by_sms_counts_at_once_for_every_creditor_of_that_number(house: House, invoice: UUID) -> None:
+    other = cast.creditor_brill(house.database.worker, slug="other")
+    accepted_invoice(house.database.worker, other, "O-1")
+    client = outside(house)
+    form = {"MessageSid": "SM2", "From": ANA_PHONE, "To": "+15005550006", "Body": "BAJA"}
+    answer = twilio(client, "/webhooks/twilio/inbound", form)
+    assert (answer.status_code, answer.text.endswith("<Response/>")) == (200, True)
+    with Session(house.database.worker) as session:
+        rows = session.execute(text("select channel, consent from address order by channel")).all()
+    assert [(row.channel, row.consent) for row in rows] == [("email", "given")] * 2 + [("sms", "withdrawn")] * 2
+    assert one(house, "select count(*) from outbox where signal = 'opted_out'") == 2
+
+
+def test_ya_pague_holds_the_invoice_last_written_about(house: House, invoice: UUID) -> None:
+    contact_for(house, invoice, channel="sms", state="delivered")
+    form = {"MessageSid": "SM3", "From": ANA_PHONE, "To": "+15005550006", "Body": "Hola, ya pagué"}
+    twilio(outside(house), "/webhooks/twilio/inbound", form)
+    assert one(house, "select kind from hold") == "already_paid"
+    # three working days after Monday 2 March, whole days of Bogotá
+    assert one(house, "select until from hold") == datetime(2026, 3, 6, 5, 0, tzinfo=UTC)
+
+
+def test_a_reply_that_no_rule_understands_waits_for_a_person(house: House, invoice: UUID) -> None:
+    contact_for(house, invoice, channel="sms", state="delivered")
+    form = {"MessageSid": "SM4", "From": ANA_PHONE, "To": "+15005550006", "Body": "¿me llaman el lunes?"}
+    twilio(outside(house), "/webhooks/twilio/inbound", form)
+    assert one(house, "select kind from task") == "read_reply"
+    assert one(house, "select count(*) from hold") == 0
+
+
+def test_a_carriers_receipt_and_reply(house: House, invoice: UUID) -> None:
+    contact = contact_for(house, invoice)
+    client = outside(house)
+    data = {"id": "m1", "contact_id": str(contact), "channel": "whatsapp"}
+    raw = json.dumps({"type": "message.delivered", "timestamp": "2026-03-02T15:00:00Z", "data": data})
+    assert client.post("/webhooks/carrier", content=raw, headers=standard_headers(raw, "c1", STANDARD_SECRET)).status_code == 200
+    assert one(house, "select state from contact") == "delivered"
+    assert client.post("/webhooks/carrier", content=raw, headers=standard_headers(raw, "c1", "whsec_AAAA")).status_code == 401
+
+
+def test_webhooks_answer_503_and_keep_nothing_while_the_ledger_is_away(house: House) -> None:
+    settings = Settings(api_url=house.database.api_url, master_key=cast.MASTER_KEY)
+    app = create_app(settings, clock=StoppedClock(NOW))
+    door = gateway(house)
+    app.state.engine = make_engine("postgresql+psycopg2://nobody@127.0.0.1:1/none")
+    client = TestClient(app, raise_server_exceptions=False)
+    raw = json.dumps({"type": "payment.succeeded", "data": {}})
+    answer = client.post(door.path, content=raw, headers=standard_headers(raw, "e1", STANDARD_SECRET))
+    assert answer.status_code == 503
