@@ -68,7 +68,7 @@ _FAILED_THIS_TIME = {
     21605: "too_long",
 }
 
-# The SDK logs requests with their numbers; its logger is kept silent.
+# The SDK writes a dozen lines for each request at info level, query parameters included: its logger is kept silent.
 _silent = logging.getLogger("channels.sms_twilio.sdk")
 _silent.disabled = True
 

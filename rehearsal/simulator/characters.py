@@ -108,18 +108,14 @@ def _pay_part(debtor: Debtor, bill: Bill, message: Message) -> list[Event]:
 
 
 def _promise(debtor: Debtor, bill: Bill, message: Message) -> list[Event]:
-    """A promise through the portal; the breaker forgets it and gives in, if ever, after being chased again."""
-    keeps = debtor.character == "promiser_keeper"
+    """A promise through the portal. Who keeps it pays on the day agreed there (happenings.py); the breaker forgets it and gives
+    in, if ever, after being chased again."""
     if _once(bill, "promises"):
         at = _soon(debtor, message.at)
-        days = debtor.drawn("promise_days", bill, 3, 7)
-        day = debtor.local_date(at) + timedelta(days=days)
-        events = [_answer(debtor, bill, message, at, "promise", on=day.isoformat(), amount_minor=bill.owed_minor)]
-        if keeps:
-            events.append(pay(debtor, bill, days_later(debtor, bill, at, days), "all"))
-        return events
+        day = debtor.local_date(at) + timedelta(days=debtor.drawn("promise_days", bill, 3, 7))
+        return [_answer(debtor, bill, message, at, "promise", on=day.isoformat(), amount_minor=bill.owed_minor)]
     gives_in = debtor.drawn("pays_after_chases", bill, 3, 6)
-    if not keeps and gives_in < NEVER and bill.chased >= gives_in and _once(bill, "pays"):
+    if debtor.character == "promiser_breaker" and gives_in < NEVER and bill.chased >= gives_in and _once(bill, "pays"):
         return [pay(debtor, bill, days_later(debtor, bill, message.at, 2), "all")]
     return []
 

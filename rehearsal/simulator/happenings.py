@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from rehearsal.simulator import characters, portal
@@ -240,7 +240,7 @@ async def _reply(world: World, debtor: Debtor, one: Event) -> None:
 
 
 async def _visit_portal(world: World, debtor: Debtor, one: Event) -> None:
-    """Answer through the link of the message. A plan that was made is then paid as the character pays its plans."""
+    """Answer through the link of the message, and pay afterwards as the character pays what it agreed to."""
     about = one.detail
     purpose: str = about["purpose"]
     if purpose == "stop":
@@ -258,20 +258,33 @@ async def _visit_portal(world: World, debtor: Debtor, one: Event) -> None:
     world.answers.append(
         {"ref": debtor.ref, "number": bill.number, "purpose": purpose, "outcome": answered.outcome, "status": answered.status}
     )
-    if purpose == "plan" and answered.outcome == "done":
-        world.plan(_plan_payments(debtor, bill, int(about["values"]["instalments"]), one.at))
+    if purpose == "promise" and debtor.character == "promiser_keeper":
+        day = date.fromisoformat(answered.sent.get("on") or about["values"]["on"])
+        world.plan([characters.pay(debtor, bill, _payday(debtor, bill, day, one.at), "all")])
+    elif purpose == "plan" and answered.outcome == "done":
+        world.plan(_plan_payments(debtor, bill, answered, one.at))
 
 
-def _plan_payments(debtor: Debtor, bill: Bill, parts: int, at: datetime) -> list[Event]:
-    """The instalments it said it would pay: the first the next day, the others a month apart, the last whatever is left."""
+def _plan_payments(debtor: Debtor, bill: Bill, answered: portal.Answered, at: datetime) -> list[Event]:
+    """The parts that the page shows, or equal ones, each on its day; the last is whatever is left then."""
     keeps = str(debtor.traits.get("keeps") or ("all", "all", "first", "none")[debtor.drawn("keeps_draw", bill, 0, 3)])
-    paying = {"all": parts, "first": 1, "none": 0}[keeps]
-    share = -(-bill.owed_minor // parts)
-    days = portal.dates_after(debtor.local_date(at) + timedelta(days=1), parts)
+    count = int(answered.sent["count"])
+    sums = portal.read_parts(answered.page, bill.owed_minor, bill.currency)
+    if len(sums) != count:
+        sums = [-(-bill.owed_minor // count)] * count
+    days = portal.plan_days(answered.sent, count)
+    paying = {"all": count, "first": 1, "none": 0}[keeps]
     return [
-        characters.pay(debtor, bill, debtor.on(day, 12).astimezone(UTC), "all" if n == parts - 1 else share)
+        characters.pay(debtor, bill, _payday(debtor, bill, day, at), "all" if n == count - 1 else sums[n])
         for n, day in enumerate(days[:paying])
     ]
+
+
+def _payday(debtor: Debtor, bill: Bill, day: date, now: datetime) -> datetime:
+    """The debtor's hour of that day, and not before it was agreed."""
+    if "reaction_seconds" in debtor.traits:
+        return now + timedelta(seconds=int(debtor.traits["reaction_seconds"]) * max((day - debtor.local_date(now)).days, 1))
+    return max(debtor.on(day, debtor.drawn("hour", bill, 9, 18)), now + timedelta(hours=1))
 
 
 def _next_weekday(day: date) -> date:
