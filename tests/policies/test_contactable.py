@@ -128,6 +128,25 @@ def test_a_verdict_is_quick() -> None:
         assert min(took) < most_seconds
 
 
+ST_JOHNS = Place("America/St_Johns", "CA", "NL", "CA")
+# On 7 November 2010 the clocks there went back from 00:01 to 23:01 of the day before, at 02:31 UTC.
+
+
+def test_a_moment_of_yesterday_may_come_after_midnight() -> None:
+    limits = Limits(windows={"sat": ("23:00-24:00",)})
+    verdict = ask(datetime(2010, 11, 7, 2, 30, tzinfo=UTC), limits, place=ST_JOHNS)
+    assert (verdict.allowed, verdict.at) == (False, datetime(2010, 11, 7, 2, 31, tzinfo=UTC))
+
+
+def test_a_minute_of_tomorrow_may_come_before_the_end_of_today() -> None:
+    limits = Limits(windows={"sat": ("23:10-23:20",), "sun": ("00:00-00:30",)})
+    verdict = ask(datetime(2010, 11, 7, 2, 0, tzinfo=UTC), limits, place=ST_JOHNS)
+    assert (verdict.at, verdict.window_ends) == (
+        datetime(2010, 11, 7, 2, 30, tzinfo=UTC),
+        datetime(2010, 11, 7, 2, 31, tzinfo=UTC),
+    )
+
+
 # --- against an independent checker that walks minute by minute ---------------------------------------------------------
 
 _EDGES: list[tuple[str, str, str, str]] = [

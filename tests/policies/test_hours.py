@@ -35,6 +35,7 @@ def inside(moment: datetime, limits: Limits, channel: Channel, place: Place) -> 
         ("America/Bogota", "2026-03-14 09:59:00", Channel.SMS, False),  # Saturday
         ("America/Bogota", "2026-03-14 10:00:00", Channel.SMS, True),
         ("America/Bogota", "2026-03-14 10:00:00", Channel.VOICE, False),  # messages only
+        ("America/Bogota", "2026-03-13 10:00:00", Channel.VOICE, True),  # a channel's own windows bind only the days they name
         ("America/Bogota", "2026-03-14 12:59:00", Channel.EMAIL, True),
         ("America/Bogota", "2026-03-14 13:00:00", Channel.EMAIL, False),
         ("America/Bogota", "2026-03-15 11:00:00", Channel.EMAIL, False),  # Sunday

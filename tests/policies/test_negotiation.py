@@ -192,6 +192,11 @@ def test_a_contact_that_failed_or_is_only_planned_offered_nothing_yet() -> None:
         assert discount_until(facts, CREDIT, "C11", TODAY) == day(10)
 
 
+def test_a_new_cycle_offers_the_discount_anew() -> None:
+    facts = invoice(contacts=(past("1.1.C11.0", day(-20)),), cycle=2)
+    assert discount_until(facts, CREDIT, "C11", TODAY) == day(10)
+
+
 def test_the_discount_is_rounded_down_to_the_cent() -> None:
     found = ask(Discount(pay_on=day(1)), rung_id="C11", facts=invoice(10_001))
     assert isinstance(found, Accepted) and found.waived_minor == 1_500
@@ -304,6 +309,14 @@ offers = st.builds(
 )
 
 
+def test_no_more_parts_than_leave_a_cent_for_each() -> None:
+    manual = offering(instalments_max=12, first_share_min_pct=99)
+    found = refused(ask(Plan(count=3, first_on=day(1)), "A", manual, invoice(100)))
+    assert [amount for _, amount in granted(found.nearest)] == [99, 1]
+    whole = refused(ask(Plan(count=2, first_on=day(1)), "A", offering(instalments_max=2, first_share_min_pct=100)))
+    assert whole.rules == ("negotiation.not_offered",)
+
+
 @given(requests, offers, st.integers(1, 150_000))
 def test_whatever_is_granted_or_named_as_nearest_is_exact_and_within_the_limits(
     request: Request, manual: Manual, balance_minor: int
@@ -378,6 +391,7 @@ PROMISED = date(2026, 3, 10)  # with two days of grace: judged on the 13th
         ([paid(date(2026, 2, 28), 500)], date(2026, 3, 13), "broken"),  # before it was agreed: in its sum already
         ([paid(date(2026, 2, 28), 500, datetime(2026, 3, 3, 9, tzinfo=UTC))], date(2026, 3, 4), "kept"),  # it arrived after
         ([paid(date(2026, 3, 5), 500), paid(date(2026, 3, 11), -500)], date(2026, 3, 13), "broken"),  # bounced
+        ([paid(date(2026, 3, 5), 500), paid(date(2026, 3, 13), -500)], date(2026, 3, 13), "broken"),  # bounced after its time
     ],
 )
 def test_a_promise_is_judged_by_amount_and_by_the_payers_date(
