@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 
-from channels import Sender
+from channels import ChannelsConfig, Sender, build_senders
 from channels.signatures import verify_standard
 from clock import wall_now
 from policies.terms import Channel
-from tests.channels.outside import Arrived, Listener, Simulator, to_ana
+from rehearsal.simulator.world import WorldConfig
+from tests.channels.outside import Arrived, Listener, Simulator, simulator, to_ana
 
 SECRET = "whsec_" + "c2VjcmV0" * 4
 START = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -85,3 +89,26 @@ class Played:
         answer = self.http.get(path, params=params)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+
+@contextmanager
+def playing(house: Listener) -> Iterator[Played]:
+    """A simulator at START whose house is `house`, which forgets what it heard before."""
+    house.forget()
+    with ExitStack() as open_things:
+        outside = open_things.enter_context(simulator(WorldConfig(api_url=house.url, seed=3, give_up_seconds=5)))
+        http = open_things.enter_context(httpx.Client(base_url=outside.url, timeout=30))
+        config = ChannelsConfig(
+            sendgrid_api_key="SG.simulated", sendgrid_base_url=outside.url, sender_email="cobros@puntual.example",
+            twilio_account_sid=outside.keys.twilio_account_sid, twilio_auth_token=outside.keys.twilio_auth_token,
+            twilio_base_url=outside.url, twilio_from="+15005550006", carrier_url=outside.url,
+        )  # fmt: skip
+        running = Played(outside, house, build_senders(config), http)
+        running.advance(START)
+        yield running
+
+
+def filled(played: Played, path: str) -> dict[str, str]:
+    """The fields of the one form that was sent to `path`."""
+    [got] = [one for one in played.house.got if one.path == path]
+    return {name: values[0] for name, values in parse_qs(got.body.decode()).items()}

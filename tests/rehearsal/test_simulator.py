@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
@@ -13,14 +12,14 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from channels import ChannelsConfig, build_senders, carrier, email_sendgrid, sms_twilio
+from channels import carrier, email_sendgrid, sms_twilio
 from channels.gateways import read_stripe, verify_stripe
 from clock import wall_now
 from policies.terms import Channel
 from rehearsal.simulator.people import CHARACTERS, Character
 from rehearsal.simulator.world import WorldConfig
 from tests.channels.outside import Listener, listener, simulator
-from tests.rehearsal.playing import ADDRESSES, SECRET, START, Played
+from tests.rehearsal.playing import ADDRESSES, SECRET, START, Played, filled, playing
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +30,8 @@ def listening() -> Iterator[Listener]:
 
 @pytest.fixture
 def played(listening: Listener) -> Iterator[Played]:
-    house = listening
-    house.forget()
-    with ExitStack() as open_things:
-        outside = open_things.enter_context(simulator(WorldConfig(api_url=house.url, seed=3, give_up_seconds=5)))
-        http = open_things.enter_context(httpx.Client(base_url=outside.url, timeout=30))
-        config = ChannelsConfig(
-            sendgrid_api_key="SG.simulated", sendgrid_base_url=outside.url, sender_email="cobros@puntual.example",
-            twilio_account_sid=outside.keys.twilio_account_sid, twilio_auth_token=outside.keys.twilio_auth_token,
-            twilio_base_url=outside.url, twilio_from="+15005550006", carrier_url=outside.url,
-        )  # fmt: skip
-        playing = Played(outside, house, build_senders(config), http)
-        playing.advance(START)
-        yield playing
+    with playing(listening) as running:
+        yield running
 
 
 def test_every_character_can_be_registered_and_reacts_or_stays_silent(played: Played) -> None:
@@ -114,70 +102,6 @@ def test_stripe_debtors_are_told_in_stripes_format(played: Played) -> None:
     assert (second.what, third.what) == ("taken_back", "taken_back")
     assert second.reversal == third.reversal, "one dispute, told twice"
     assert second.money == first.money
-
-
-PORTAL = """
-<form action="/p/abc/promise" method="post"><input type="hidden" name="csrf" value="k1"><input type="date" name="on">
-<input name="amount" inputmode="decimal"><button>Prometer</button></form>
-<form action="/p/abc/dispute" method="post"><select name="kind"><option value="amount">La suma</option></select>
-<textarea name="reason"></textarea><button>Enviar</button></form>
-<form action="/p/abc/paid" method="post"><input type="date" name="paid_on"></form>
-<form action="/p/abc/plan" method="post"><select name="instalments"><option value="2">2</option></select></form>
-"""
-
-
-def filled(played: Played, path: str) -> dict[str, str]:
-    """The fields of the one form that was sent to `path`."""
-    [got] = [one for one in played.house.got if one.path == path]
-    return {name: values[0] for name, values in parse_qs(got.body.decode()).items()}
-
-
-def test_the_promiser_fills_in_the_portal_and_keeps_the_promise(played: Played) -> None:
-    played.house.pages["/p/abc"] = PORTAL
-    played.debtor("promiser_keeper", promise_days=5)
-    played.remind()
-    played.play(10)
-    assert filled(played, "/p/abc/promise") == {"csrf": "k1", "on": "2026-03-07", "amount": "90000.00"}
-    [payment] = played.payments()
-    assert payment["paid_on"] == "2026-03-07"
-
-
-def test_the_breaker_promises_and_does_not_pay(played: Played) -> None:
-    played.house.pages["/p/abc"] = PORTAL
-    played.debtor("promiser_breaker", promise_days=5, pays_after_chases=10_000)
-    for _ in range(3):
-        played.remind()
-        played.play(10)
-    assert filled(played, "/p/abc/promise")["on"] == "2026-03-07"
-    assert played.payments() == []
-
-
-@pytest.mark.parametrize(
-    ("character", "path", "fields"),
-    [
-        ("disputer", "/p/abc/dispute", {"kind": "amount", "reason": "No reconozco este cobro"}),
-        ("negotiator", "/p/abc/plan", {"instalments": "2"}),
-        ("claims_paid", "/p/abc/paid", {"paid_on": "2026-03-02"}),
-    ],
-)
-def test_each_finds_the_form_it_came_for(played: Played, character: str, path: str, fields: dict[str, str]) -> None:
-    played.house.pages["/p/abc"] = PORTAL
-    played.debtor(character, instalments=3, after_chases=1)
-    played.remind()
-    played.advance(START + timedelta(hours=1, minutes=59))
-    assert played.get("/sim/state")["answers"] == []
-    played.advance(START + timedelta(hours=2))
-    assert filled(played, path) == fields
-    assert [answer["outcome"] for answer in played.get("/sim/state")["answers"]] == ["done"]
-
-
-def test_a_plan_is_paid_in_its_parts_and_the_last_part_is_what_is_left(played: Played) -> None:
-    played.house.pages["/p/abc"] = PORTAL.replace('<option value="2">2</option>', '<option value="3">3</option>')
-    played.debtor("negotiator", instalments=3, after_chases=1, keeps="all")
-    played.outside.world.debtors["ana"].bills["F-100"].amount_minor = 10_000_001
-    played.remind()
-    played.play(90)
-    assert [payment["amount_minor"] for payment in played.payments()] == [3_333_334, 3_333_334, 3_333_333]
 
 
 def test_the_claimer_says_so_by_sms_and_may_pay_later(played: Played) -> None:
