@@ -189,6 +189,7 @@ def _stop_page(link: Link) -> Response:
             "ways": [(w.channel, speaker.say("stop_channel", channel=t[w.channel])) for w in ways if w.active],
             "stopped": speaker.say("stop_done", channels=", ".join(gone)) if gone else "",
             "heading": t["stop_title"],
+            "headline": t["stop_title"],
         }
     )
 
@@ -279,7 +280,8 @@ def _unknown(request: Request) -> Response:
     t = view.texts(language, "usted", False)
     frame = {
         "t": t, "lang": language, "css": view.STYLE, "creditor": "", "base": "", "contact": "",
-        "heading": t["not_found_title"], "view": "message", "tone": "", "title": "", "said": t["not_found_text"], "nearest": None,
+        "heading": t["not_found_title"],
+        "headline": t["not_found_title"], "view": "message", "tone": "", "title": "", "said": t["not_found_text"], "nearest": None,
         "home": "", "form_token": "",
     }  # fmt: skip
     return _html(frame, 404)

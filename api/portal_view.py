@@ -139,7 +139,8 @@ def frame(about: Row[Any], speaker: Speaker, *, base: str, form_token: str, view
     ways = " · ".join(str(settings[key]) for key in ("reply_to", "phone") if settings.get(key))
     return {
         "t": speaker.t, "lang": about.language, "css": STYLE, "creditor": about.creditor, "base": base,
-        "heading": speaker.say("title", n=about.number, creditor=about.creditor), "form_token": form_token, "view": view,
+        "heading": speaker.say("title", n=about.number, creditor=about.creditor),
+        "headline": speaker.say("headline", n=about.number), "form_token": form_token, "view": view,
         "contact": speaker.say("contact", ways=ways) if ways else "",
     }  # fmt: skip
 
@@ -246,7 +247,11 @@ def _terms(at: Table, speaker: Speaker) -> list[Choice]:
         count = Field("count", t["field_count"], options=tuple((str(n), str(n)) for n in range(2, most + 1)))
         first = Field("first_on", t["field_first"], "date", today.isoformat(), today.isoformat(), last.isoformat())
         every = Field("every", t["field_every"], options=tuple((key, t[key]) for key in EVERY))
-        found.append(Choice("plan", t["plan"], speaker.say("plan_help", most=str(most)), (count, first, every)))
+        help_text = speaker.say("plan_help", most=str(most))
+        if at.offer and at.offer.first_share_min_pct:
+            least = -(-at.facts.balance_minor * at.offer.first_share_min_pct // 100)
+            help_text += " " + speaker.say("plan_first", sum=speaker.sum(least))
+        found.append(Choice("plan", t["plan"], help_text, (count, first, every)))
     if at.discount_until is not None and at.discount_until >= today:
         granted = _answer(negotiation.Discount(pay_on=at.discount_until), at)
         if isinstance(granted, negotiation.Accepted):
