@@ -47,6 +47,7 @@ class _PageReader(HTMLParser):
         self.forms: list[Form] = []
         self.tables: list[list[list[str]]] = []
         self._select = ""
+        self._in_cell = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -56,6 +57,7 @@ class _PageReader(HTMLParser):
             self.tables[-1].append([])
         elif tag == "td" and self.tables and self.tables[-1]:
             self.tables[-1][-1].append("")
+            self._in_cell = True
         if tag == "form":
             self.forms.append(Form(given.get("action", "")))
         if not self.forms:
@@ -85,12 +87,14 @@ class _PageReader(HTMLParser):
         form.fields[name], form.kinds[name] = value, kind
 
     def handle_data(self, data: str) -> None:
-        if self.tables and self.tables[-1] and self.tables[-1][-1]:
+        if self._in_cell:
             self.tables[-1][-1][-1] += data
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "select":
             self._select = ""
+        elif tag == "td":
+            self._in_cell = False
 
 
 def read_forms(page: str) -> list[Form]:

@@ -97,7 +97,7 @@ def test_a_refused_promise_is_made_and_kept_as_the_page_offers_it(played: Played
     [
         ("", [3_333_334, 3_333_334, 3_333_333]),
         ("<table><tr><td>5 mar</td><td>$ 50.000,00</td></tr><tr><td>5 abr</td><td>$&nbsp;25.000,00</td></tr>"
-         "<tr><td>5 may</td><td>$ 25.000,01</td></tr></table>", [5_000_000, 2_500_000, 2_500_001]),
+         "<tr><td>5 may</td><td>$ 25.000,01</td></tr></table><p>Hasta el 7 de mayo.</p>", [5_000_000, 2_500_000, 2_500_001]),
     ],
 )  # fmt: skip
 def test_a_plan_is_paid_in_the_parts_that_the_page_shows(played: Played, agreed: str, paid: list[int]) -> None:
