@@ -191,9 +191,7 @@ def _firm(day: date, on: str, limits: Limits, place: Place) -> list[Closed]:
 def open_spans(day: date, limits: Limits, channel: Channel, place: Place) -> list[Span]:
     """The instants of the local day inside the channel's windows, in order and joined where they touch."""
     spans = sorted(
-        span
-        for window in windows_of(limits, channel, day)
-        for span in local_spans(place.zone, day, *parse_window(window))
+        span for window in windows_of(limits, channel, day) for span in local_spans(place.zone, day, *parse_window(window))
     )
     return _joined(spans)
 

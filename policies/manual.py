@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -108,7 +109,7 @@ def resolve(
     `{rung: S5, remove: true}` takes one out), every other list or value replaces. Raises ManualError, without lines.
     """
     base = creditor.model_dump(mode="json") if isinstance(creditor, Manual) else dict(creditor)
-    origin: dict[str, Level] = {key: "creditor" for key in Manual.model_fields}
+    origin: dict[str, Level] = dict.fromkeys(Manual.model_fields, "creditor")
     merged: dict[str, Any] = base
     levels: tuple[tuple[Level, Mapping[str, Any] | None], ...] = (("account", account_patch), ("invoice", invoice_patch))
     for level, patch in levels:
@@ -263,4 +264,4 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 if __name__ == "__main__":  # pragma: no cover - prints the schema to publish
-    print(json.dumps(manual_schema(), indent=2, ensure_ascii=False))
+    sys.stdout.write(json.dumps(manual_schema(), indent=2, ensure_ascii=False) + "\n")

@@ -116,7 +116,7 @@ class Cap(Model):
 
 
 def _all_day() -> Windows:
-    return {day: ("00:00-24:00",) for day in WEEKDAYS}
+    return dict.fromkeys(WEEKDAYS, ("00:00-24:00",))
 
 
 class Limits(Model):
@@ -166,6 +166,7 @@ class Rung(Model):
     minimum: dict[Currency, MinorUnits] | None = Field(default=None, description="least balance for this rung (F17)")
     offer: Offer | None = None
     expires_days: int = Field(default=30, ge=1, le=366, description="skipped when it could not go out for so long")
+    requires: str | None = Field(default=None, description="the rung that must have gone out before: an announcement, a notice")
 
 
 class PromiseRules(Model):

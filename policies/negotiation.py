@@ -204,9 +204,7 @@ def discount_until(facts: InvoiceFacts, manual: Manual, rung_id: str | None, tod
     return max(offered, default=today) + timedelta(days=offer.discount_days)
 
 
-def answer(
-    request: Request, *, facts: InvoiceFacts, manual: Manual, rung_id: str | None, today: date, now: datetime
-) -> Answer:
+def answer(request: Request, *, facts: InvoiceFacts, manual: Manual, rung_id: str | None, today: date, now: datetime) -> Answer:
     """Grant the wish or refuse it with the nearest that is allowed.
 
     `today` is the debtor's local day at `now`; ValueError when it is not, so that no room counts days of its own. `rung_id` is
@@ -235,9 +233,7 @@ def _nearest_promise(table: _Table, wish: date, amount_minor: int | None = None)
     if table.dates_used_up:
         return None
     wanted = table.balance_minor if amount_minor is None else amount_minor
-    return table.accept(
-        "promise", table.clip(wish, table.manual.promise.days_max), min(max(wanted, 1), table.balance_minor)
-    )
+    return table.accept("promise", table.clip(wish, table.manual.promise.days_max), min(max(wanted, 1), table.balance_minor))
 
 
 def _promise(request: Promise, table: _Table) -> Answer:
@@ -375,6 +371,4 @@ def _terms(plan: Plan, table: _Table) -> Accepted:
         Milestone(number=index + 1, due_on=_due(plan.first_on, plan.every_days, index), amount_minor=amount)
         for index, amount in enumerate(amounts)
     )
-    return Accepted(
-        kind="plan", milestones=milestones, grace_days=table.manual.promise.grace_days, rules=("negotiation.plan",)
-    )
+    return Accepted(kind="plan", milestones=milestones, grace_days=table.manual.promise.grace_days, rules=("negotiation.plan",))

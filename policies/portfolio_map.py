@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from policies.amounts import parse_amount
 from policies.intake import Country, InvoiceIn, Problem, Unreadable
 from policies.money import minor_units
 from policies.terms import Currency, Model
@@ -86,6 +87,9 @@ class PortfolioMap(Model):
     columns: Columns
     defaults: Defaults = Defaults()
     values: dict[str, dict[str, str]] = Field(default_factory=dict)
+    where: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="column -> cells: only rows with one of them are taken, as {Status: [Open, Partial]}"
+    )
     creditor: MapCreditor = MapCreditor()
 
 
@@ -122,7 +126,12 @@ def load_map(text: str, source: str) -> PortfolioMap:
 def missing_columns(how: PortfolioMap, header: list[str]) -> list[str]:
     """The columns that the map names and the file does not have."""
     wanted = [name for name in how.columns.model_dump().values() if name is not None]
-    return sorted(set(wanted) - set(header))
+    return sorted({*wanted, *how.where} - set(header))
+
+
+def is_wanted(how: PortfolioMap, row: Mapping[str, Any]) -> bool:
+    """Whether the map's `where` takes this row."""
+    return all(str(row.get(column) or "").strip() in cells for column, cells in how.where.items())
 
 
 def read_entry(how: PortfolioMap, row: Mapping[str, Any]) -> Entry:
@@ -152,7 +161,7 @@ def _account(how: PortfolioMap, cells: _Cells) -> dict[str, Any]:
     ways = [
         {"channel": channel, "address": address, "consent": how.defaults.consent}
         for channel in ("email", "sms", "whatsapp", "voice", "letter")
-        if (address := cells.text(channel))
+        for address in _addresses(channel, cells.text(channel))
     ]
     name, salutation = cells.text("name"), cells.text("salutation")
     contacts = [{"name": name, "salutation": salutation, "channels": ways}] if ways or name else []
@@ -162,6 +171,12 @@ def _account(how: PortfolioMap, cells: _Cells) -> dict[str, Any]:
         "zone": cells.text("zone") or how.defaults.zone, "language": cells.text("language") or how.defaults.language,
         "contacts": contacts,
     }  # fmt: skip
+
+
+def _addresses(channel: str, cell: str) -> list[str]:
+    """A cell may hold several addresses, separated by semicolons; a letter is one."""
+    parts = [cell] if channel == "letter" else cell.split(";")
+    return [part.strip() for part in parts if part.strip()]
 
 
 @dataclass(frozen=True)
@@ -216,12 +231,9 @@ class _Cells:
         if value is None or value == "":
             self._complain("amount", "is empty")
             return None
-        text = str(value)
-        if isinstance(value, str):
-            thousands = "," if self.how.format.decimal == "." else "."
-            text = text.replace(thousands, "").replace(" ", "").replace("\u00a0", "").replace(self.how.format.decimal, ".")
         try:
-            return minor_units(Decimal(text), currency)
+            exact = parse_amount(value, self.how.format.decimal) if isinstance(value, str) else Decimal(str(value))
+            return minor_units(exact, currency)
         except (InvalidOperation, ValueError):
             self._complain("amount", f"is not an amount of {currency or 'a known currency'} with its decimals")
             return None

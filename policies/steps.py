@@ -113,8 +113,6 @@ class Close(_Step):
     outcome: Literal["paid", "cancelled", "written_off", "credited", "ladder_ended", "recalled_paid", "returned"]
 
 
-Step = Annotated[
-    Contact | Wait | Skip | Judge | Ask | HandOff | Place | Recall | Close, Field(discriminator="kind")
-]
+Step = Annotated[Contact | Wait | Skip | Judge | Ask | HandOff | Place | Recall | Close, Field(discriminator="kind")]
 Obeyed = Annotated[Contact | Wait | Close, Field(discriminator="kind")]
 """What the workflow sees; the rest is applied by the ledger in the same transaction, and the policy is asked again."""

@@ -32,7 +32,7 @@ class Document:
 class _Loader(yaml.SafeLoader):
     """SafeLoader without the implicit types of YAML 1.1: only null, true, false, integers and decimals."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own way to say it
+    yaml_implicit_resolvers: dict[str, Any] = {}
 
 
 _SCALARS = (

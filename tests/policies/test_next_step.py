@@ -304,6 +304,18 @@ def test_a_task_rung_asks_a_person_once_and_goes_on() -> None:
     assert facts.skipped == (SkippedRung(key="1.1.T1.0", why=answers[0][1].why),)
 
 
+@pytest.mark.parametrize("announced", [True, False])
+def test_what_was_never_announced_is_not_carried_out(announced: bool) -> None:
+    by = manual(
+        ladder="  - {rung: S6, day: D+3, channels: [email], template: suspension_notice}\n"
+        "  - {rung: S7, day: D+10, channels: [email], template: suspended, requires: S6}\n"
+    )
+    told = (past("1.1.S6.0", date(2026, 3, 5)),) if announced else ()
+    facts, answers, step = settle(ana(contacts=told), by, at("2026-03-12 09:00"))
+    assert (isinstance(step, Contact) and step.rung == "S7") is announced
+    assert ([a.rules for _, a in answers][-1:] == [("ladder.S7", "ladder.requires")]) is not announced
+
+
 def test_after_the_last_rung_the_ladder_stays_open_for_an_answer_and_then_ends() -> None:
     made = tuple(
         past(f"1.1.{r}.0", d) for r, d in (("S1", date(2026, 2, 27)), ("S2", date(2026, 3, 5)), ("S3", date(2026, 3, 12)))

@@ -1,0 +1,227 @@
+"""The rung that comes next: on which channel, how much is asked, when it may go out, and when it gives way."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from policies import agency
+from policies.case import NOT_MADE, Case, active_holds, choose
+from policies.contactable import first_allowed
+from policies.ladder import Candidate, candidates, day_start, last_real_contact, local_day, local_moment
+from policies.steps import Ask, Close, Contact, HandOff, Skip, Step, Wait
+from policies.terms import AttemptState, ContactKey
+
+
+def ladder_step(case: Case) -> Step:
+    facts, now = case.facts, case.now
+    if facts.placement is not None and facts.placement.state in ("declined", "recalled", "returned"):
+        outcome = "returned" if facts.placement.state == "returned" else "ladder_ended"
+        return Close(
+            at=now,
+            why=f"The ladder has ended; the agency question is {facts.placement.state}.",
+            rules=("close.ladder_ended",),
+            outcome=outcome,
+        )
+    open_rungs = candidates(facts, case.manual)
+    for candidate in open_rungs:
+        passed = _passed(case, candidate, open_rungs)
+        if passed is not None:
+            return passed
+    if not open_rungs:
+        return _rested(case)
+    return _rung(case, open_rungs[0], open_rungs)
+
+
+def _rested(case: Case) -> Step:
+    """Every rung has been used: time to answer the last one, so that a payment still finds the ladder open."""
+    facts, now = case.facts, case.now
+    last = last_real_contact(facts)
+    if last is not None:
+        days = max((r.expires_days for r in case.manual.ladder[-1:]), default=0)
+        ends = day_start(last.local_date + timedelta(days=days), facts.zone)
+        if now < ends:
+            why = "Every rung has been used; the ladder stays open for an answer to the last one."
+            return Wait(at=ends, why=why, rules=("ladder.answer",), until="answer")
+    why = "Every rung has been used; what is still owed is for a person to decide."
+    return Close(at=now, why=why, rules=("close.ladder_ended",), outcome="ladder_ended")
+
+
+def _passed(case: Case, candidate: Candidate, others: list[Candidate]) -> Skip | None:
+    """Rungs that are never sent: before the cycle began (F9), or overtaken by a later rung that is due too (F2)."""
+    facts, now = case.facts, case.now
+    if candidate.at > now:
+        return None
+    later_due = [
+        o.rung.rung
+        for o in others
+        if o.instalment.number == candidate.instalment.number and o.position > candidate.position and o.at <= now
+    ]
+    later_done = _later_done(case, candidate)
+    entered = local_day(facts.cycle_started_at, facts.zone)
+    if facts.cycle == 1 and candidate.day < entered:
+        why = f"{candidate.rung.rung} fell on {candidate.day.isoformat()}, before the invoice came in on {entered.isoformat()}."
+        return Skip(at=now, why=why, rules=("ladder.entered_later",), key=str(candidate.key), rung=candidate.rung.rung)
+    if later_due or later_done:
+        over = later_due[-1] if later_due else later_done[-1]
+        why = f"{candidate.rung.rung} of {candidate.day.isoformat()} was overtaken by {over}."
+        return Skip(at=now, why=why, rules=("ladder.overtaken",), key=str(candidate.key), rung=candidate.rung.rung)
+    return None
+
+
+def _later_done(case: Case, candidate: Candidate) -> list[str]:
+    """Later rungs of the same instalment and cycle that went out before this one."""
+    later = {r.rung for r in case.manual.ladder[candidate.position + 1 :]}
+    done = (ContactKey.parse(c.key) for c in case.facts.contacts if c.state not in NOT_MADE)
+    return [k.rung for k in done if k[:2] == candidate.key[:2] and k.rung in later]
+
+
+def _went_out(case: Case, candidate: Candidate, rung_id: str) -> bool:
+    """Whether an earlier rung reached its person in any cycle: what was never announced is not carried out."""
+    told = (AttemptState.ACCEPTED, AttemptState.DELIVERED)
+    keys = (ContactKey.parse(c.key) for c in case.facts.contacts if c.state in told)
+    return any(k.rung == rung_id and k.instalment == candidate.key.instalment for k in keys)
+
+
+def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
+    facts, _manual, now, rung = case.facts, case.manual, case.now, candidate.rung
+    if now >= candidate.at and rung.requires is not None and not _went_out(case, candidate, rung.requires):
+        why = f"{rung.rung} may only follow {rung.requires}, which did not go out."
+        rules = (f"ladder.{rung.rung}", "ladder.requires")
+        return Skip(at=now, why=why, rules=rules, key=str(candidate.key), rung=rung.rung)
+    if rung.action == "decision":
+        return _decision(case, candidate)
+    if rung.action == "task":
+        if now < candidate.at:
+            return Wait(at=candidate.at, why=f"{rung.rung}: a task for a person.", rules=(f"ladder.{rung.rung}",), until="rung")
+        key = f"{facts.invoice_id}:{candidate.key}"
+        return Ask(
+            at=now,
+            why=f"{rung.rung}: {rung.template.replace('_', ' ')}.",
+            rules=(f"ladder.{rung.rung}",),
+            task=rung.template,
+            key=key,
+            due_at=now + timedelta(days=2),
+            rung_key=str(candidate.key),
+        )
+    asked = max(candidate.at, now)
+    amount = _asked_minor(case, candidate)
+    ends = _rung_ends(case, candidate, others)
+    firm = rung.firm
+    chosen = choose(case, candidate.key, tuple(rung.channels), asked, ends, firm, amount, rung.minimum)
+    if chosen is None:
+        if now < candidate.at:
+            return Wait(
+                at=candidate.at,
+                why=f"{rung.rung} falls then; as things stand there is no way to send it.",
+                rules=(f"ladder.{rung.rung}",),
+                until="rung",
+            )
+        return _cannot(case, candidate, asked, ends, amount)
+    reach, slot = chosen
+    at = slot.at or asked
+    first_of_cycle = facts.cycle > 1 and not any(
+        c.state not in NOT_MADE and ContactKey.parse(c.key).cycle == facts.cycle for c in facts.contacts
+    )
+    late = max((local_day(at, facts.zone) - candidate.day).days, 0)
+    why = f"{rung.rung} falls on {candidate.day.isoformat()}"
+    why += f"; {slot.why}" if slot.rules else (f"; it is late by {late} days." if late else ".")
+    return Contact(
+        at=at,
+        why=why,
+        rules=(f"ladder.{rung.rung}", *slot.rules),
+        key=str(candidate.key),
+        rung=rung.rung,
+        channel=reach.channel,
+        person_id=reach.person_id,
+        address_id=reach.address_id,
+        template=facts.cycle_notice if first_of_cycle and facts.cycle_notice else rung.template,
+        instalment=candidate.instalment.number,
+        amount_minor=amount,
+        rung_at=candidate.at,
+        window_ends=slot.window_ends,
+        late_days=late,
+        firm=firm,
+        reserve=at > now >= candidate.at and any(r.startswith("budget.") for r in slot.rules),
+    )
+
+
+def _asked_minor(case: Case, candidate: Candidate) -> int:
+    """What is asked: the balance of all instalments due no later than this one, less the part in dispute (F12)."""
+    due = [i for i in case.facts.instalments if i.due_on <= candidate.instalment.due_on]
+    owed = sum(max(i.balance_minor, 0) for i in due)
+    return max(owed - sum(h.amount_minor or 0 for h in active_holds(case)), 0)
+
+
+def _rung_ends(case: Case, candidate: Candidate, others: list[Candidate]) -> datetime:
+    """A rung that limits push to the next rung's moment gives way to it; the last one gives up after its own days."""
+    ends = local_moment(candidate.day + timedelta(days=candidate.rung.expires_days), case.manual.send_at, case.facts.zone)
+    ends = max(ends, case.now + timedelta(days=1)) if case.now >= ends else ends
+    later = [o.at for o in others if o.instalment.number == candidate.instalment.number and o.position > candidate.position]
+    return min([ends, *later])
+
+
+def _cannot(case: Case, candidate: Candidate, asked: datetime, ends: datetime, amount_minor: int) -> Step:
+    """Why a due rung has no channel: too little owed, nobody to write to, or no lawful moment before it gives way."""
+    facts, manual, rung = case.facts, case.manual, candidate.rung
+    least = [manual.minimums.get(c, {}).get(facts.currency, 0) for c in rung.channels]
+    key = str(candidate.key)
+    if amount_minor <= 0 or amount_minor < max((rung.minimum or {}).get(facts.currency, 0), min(least, default=0)):
+        return Skip(
+            at=case.now,
+            why=f"{rung.rung}: {amount_minor} minor units are below what this rung is worth.",
+            rules=("minimum.balance",),
+            key=key,
+            rung=rung.rung,
+        )
+    usable = [r for r in facts.reach if r.permitted and r.channel in rung.channels]
+    if not usable:
+        reasons = sorted({f"{r.channel}: {r.why_not}" for r in facts.reach if r.why_not}) or ["no address is known"]
+        return Skip(
+            at=case.now,
+            why=f"{rung.rung}: nobody may be reached on its channels ({'; '.join(reasons)}).",
+            rules=("reach.none",),
+            key=key,
+            rung=rung.rung,
+        )
+    slot = first_allowed(
+        asked,
+        channel=usable[0].channel,
+        person_id=usable[0].person_id,
+        budget=facts.budget,
+        own=(facts.invoice_id, key),
+        firm=rung.firm,
+        place=case.place,
+        limits=manual.limits,
+        until=None,
+    )
+    rules = slot.rules or ("channel.failed",)
+    why = slot.why or "each of its channels failed."
+    return Skip(at=case.now, why=f"{rung.rung} gives way before {ends.isoformat()}: {why}", rules=rules, key=key, rung=rung.rung)
+
+
+def _decision(case: Case, candidate: Candidate) -> Step:
+    facts, manual, now, rung = case.facts, case.manual, case.now, candidate.rung
+    if now < candidate.at:
+        return Wait(
+            at=candidate.at,
+            why=f"{rung.rung}: the decision to keep the debt or to place it falls then.",
+            rules=(f"ladder.{rung.rung}",),
+            until="rung",
+        )
+    if manual.agency is None or facts.placement is not None:
+        return Skip(
+            at=now,
+            why=f"{rung.rung}: the manual knows no agency, or it was asked before.",
+            rules=("agency.none",),
+            key=str(candidate.key),
+            rung=rung.rung,
+        )
+    compared = agency.compare(facts.balance_minor, facts.currency, manual.agency)
+    return HandOff(
+        at=now,
+        why=f"{rung.rung}: by the manual's figures it is better to {compared.recommend} the debt.",
+        rules=(f"ladder.{rung.rung}", f"agency.{compared.recommend}"),
+        recommend=compared.recommend,
+        figures=compared.figures,
+        decide_by=now + timedelta(days=manual.agency.approve_within_days),
+    )
