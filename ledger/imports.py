@@ -1,0 +1,212 @@
+"""Importing a file of invoices: in parts of 500 rows, each committed by its own transaction, so that a stopped run goes on.
+
+Rows that make no sense stand in a report with line and column; personal values are never repeated there, nor in a log.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from ledger.acceptance import accept_batch
+from ledger.creditors import find_creditor
+from ledger.ids import new_id
+from ledger.import_files import Table, read_table
+from ledger.refusals import not_found
+from ledger.sealing import Sealer
+from policies.intake import InvoiceIn, Problem, Unreadable
+from policies.portfolio_map import PortfolioMap, is_wanted, load_map, read_entry
+
+PART_ROWS = 500
+_PERSONAL = frozenset({"debtor", "name", "salutation", "email", "sms", "whatsapp", "voice", "letter"})
+_TARGETS = {"number": "invoice", "amount_minor": "amount", "instalments": "amount", "ref": "debtor"}
+
+Transaction = Callable[[], AbstractContextManager[Session]]
+"""A transaction of a role that may find creditors, committed when it is left: `sessionmaker(engine).begin`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One thing wrong with one row. `value` is empty where it could be a person's."""
+
+    line: int
+    column: str
+    value: str
+    problem: str
+
+
+@dataclass
+class Imported:
+    """What became of a file. `repeated` rows were accepted before, with the same content; `left_out` by the map's `where`."""
+
+    rows: int = 0
+    accepted: int = 0
+    repeated: int = 0
+    refused: int = 0
+    left_out: int = 0
+    resumed_at: int = 0
+    notes: list[str] = field(default_factory=list)
+    report: Path | None = None
+
+
+def run_import(
+    transaction: Transaction,
+    creditor: str,
+    file: Path,
+    map_file: Path,
+    *,
+    now: Callable[[], datetime],
+    sealer: Sealer,
+    report: Path | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Imported:
+    """Import a .csv or .xlsx for the creditor with that slug.
+
+    A run that was stopped goes on behind its last part; a finished one may be run again and finds everything repeated. The
+    report (`FILE.errors.csv` beside the file unless named) exists only when a row was refused. Raises MapError,
+    UnreadableFile, Refused.
+    """
+    map_text = map_file.read_text(encoding="utf-8")
+    how = load_map(map_text, map_file.name)
+    table = read_table(file, how, map_text)
+    with transaction() as session:
+        creditor_id = find_creditor(session, creditor)
+        if creditor_id is None:
+            raise not_found("creditor", creditor)
+        run = _begin(session, creditor_id, table, file.name, now())
+    target = report or file.with_name(file.name + ".errors.csv")
+    _keep_report_before(target, table.rows[run.rows_done][0] if 0 < run.rows_done < len(table.rows) else 0)
+    done = Imported(len(table.rows), run.accepted, run.repeated, run.refused, 0, run.rows_done, list(table.notes))
+    on_progress(run.rows_done, len(table.rows))
+    for start in range(run.rows_done, len(table.rows), PART_ROWS):
+        part = table.rows[start : start + PART_ROWS]
+        with transaction() as session:
+            wrong = _import_part(session, creditor_id, run.id, how, part, done, now(), sealer)
+            last = start + len(part) == len(table.rows)
+            _advance(session, run.id, start + len(part), done, now() if last else None)
+            _report(target, wrong)
+        on_progress(start + len(part), len(table.rows))
+    done.report = target if target.exists() else None
+    return done
+
+
+def _begin(session: Session, creditor_id: UUID, table: Table, name: str, now: datetime) -> Row[Any]:
+    """The run of this very file and map: a stopped one as it stands, a finished or a new one from its first row."""
+    return session.execute(
+        text(
+            "insert into import_run (id, creditor_id, file_hash, file_name, rows_total, started_at)"
+            " values (:id, :creditor, :hash, :name, :total, :now) on conflict (creditor_id, file_hash) do update set"
+            " rows_done = case when import_run.finished_at is null then import_run.rows_done else 0 end,"
+            " accepted = case when import_run.finished_at is null then import_run.accepted else 0 end,"
+            " repeated = case when import_run.finished_at is null then import_run.repeated else 0 end,"
+            " refused = case when import_run.finished_at is null then import_run.refused else 0 end, finished_at = null"
+            " returning id, rows_done, accepted, repeated, refused"
+        ),
+        {"id": new_id(), "creditor": creditor_id, "hash": table.digest, "name": name, "total": len(table.rows), "now": now},
+    ).one()
+
+
+def _advance(session: Session, run_id: UUID, rows_done: int, done: Imported, finished_at: datetime | None) -> None:
+    session.execute(
+        text(
+            "update import_run set rows_done = :rows, accepted = :accepted, repeated = :repeated, refused = :refused,"
+            " finished_at = :finished where id = :id"
+        ),
+        {
+            "rows": rows_done, "accepted": done.accepted, "repeated": done.repeated, "refused": done.refused,
+            "finished": finished_at, "id": run_id,
+        },
+    )  # fmt: skip
+
+
+def _import_part(
+    session: Session,
+    creditor_id: UUID,
+    run_id: UUID,
+    how: PortfolioMap,
+    rows: Sequence[tuple[int, dict[str, Any]]],
+    done: Imported,
+    now: datetime,
+    sealer: Sealer,
+) -> list[Wrong]:
+    # Two runs of one file at once: the second waits here and then finds everything repeated.
+    session.execute(text("select 1 from import_run where id = :id for update"), {"id": run_id})
+    taken = [(line, row) for line, row in rows if is_wanted(how, row)]
+    done.left_out += len(rows) - len(taken)
+    results = accept_batch(
+        session, creditor_id, [_read(how, row) for _, row in taken], now=now, sealer=sealer, actor="import"
+    )
+    wrong: list[Wrong] = []
+    for (line, row), result in zip(taken, results, strict=True):
+        if result.verdict == "new":
+            done.accepted += 1
+        elif result.verdict == "same":
+            done.repeated += 1
+        else:
+            done.refused += 1
+            problems = result.problems or [
+                Problem(d.pointer, "accepted before with another content: amend that invoice, or give this one its own number")
+                for d in result.differences
+            ]
+            wrong += [_wrong(how, line, row, problem) for problem in problems]
+    return wrong
+
+
+def _read(how: PortfolioMap, row: dict[str, Any]) -> InvoiceIn | Unreadable:
+    try:
+        return read_entry(how, row).invoice
+    except Unreadable as wrong:
+        return wrong
+
+
+def _wrong(how: PortfolioMap, line: int, row: dict[str, Any], problem: Problem) -> Wrong:
+    parts = [part for part in problem.pointer.split("/") if part and not part.isdigit()]
+    target = next((_TARGETS.get(part, part) for part in reversed(parts) if hasattr(how.columns, _TARGETS.get(part, part))), "")
+    if "channels" in parts:
+        return Wrong(line, _column_of_address(how, row), "", problem.detail)
+    column = getattr(how.columns, target) if target else None
+    value = "" if column is None or target in _PERSONAL else str(row.get(column) or "")
+    return Wrong(line, column or target or "/".join(parts), value, problem.detail)
+
+
+def _column_of_address(how: PortfolioMap, row: dict[str, Any]) -> str:
+    named = [getattr(how.columns, channel) for channel in ("email", "sms", "whatsapp", "voice", "letter")]
+    return " or ".join(column for column in named if column and row.get(column)) or "address"
+
+
+def _keep_report_before(target: Path, line: int) -> None:
+    """Of a run that was stopped, keep what was said of the rows before its next part."""
+    if not target.exists():
+        return
+    with target.open(encoding="utf-8", newline="") as opened:
+        head, *lines = list(csv.reader(opened)) or [[]]
+    kept = [one for one in lines if one and one[0].isdigit() and int(one[0]) < line]
+    target.unlink()
+    if kept:
+        with target.open("w", encoding="utf-8", newline="") as opened:
+            csv.writer(opened).writerows([head, *kept])
+
+
+def _report(target: Path, wrong: Sequence[Wrong]) -> None:
+    if not wrong:
+        return
+    fresh = not target.exists()
+    with target.open("a", encoding="utf-8", newline="") as opened:
+        lines = csv.writer(opened)
+        if fresh:
+            lines.writerow(("line", "column", "value", "what is wrong and what to do"))
+        lines.writerows((one.line, one.column, _harmless(one.value), one.problem) for one in wrong)
+
+
+def _harmless(value: str) -> str:
+    """A cell that begins like a formula would be run by the spreadsheet that opens the report."""
+    return f"'{value}" if value.startswith(("=", "+", "-", "@")) else value
