@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 from uuid import UUID
@@ -127,6 +127,26 @@ def api(port: ApiPort = DEFAULT.api, host: Annotated[str, typer.Option(help="Add
     from api.app import create_app
 
     uvicorn.run(create_app(settings_given()), host=host, port=port, log_level="warning", access_log=False)
+
+
+@app.command()
+def replay(
+    portfolio: Annotated[Path, typer.Argument(help="A CSV file of invoices and, where known, the days they were paid.")],
+    column_map: Annotated[Path, typer.Option("--map", help="YAML: which column is what.")],
+    manual: Annotated[str, typer.Option(help="A YAML file, or the name of a built-in manual.")] = "unlimited",
+    contacts: Annotated[Path, typer.Option("--out", help="Where to write the contacts.")] = Path("contacts.csv"),
+    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Accept every invoice on this day.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Play so many days.")] = None,
+    first: Annotated[int | None, typer.Option(min=1, help="Only the first so many rows.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON.")] = False,
+    keep: Annotated[bool, typer.Option(help="Leave the scratch folder.")] = False,
+) -> None:
+    """Play a portfolio on its own dates through the real workflows and write down every contact."""
+    from rehearsal.replay_command import ReplayAsked
+    from rehearsal.replay_command import replay as run_replay
+
+    asked = ReplayAsked(portfolio, manual, column_map, contacts, as_of.date() if as_of else None, days, first, keep, as_json)
+    run_replay(asked, out=out, err=err)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.wire import InvoiceRef
 from clock import monotonic, read_ledger_clock, set_ledger_clock
-from worker import INVOICES, Relay
+from worker import INVOICES, RELAY_BATCH, Relay
 from workflows.words import DUE
 
 RING_AGAIN_SECONDS = 1.0
@@ -59,6 +59,10 @@ class _Flight:
     rung_at: float
 
 
+async def _poll() -> None:
+    await asyncio.sleep(_POLL_SECONDS)
+
+
 @dataclass
 class Player:
     """Moves the clock. One player at a time; the engine is the worker role's."""
@@ -68,6 +72,8 @@ class Player:
     relay: Relay
     outside: Outside | None = None
     on_instant: Callable[[datetime], Awaitable[None]] | None = None
+    pause: Callable[[], Awaitable[None]] = field(default=_poll)
+    """What to wait for between two looks at the ledger: a moment, or the bell of a worker in this process."""
     answers: int = field(default=0, init=False)
 
     async def start(self, at: datetime) -> None:
@@ -77,37 +83,34 @@ class Player:
     async def advance(self, until: datetime) -> None:
         """Play everything up to and including `until`; raises Stalled when somebody does not answer for three minutes."""
         while True:
-            await self.settle()
-            now = await asyncio.to_thread(self._now)
-            coming = [at for at in (await asyncio.to_thread(self._next_at), await self._outside_next()) if at is not None]
+            next_at = await self.settle()
+            coming = [at for at in (next_at, await self._outside_next()) if at is not None]
+            now = await asyncio.to_thread(self._move, min([*coming, until]))
             if not coming or min(coming) > until:
-                await asyncio.to_thread(self._set, max(until, now))
                 return
-            now = max(now, min(coming))
-            await asyncio.to_thread(self._set, now)
             if self.on_instant is not None:
                 await self.on_instant(now)
-            if self.outside is not None:
-                outside = await self.outside.next_at()
-                if outside is not None and outside <= now:
-                    await self.outside.play(now)
-                    await self.settle()
-            await self._ring_due(now)
+            if self.outside is not None and (outside := await self.outside.next_at()) is not None and outside <= now:
+                await self.outside.play(now)
+                next_at = await self.settle()
+            if next_at is not None and next_at <= now:
+                await self._ring_due(now)
 
-    async def settle(self) -> None:
-        """Tell Temporal everything the ledger recorded and wait until each fact was seen by a decision."""
+    async def settle(self) -> datetime | None:
+        """Tell Temporal everything the ledger recorded, wait until each fact was seen by a decision, say what comes next."""
         began, again = monotonic(), monotonic() + RING_AGAIN_SECONDS
         while True:
-            while await self.relay.pump():
+            while await self.relay.pump() >= RELAY_BATCH:
                 pass
-            unseen = await asyncio.to_thread(self._unseen)
-            if not unseen:
-                return
+            next_at, all_seen = await asyncio.to_thread(self._look)
+            if all_seen:
+                return next_at
             if monotonic() > again:
+                unseen = await asyncio.to_thread(self._unseen)
                 await asyncio.gather(*(self._ring(due) for due in unseen))
                 again = monotonic() + RING_AGAIN_SECONDS
-            self._complain(began, unseen)
-            await asyncio.sleep(_POLL_SECONDS)
+                self._complain(began, unseen)
+            await self.pause()
 
     async def _outside_next(self) -> datetime | None:
         return await self.outside.next_at() if self.outside is not None else None
@@ -140,7 +143,7 @@ class Player:
                     await self._ring(fresh)
             self._complain(began, [f.due for f in flying.values()])
             if flying and not launched:
-                await asyncio.sleep(_POLL_SECONDS)
+                await self.pause()
 
     async def _ring(self, due: _Due) -> None:
         try:
@@ -158,18 +161,28 @@ class Player:
             names = ", ".join(d.workflow_id for d in silent[:5])
             raise Stalled(f"no answer for {STALLED_SECONDS:.0f} s from {len(silent)} invoices: {names}: is the worker running?")
 
-    def _now(self) -> datetime:
-        with self.engine.connect() as connection:
-            return read_ledger_clock(connection)
-
     def _set(self, at: datetime) -> None:
         with self.engine.begin() as connection:
             set_ledger_clock(connection, at, frozen=True)
 
-    def _next_at(self) -> datetime | None:
-        with self.engine.connect() as connection:
-            at: datetime | None = connection.execute(text("select min(next_at) from invoice where outcome is null")).scalar()
-            return at
+    def _move(self, to: datetime) -> datetime:
+        """Move the clock to `to`, or leave it where it is when that has passed; returns where it stands."""
+        with self.engine.begin() as connection:
+            at = max(read_ledger_clock(connection), to)
+            set_ledger_clock(connection, at, frozen=True)
+        return at
+
+    def _look(self) -> tuple[datetime | None, bool]:
+        """When something is due next in the ledger, and whether all that it knows was told and seen."""
+        with Session(self.engine) as session:
+            row = session.execute(
+                text(
+                    "select (select min(next_at) from invoice where outcome is null),"
+                    " not exists (select 1 from invoice where revision > seen_revision)"
+                    " and not exists (select 1 from outbox where done_at is null)"
+                )
+            ).one()
+            return row[0], row[1]
 
     _COLUMNS = (
         "select i.id::text, 'invoice:' || c.slug || ':' || i.number, i.account_id::text, i.next_step_id"

@@ -1,0 +1,119 @@
+"""The body of `puntual replay`: read, bring a scratch stack up, play with a progress bar, write the file and the summary."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ledger.session import make_engine
+from policies.manual import Manual, ManualError, builtin_manual, load_manual
+from policies.portfolio_map import MapError, PortfolioMap, load_map
+from rehearsal.portfolio_csv import read_portfolio, with_addresses
+from rehearsal.replay import Looks, Played, play
+from rehearsal.replay_report import contacts_made, summary, write_contacts
+from rehearsal.scratch import scratch_stack
+from settings import Settings
+from supervise import Trouble
+
+
+@dataclass(frozen=True)
+class ReplayAsked:
+    """The options of the command."""
+
+    portfolio: Path
+    manual: str
+    map: Path
+    out: Path
+    as_of: date | None = None
+    days: int | None = None
+    first: int | None = None
+    keep: bool = False
+    as_json: bool = False
+
+
+def replay(asked: ReplayAsked, *, out: Console, err: Console) -> dict[str, Any]:
+    """Run it; raises Trouble for what a person can put right."""
+    manual, how = _manual(asked.manual), _map(asked.map)
+    portfolio = read_portfolio(asked.portfolio, how, first=asked.first)
+    for line in portfolio.unreadable[:20]:
+        err.print(line, markup=False, soft_wrap=True)
+    if not portfolio.entries:
+        raise Trouble(f"{asked.portfolio} has no invoice that can be read: correct the file or the map")
+    entries = with_addresses(portfolio.entries)
+    err.print(f"{len(entries)} invoices; bringing a scratch stack up", markup=False)
+    with scratch_stack(keep=asked.keep) as (settings, home):
+        engine = make_engine(settings.worker_url, pool_size=2, name="puntual-replay-report")
+        try:
+            with _bar(err) as bar:
+                task = bar.add_task("", total=1.0, date="", contacts=0, paid=0)
+
+                def show(looks: Looks) -> None:
+                    bar.update(
+                        task, completed=looks.share, date=f"{looks.now:%Y-%m-%d}", contacts=looks.contacts, paid=looks.paid
+                    )
+
+                played: Played = uvloop.run(
+                    play(settings, entries, manual, how.creditor, as_of=asked.as_of, days=asked.days, show=show)
+                )
+            made = contacts_made(engine, played)
+            write_contacts(asked.out, made, entries)
+            told = summary(engine, played, made, manual) | {"unreadable": len(portfolio.unreadable)}
+        finally:
+            engine.dispose()
+        _kept(asked, settings, home, err)
+    for line in played.schedule.refused[:20]:
+        err.print(line, markup=False, soft_wrap=True)
+    if asked.as_json:
+        out.print(json.dumps(told, indent=1), markup=False, soft_wrap=True)
+    else:
+        out.print(_table(told))
+    return told
+
+
+def _manual(given: str) -> Manual:
+    try:
+        path = Path(given)
+        return load_manual(path.read_text(), str(path)) if path.suffix in (".yaml", ".yml") else builtin_manual(given)
+    except (ManualError, ValueError, OSError) as error:
+        raise Trouble(str(error)) from None
+
+
+def _map(path: Path) -> PortfolioMap:
+    try:
+        return load_map(path.read_text(), str(path))
+    except (MapError, OSError) as error:
+        raise Trouble(str(error)) from None
+
+
+def _bar(err: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.fields[date]}"), BarColumn(None), TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[contacts]} contacts, {task.fields[paid]} paid"), TimeElapsedColumn(),
+        console=err, transient=True,
+    )  # fmt: skip
+
+
+def _kept(asked: ReplayAsked, settings: Settings, home: Path, err: Console) -> None:
+    if asked.keep:
+        err.print(f"kept: {home} (the database is {settings.worker_url} while its server runs)", markup=False, soft_wrap=True)
+
+
+def _table(told: dict[str, Any]) -> Table:
+    table = Table("what", "how many", show_header=False)
+    for what, value in told.items():
+        shown = ", ".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        if isinstance(value, list):
+            shown = (
+                "; ".join(f"at most {v['max']} in {v['days']} days per {v['per']}: {v['most']} at the most" for v in value)
+                or "none"
+            )
+        table.add_row(what.replace("_", " "), str(shown))
+    return table
