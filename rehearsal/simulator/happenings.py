@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -36,18 +37,40 @@ async def fire_until(world: World, until: datetime) -> int:
 
 
 async def run_on_the_wall_clock(world: World) -> None:
-    """For ever: wait for the next event or for something new, then let it happen."""
-    while True:
-        next_at, now = world.next_at(), world.now()
-        if next_at is not None and next_at <= now:
-            await fire_until(world, now)
-            continue
-        world.stirred.clear()
-        pause = None if next_at is None else max((next_at - now).total_seconds() / world.config.speed, 0.005)
-        try:
-            await asyncio.wait_for(world.stirred.wait(), pause)
-        except TimeoutError:
-            continue
+    """For ever: wait for the next event or for something new, then let it happen.
+
+    What is due together happens together and holds up nothing that comes later: one webhook that nobody acknowledges must not
+    stop the world.
+    """
+    happening: set[asyncio.Task[None]] = set()
+    try:
+        while True:
+            world.stirred.clear()
+            if due := world.take_due(world.now()):
+                world.firing += due
+                task = asyncio.create_task(_fire_apart(world, due))
+                happening.add(task)
+                task.add_done_callback(happening.discard)
+                continue
+            next_at = world.next_at()
+            pause = None if next_at is None else max((next_at - world.now()).total_seconds() / world.config.speed, 0.005)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(world.stirred.wait(), pause)
+    finally:
+        for task in happening:
+            task.cancel()
+        await asyncio.gather(*happening, return_exceptions=True)
+
+
+async def _fire_apart(world: World, due: list[Event]) -> None:
+    """What was cut off by the end stays in `firing`, so that it happens after the next start."""
+    try:
+        await _fire(world, due)
+    except Exception as error:
+        world.courier.last_error = f"{due[0].kind} of {due[0].ref}: {type(error).__name__}: {error}"
+    world.firing = [one for one in world.firing if not any(one is done for done in due)]
+    for one in due:
+        world.fired[one.kind] += 1
 
 
 async def _fire(world: World, due: list[Event]) -> None:

@@ -18,7 +18,7 @@ from clock import wall_now
 from policies.terms import Channel
 from rehearsal.simulator.people import CHARACTERS, Character
 from rehearsal.simulator.world import WorldConfig
-from tests.channels.outside import Listener, listener, simulator
+from tests.channels.outside import Listener, free_address, listener, simulator
 from tests.rehearsal.playing import ADDRESSES, SECRET, START, Played, filled, playing
 
 
@@ -279,17 +279,19 @@ def test_a_stopped_simulator_goes_on_where_it_was(played: Played, tmp_path: Path
     assert len(played.payments()) == 1
 
 
-def test_on_the_wall_clock_it_runs_by_itself(played: Played) -> None:
+def test_on_the_wall_clock_it_runs_by_itself_and_one_deaf_address_stops_nothing(played: Played) -> None:
     config = WorldConfig(api_url=played.house.url, seed=3, real_time=True)
     with simulator(config) as running, httpx.Client(base_url=running.url) as http:
         live = Played(running, played.house, played.senders, http)
-        at = (wall_now() + timedelta(milliseconds=200)).isoformat()
-        hook = {"url": f"{played.house.url}/webhooks/payments/token", "secret": SECRET}
-        bill = {"number": "F-7", "amount_minor": 500, "currency": "USD", "due_on": "2026-03-01", "payment_webhook": hook}
-        live.post("/sim/debtors", {"ref": "bo", "character": "silent", "invoices": [bill],
-                                   "payments": [{"number": "F-7", "amount_minor": 500, "at": at}]})  # fmt: skip
+        for ref, house, seconds in (("deaf", free_address(), 0.1), ("bo", played.house.url, 0.3)):
+            at = (wall_now() + timedelta(seconds=seconds)).isoformat()
+            hook = {"url": f"{house}/webhooks/payments/token", "secret": SECRET}
+            bill = {"number": "F-7", "amount_minor": 500, "currency": "USD", "due_on": "2026-03-01", "payment_webhook": hook}
+            known = {"number": "F-7", "amount_minor": 500, "at": at}
+            live.post("/sim/debtors", {"ref": ref, "character": "silent", "invoices": [bill], "payments": [known]})
         until = wall_now() + timedelta(seconds=10)
         while not played.house.got and wall_now() < until:
             live.get("/sim/state")
+        assert live.get("/sim/state")["webhooks"]["last_error"], "the deaf one was called and is still being tried"
         assert http.post("/sim/advance", json={"now": START.isoformat()}).status_code == 409
     assert [payment["amount_minor"] for payment in played.payments()] == [500]
