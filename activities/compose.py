@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import text
@@ -16,11 +17,12 @@ from ledger.people import person_card
 from ledger.sealing import Sealer
 from messages.registers import default_register
 from messages.render import render
-from messages.values import MessageValues, Rendered
-from policies.facts import InvoiceFacts
+from messages.values import Line, MessageValues, Rendered
+from policies.facts import InvoiceFacts, Milestone
+from policies.judgement import judge
 from policies.ladder import local_day
 from policies.manual import Manual
-from policies.negotiation import offer_at
+from policies.negotiation import discount_until, offer_at
 from policies.steps import Contact
 
 _WORDS = text(
@@ -29,13 +31,48 @@ _WORDS = text(
         p.language, (select min(t.due_on) from instalment t where t.invoice_id = i.id and t.superseded_at is null
             and (t.number = :instalment or :instalment = 0)) as due_on,
         (select count(*) from instalment t where t.invoice_id = i.id and t.superseded_at is null) as instalments,
-        not exists (select 1 from contact k where k.account_id = a.id and k.state in ('accepted', 'delivered')) as first_contact,
-        (select min(s.due_on) from agreement g join milestone s on s.agreement_id = g.id
-            where g.invoice_id = i.id and g.state = 'open' and s.due_on >= :today) as agreed_on
+        not exists (select 1 from contact k where k.account_id = a.id and k.state in ('accepted', 'delivered')) as first_contact
     from invoice i join creditor c on c.id = i.creditor_id join account a on a.id = i.account_id join person p on p.id = :person
     where i.id = :invoice
     """
 )
+
+_OPEN_ITEMS = text(
+    """
+    select i.number, t.number as instalment, t.due_on,
+        (select count(*) from instalment n where n.invoice_id = i.id and n.superseded_at is null) as instalments,
+        (select coalesce(sum(e.amount_minor), 0) from entry e where e.invoice_id = i.id and e.instalment = t.number) as owed
+    from invoice i join instalment t on t.invoice_id = i.id and t.superseded_at is null
+    where i.account_id = :account and i.currency = :currency and i.status = 'open' and i.balance_minor > 0
+    order by t.due_on, i.number, t.number
+    """
+)
+STATEMENTS = frozenset(
+    ("open_items", "due_soon_statement", "decision_maker", "last_agreement", "statement_lines", "formal_demand")
+)
+"""Texts that speak of everything the customer owes in the invoice's currency, not of this invoice alone (playbook 4.3)."""
+
+
+def _agreed(facts: InvoiceFacts, today: date) -> Milestone | None:
+    """The date and sum that the text speaks of: the next one of an open agreement, else the one that was missed last."""
+    ranked = sorted(facts.agreements, key=lambda a: (a.state == "open", a.made_at))
+    if not ranked or ranked[-1].state not in ("open", "partly", "broken"):
+        return None
+    return judge(ranked[-1], facts.payments, today).milestone
+
+
+def _open_items(session: Session, facts: InvoiceFacts) -> tuple[Line, ...]:
+    rows = session.execute(_OPEN_ITEMS, {"account": facts.account_id, "currency": facts.currency})
+    return tuple(
+        Line(
+            invoice_number=row.number,
+            due_on=row.due_on,
+            amount_minor=row.owed,
+            instalment=f"{row.instalment}/{row.instalments}" if row.instalments > 1 else "",
+        )  # fmt: skip
+        for row in rows
+        if row.owed > 0
+    )
 
 
 @dataclass(frozen=True)
@@ -57,38 +94,27 @@ class Composer:
     def compose(self, session: Session, facts: InvoiceFacts, manual: Manual, step: Contact, contact_id: UUID) -> Message:
         """Read the person's card, write the text in their language and register, and address it."""
         today = local_day(step.at, facts.zone)
-        row = session.execute(
-            _WORDS, {"invoice": facts.invoice_id, "person": step.person_id, "instalment": step.instalment, "today": today}
-        ).one()
+        given = {"invoice": facts.invoice_id, "person": step.person_id, "instalment": step.instalment}
+        row = session.execute(_WORDS, given).one()
         card = person_card(session, self._sealer, step.person_id)
         link = portal_url(session, self._sealer, self._public_url, facts.invoice_id, step.person_id)
         settings = row.settings or {}
-        offer = offer_at(manual, step.rung, facts.balance_minor, facts.currency)
+        rung = step.rung if any(r.rung == step.rung for r in manual.ladder) else None
+        agreed = _agreed(facts, today)
+        lines = _open_items(session, facts) if step.template in STATEMENTS else ()
         values = MessageValues(
-            creditor_name=row.creditor,
-            creditor_short=settings.get("short_name", ""),
-            team=settings.get("team", ""),
-            reply_to=settings.get("reply_to", ""),
-            phone=settings.get("phone", ""),
-            country=row.country,
-            salutation=card.salutation,
-            invoice_number=row.number,
-            issued_on=row.issued_on,
-            due_on=row.due_on,
-            amount_minor=step.amount_minor,
-            currency=facts.currency,
-            days_late=max((today - row.due_on).days, 0),
-            today=today,
-            pay_url=link,
-            answer_url=link,
-            stop_url=link + "/stop",
-            offer=offer,
+            creditor_name=row.creditor, creditor_short=settings.get("short_name", ""), team=settings.get("team", ""),
+            reply_to=settings.get("reply_to", ""), phone=settings.get("phone", ""), check_url=settings.get("check_url", ""),
+            country=row.country, salutation=card.salutation, invoice_number=row.number, issued_on=row.issued_on,
+            due_on=row.due_on, amount_minor=step.amount_minor, currency=facts.currency,
+            days_late=max((today - row.due_on).days, 0), today=today, pay_url=link, answer_url=link, stop_url=link + "/stop",
+            offer=offer_at(manual, rung, facts.balance_minor, facts.currency) if rung else None,
+            offer_until=discount_until(facts, manual, rung, today) if rung else None,
             instalment_number=step.instalment if row.instalments > 1 else 0,
             instalments_count=row.instalments if row.instalments > 1 else 0,
-            agreement_date=row.agreed_on,
-            agreement_amount_minor=step.amount_minor if row.agreed_on else None,
-            first_contact=row.first_contact,
-        )
+            agreement_date=agreed.due_on if agreed else None, agreement_amount_minor=agreed.amount_minor if agreed else None,
+            lines=lines, amount_total_minor=sum(line.amount_minor for line in lines) or None, first_contact=row.first_contact,
+        )  # fmt: skip
         language = row.language or row.account_language
         rendered = render(
             step.template,

@@ -33,6 +33,8 @@ def _duplicates(manual: Manual) -> Iterator[Finding]:
     for index, rung in enumerate(manual.ladder):
         if rung.rung in seen:
             yield ("ladder", index, "rung"), f"rung {rung.rung} stands twice; give each rung its own id"
+        if rung.requires is not None and rung.requires not in seen:
+            yield ("ladder", index, "requires"), f"rung {rung.rung} requires {rung.requires}, which does not stand before it"
         seen.add(rung.rung)
 
 
