@@ -13,8 +13,8 @@ from policies.money import exponent, major_units
 
 CHANNELS = {"email": "e-mail", "sms": "SMS", "whatsapp": "WhatsApp", "voice": "voice call", "letter": "letter"}
 OUTCOMES = {
-    "paid": "Paid", "cancelled": "Cancelled", "written_off": "Written off", "credited": "Credited", "ladder_ended": "Ladder ended",
-    "recalled_paid": "Paid at agency", "returned": "Back from agency",
+    "paid": "Paid", "cancelled": "Cancelled", "written_off": "Written off", "credited": "Credited",
+    "ladder_ended": "Ladder ended", "recalled_paid": "Paid at agency", "returned": "Back from agency",
 }  # fmt: skip
 HOLDS = {
     "pause": "Paused", "dispute": "Disputed", "already_paid": "Says it is paid", "payment_in_process": "Payment on its way",
@@ -28,7 +28,7 @@ PLACEMENTS = {
 TASKS = {
     "approve_placement": "Decide: keep or agency", "match_payment": "Find whose payment this is",
     "check_payment": "One payment, two sums", "unknown_outcome": "Was it sent?", "fix_contact": "Find another address",
-    "already_paid": "Look for the payment", "dispute": "Settle the dispute", "look_for_payment": "Look for the payment",
+    "find_payment": "Look for the payment", "answer_dispute": "Answer the dispute",
 }  # fmt: skip
 SOURCES = {"standard": "gateway", "stripe": "Stripe", "manual": "by hand", "replay": "replay"}
 STATES = {"calling": "being sent", "accepted": "sent", "delivered": "delivered", "failed": "failed", "unknown": "unknown"}
@@ -126,12 +126,14 @@ _HEADLINES = {
     "cancelled": "Cancelled by the creditor", "paused": "Paused", "resumed": "Resumed", "payment_received": "Payment received",
     "payment_reversed": "Payment reversed", "payment_in_process": "Payment on its way", "payment_failed": "The payment failed",
     "promise_made": "Promise to pay", "agreement_made": "Agreement made", "agreement_withdrawn": "Agreement withdrawn",
-    "dispute_opened": "Disputed by the customer", "dispute_closed": "Dispute closed", "already_paid_said": "The customer says it is paid",
+    "dispute_opened": "Disputed by the customer", "dispute_closed": "Dispute closed",
+    "already_paid_said": "The customer says it is paid",
     "opted_out": "The customer opted out", "opted_in": "The customer opted in", "address_retired": "An address does not work",
     "rung_skipped": "Passed over", "held_back": "Held back", "task_opened": "Task for a person",
     "placement_proposed": "Keep or place: a person decides", "approved": "Agency approved", "declined": "Agency declined",
     "placed": "Placed with the agency", "placement_recalled": "Recalled from the agency", "suppressed": "Contact suppressed",
-    "suppression_lifted": "Contact allowed again", "stopped": "All sending stopped", "outcome_unknown": "Nobody knows whether it went out",
+    "suppression_lifted": "Contact allowed again", "stopped": "All sending stopped",
+    "outcome_unknown": "Nobody knows whether it went out",
     "outcome_known": "Now it is known", "contact_failed": "Did not arrive",
 }  # fmt: skip
 _TONES = {
@@ -189,7 +191,8 @@ def _says(kind: str, detail: Mapping[str, Any], contact: Mapping[str, Any] | Non
     """The one figure or date that belongs on the line itself."""
     if kind == "contacted" and contact is not None:
         late = f", {contact['late_days']} days later than planned" if contact["late_days"] else ""
-        return f"{words(contact['template'])}, asked for {contact['currency']} {money(contact['amount_minor'], contact['currency'])}{late}"
+        asked = f"{contact['currency']} {money(contact['amount_minor'], contact['currency'])}"
+        return f"{words(contact['template'])}, asked for {asked}{late}"
     if kind in ("payment_received", "payment_reversed") and "amount_minor" in detail:
         left = f"; owed now {money(detail['balance_minor'], currency)}" if detail.get("balance_minor") is not None else ""
         return f"{currency} {money(detail['amount_minor'], currency)}{left}"

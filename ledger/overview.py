@@ -29,7 +29,7 @@ _SORT_KEY = {
     "number": "i.number",
 }
 _HELD = "(i.outcome is null and i.held_why is not null and i.held_why = i.next_why)"
-_TASK = "exists (select 1 from task t where t.invoice_id = i.id and t.done_at is null)"
+_TASKS = "from task t where t.done_at is null and (t.invoice_id = i.id or (t.invoice_id is null and t.account_id = i.account_id))"
 _FROM = """
     from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id
         join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id
@@ -45,8 +45,8 @@ _FROM = """
         ) u on true
 """
 _COLUMNS = f"""
-    i.id, i.number, i.currency, i.balance_minor, i.status, i.outcome, i.outcome_at, i.next_kind, i.next_at, i.next_why, i.next_rung,
-    i.next_channel, i.manual_id, i.place_of_payment, i.place_of_payment_region, k.basis, u.due_on,
+    i.id, i.number, i.currency, i.balance_minor, i.status, i.outcome, i.outcome_at, i.next_kind, i.next_at, i.next_why,
+    i.next_rung, i.next_channel, i.manual_id, i.place_of_payment, i.place_of_payment_region, k.basis, u.due_on,
     coalesce(u.overdue_minor, 0) as overdue_minor, a.ref as account_ref, a.zone as account_zone, a.country as account_country,
     a.kind as account_kind, {_HELD} as is_held
 """
@@ -80,7 +80,7 @@ class Sum(NamedTuple):
     """What is in one currency, in minor units."""
 
     currency: str
-    count: int
+    invoices: int
     owed_minor: int
     overdue_count: int
     overdue_minor: int
@@ -112,13 +112,13 @@ def sums(session: Session, wanted: Wanted) -> list[Sum]:
     where, values = _where(wanted)
     rows = session.execute(
         text(
-            "select i.currency, count(*) as count, coalesce(sum(greatest(i.balance_minor, 0)), 0) as owed,"
+            "select i.currency, count(*) as invoices, coalesce(sum(greatest(i.balance_minor, 0)), 0) as owed,"
             " count(*) filter (where u.overdue_minor > 0) as overdue_count, coalesce(sum(u.overdue_minor), 0) as overdue,"
             f" count(*) filter (where {_HELD}) as held_count {_FROM} {where} group by i.currency order by 2 desc, 1"
         ),
         values,
     )
-    return [Sum(r.currency, r.count, int(r.owed), r.overdue_count, int(r.overdue), r.held_count) for r in rows]
+    return [Sum(r.currency, r.invoices, int(r.owed), r.overdue_count, int(r.overdue), r.held_count) for r in rows]
 
 
 def listed(session: Session, wanted: Wanted, *, sort: Sort, limit: int, cursor: str | None) -> Listed:
@@ -143,7 +143,7 @@ def beside(session: Session, invoice_ids: Sequence[UUID]) -> dict[UUID, Row[Any]
 
 
 _BESIDE = text(
-    """
+    f"""
     select i.id,
         (select json_build_object('rung', k.rung, 'channel', k.channel, 'state', k.state, 'at_local', k.at_local,
              'template', k.template) from contact k
@@ -155,7 +155,7 @@ _BESIDE = text(
          order by p.cycle desc limit 1) as placement,
         (select string_agg(distinct h.kind, ',') from hold h
          where h.invoice_id = i.id and h.released_at is null and i.next_kind = 'wait' and h.until >= i.next_at) as holds,
-        (select string_agg(distinct t.kind, ',') from task t where t.invoice_id = i.id and t.done_at is null) as tasks,
+        (select string_agg(distinct t.kind, ',') {_TASKS}) as tasks,
         (select l ->> 'template' from manual m, jsonb_array_elements(m.content -> 'ladder') l
          where m.creditor_id = i.creditor_id and m.id = i.manual_id and l ->> 'rung' = i.next_rung) as next_template
     from invoice i where i.id = any(cast(:ids as uuid[]))
@@ -195,7 +195,8 @@ def open_tasks(session: Session, *, limit: int, invoice_id: UUID | None = None) 
                 "select t.id, t.kind, t.key, t.why, t.due_at, t.created_at, t.invoice_id, i.number, i.currency, i.balance_minor,"
                 " a.ref as account_ref, a.zone from task t left join invoice i on i.id = t.invoice_id"
                 " left join account a on a.id = coalesce(t.account_id, i.account_id)"
-                " where t.done_at is null and (cast(:invoice as uuid) is null or t.invoice_id = :invoice)"
+                " where t.done_at is null and (cast(:invoice as uuid) is null or t.invoice_id = :invoice"
+                " or (t.invoice_id is null and t.account_id = (select account_id from invoice where id = :invoice)))"
                 " order by t.due_at, t.id limit :limit"
             ),
             {"limit": limit, "invoice": None if invoice_id is None else str(invoice_id)},
@@ -274,7 +275,7 @@ def _where(wanted: Wanted) -> tuple[str, dict[str, Any]]:
     if wanted.held:
         clauses.append(_HELD)
     if wanted.needs_person:
-        clauses.append(_TASK)
+        clauses.append(f"exists (select 1 {_TASKS})")
     if wanted.search:
         clauses.append("(i.number ilike any(cast(:search as text[])) or a.ref ilike any(cast(:search as text[])))")
         values["search"] = [_beginning(words) for words in wanted.search]

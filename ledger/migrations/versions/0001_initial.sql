@@ -349,6 +349,8 @@ create table task (
     unique (creditor_id, kind, key)
 );
 
+create index task_open on task (invoice_id) where done_at is null;
+
 create table placement (
     id uuid primary key,
     creditor_id uuid not null references creditor,
