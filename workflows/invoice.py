@@ -74,7 +74,7 @@ class InvoiceWorkflow:
             self._ref,
             result_type=Next,
             summary=summary,
-            start_to_close_timeout=timedelta(seconds=60),
+            start_to_close_timeout=timedelta(seconds=30),
             retry_policy=_RETRY,
             priority=Priority(priority_key=2),
         )
@@ -87,7 +87,7 @@ class InvoiceWorkflow:
             result_type=Next,
             task_queue=step.channel,
             summary=f"{step.rung}, {step.owed}",
-            start_to_close_timeout=timedelta(seconds=60),
+            start_to_close_timeout=timedelta(seconds=30),
             retry_policy=_RETRY,
         )
         self._note(f"{done.did}" if done.did else f"held back: {done.held or done.why}")
