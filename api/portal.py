@@ -281,8 +281,8 @@ def _unknown(request: Request) -> Response:
     frame = {
         "t": t, "lang": language, "css": view.STYLE, "creditor": "", "base": "", "contact": "",
         "heading": t["not_found_title"],
-        "headline": t["not_found_title"], "view": "message", "tone": "", "title": "", "said": t["not_found_text"], "nearest": None,
-        "home": "", "form_token": "",
+        "headline": t["not_found_title"], "view": "message", "tone": "", "title": "", "said": t["not_found_text"],
+        "nearest": None, "home": "", "form_token": "",
     }  # fmt: skip
     return _html(frame, 404)
 

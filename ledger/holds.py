@@ -5,7 +5,7 @@ A reason is a word of a list, never a customer's own text: it is read in histori
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -127,7 +127,7 @@ def say_already_paid(session: Session, invoice_id: UUID | str, *, actor: str, no
         raise Refused("said-before", "the payment was looked for once and not found: send the proof of it, or pay", status=409)
     today = now.astimezone(ZoneInfo(facts.zone)).date()
     last = add_working_days(today, manual.pauses.already_paid_wd, facts.place_of_payment, facts.place_of_payment_region)
-    until = datetime.combine(last + timedelta(days=1), datetime.min.time(), ZoneInfo(facts.zone))
+    until = datetime.combine(last + timedelta(days=1), datetime.min.time(), ZoneInfo(facts.zone)).astimezone(UTC)
     hold_id = _open(session, invoice_id, "already_paid", until, "says_paid", actor, now, None)
     detail = {"hold": str(hold_id), "until": until.isoformat()}
     note = f"held until {last.isoformat()}"

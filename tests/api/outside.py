@@ -38,7 +38,8 @@ class Gateway:
             headers = {"Stripe-Signature": signature}
         else:
             headers = standard_headers(raw, event_id, secret or STANDARD_SECRET, age_seconds)
-        return self.house.public.post(self.path, content=raw, headers=headers)
+        answer: Response = self.house.public.post(self.path, content=raw, headers=headers)
+        return answer
 
     def paid(self, ref: str, amount: int, *, invoice: str | None = "F-1001", event_id: str = "", **more: Any) -> Response:
         """payment.succeeded of 2 March."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,13 +17,18 @@ from twilio.request_validator import RequestValidator
 from api.app import create_app
 from channels import BadSignature
 from channels.gateways import BadBody, read_stripe, stripe_minor, verify_stripe
+from clock import wall_now
 from ledger.session import make_engine
+from rehearsal.simulator.courier import sendgrid_webhook
+from rehearsal.simulator.keys import simulated_keys
 from settings import Settings
 from tests import cast
 from tests.api.conftest import House, StoppedClock
-from tests.api.outside import STANDARD_SECRET, change, gateway, one, standard_headers
-from tests.cast import ANA_PHONE, NOW, accepted_invoice
+from tests.api.outside import STANDARD_SECRET, gateway, one, standard_headers
+from tests.cast import ANA_EMAIL, ANA_PHONE, NOW, accepted_invoice
+from tests.ledger.people import write_to
 
+KEYS = simulated_keys(7)
 BALANCE = "select balance_minor from invoice where number = 'F-1001'"
 
 
@@ -238,8 +243,6 @@ def test_every_published_stripe_signature_is_judged_as_published(shared_folder: 
     ours = [vector for vector in vectors if vector["scheme"] == "stripe-v1"]
     assert len(ours) == 7
     for vector in ours:
-        from datetime import timedelta
-
         now = datetime.fromtimestamp(vector["now_unix"], tz=UTC)
         body, tolerance = vector["body"].encode(), timedelta(seconds=vector["tolerance_s"])
         try:
@@ -275,27 +278,15 @@ def test_the_published_stripe_events_are_read(shared_folder: Path) -> None:
 
 def contact_for(house: House, invoice: UUID, *, channel: str = "email", state: str = "accepted") -> UUID:
     """A message to Ana that a provider has taken."""
-    contact = uuid4()
-    change(
-        house,
-        "insert into contact (id, creditor_id, account_id, invoice_id, person_id, address_id, key, attempt, rung, channel, template,"
-        " state, amount_minor, currency, at_utc, zone, at_local, local_date, utc_offset_min) select :id, i.creditor_id, i.account_id,"
-        " i.id, p.id, a.id, '1.1.S1.0', (select count(*) + 1 from contact), 'S1', a.channel, 'pre_due', :state, 1000, 'COP', :now,"
-        " 'America/Bogota', '2026-03-02 10:00', '2026-03-02', -300 from invoice i join person p on p.account_id = i.account_id"
-        " join address a on a.person_id = p.id and a.channel = :channel where i.id = :invoice",
-        id=contact, state=state, now=NOW, channel=channel, invoice=invoice,
-    )  # fmt: skip
-    return contact
-
-
-TWILIO = Settings(twilio_auth_token="12345", public_url="https://cobros.example", carrier_secret=STANDARD_SECRET)
+    with Session(house.database.worker) as session, session.begin():
+        return write_to(session, invoice, channel=channel, state=state)
 
 
 def outside(house: House) -> TestClient:
     """The same ledger behind an API that knows its providers' secrets."""
     settings = Settings(
         api_url=house.database.api_url, master_key=cast.MASTER_KEY, twilio_auth_token="12345", public_url="https://cobros.example",
-        carrier_secret=STANDARD_SECRET,
+        carrier_secret=STANDARD_SECRET, sendgrid_webhook_key=KEYS.sendgrid_webhook_key,
     )  # fmt: skip
     return TestClient(create_app(settings, clock=StoppedClock(NOW)), raise_server_exceptions=False)
 
@@ -343,6 +334,24 @@ def test_a_reply_that_no_rule_understands_waits_for_a_person(house: House, invoi
     twilio(outside(house), "/webhooks/twilio/inbound", form)
     assert one(house, "select kind from task") == "read_reply"
     assert one(house, "select count(*) from hold") == 0
+
+
+def test_a_batch_of_email_events_does_only_what_is_missing_when_it_comes_again(house: House, invoice: UUID) -> None:
+    contact, client = contact_for(house, invoice), outside(house)
+
+    def send(*events: dict[str, Any]) -> Any:
+        call = sendgrid_webhook("https://cobros.example", list(events), KEYS, "batch")
+        return client.post("/webhooks/sendgrid", content=call.body, headers=call.sign(wall_now())).json()["results"]
+
+    at = {"email": ANA_EMAIL, "contact_id": str(contact), "timestamp": 1772463600}
+    delivered = at | {"event": "delivered", "sg_event_id": "e1"}
+    spam = at | {"event": "spamreport", "sg_event_id": "e2"}
+    stranger = {"event": "delivered", "sg_event_id": "e3", "contact_id": str(uuid4()), "timestamp": 1772463600}
+    assert send(delivered, stranger) == {"delivered": 1, "unknown contact": 1}
+    assert send(delivered, spam) == {"duplicate": 1, "stop": 1}
+    assert one(house, "select consent from address where channel = 'email'") == "withdrawn"
+    call = sendgrid_webhook("https://cobros.example", [delivered], KEYS, "batch")
+    assert client.post("/webhooks/sendgrid", content=call.body + " ", headers=call.sign(wall_now())).status_code == 401
 
 
 def test_a_carriers_receipt_and_reply(house: House, invoice: UUID) -> None:

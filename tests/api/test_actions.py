@@ -1,0 +1,143 @@
+"""Decisions by API: one transaction each, refused with what would be allowed, only on the caller's own (I8)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session
+
+from ledger.creditors import create_api_key
+from ledger.placements import write_files
+from tests import cast
+from tests.api.conftest import House
+from tests.api.outside import change, one
+from tests.cast import NOW, accepted_invoice, sealer
+
+
+@pytest.fixture
+def invoice(house: House) -> UUID:
+    return accepted_invoice(house.database.worker, house.creditor, amount_minor=1000)
+
+
+def propose(house: House, invoice: UUID) -> UUID:
+    placement = uuid4()
+    change(
+        house,
+        "insert into placement (id, creditor_id, invoice_id, cycle, state, recommend, figures, proposed_at, decide_by)"
+        " values (:id, :c, :i, 1, 'proposed', 'place', '{}', '2026-03-01T00:00:00Z', '2026-03-12T00:00:00Z')",
+        id=placement, c=house.creditor.id, i=invoice,
+    )  # fmt: skip
+    return placement
+
+
+def test_a_promise_is_answered_at_once(house: House, invoice: UUID) -> None:
+    answer = house.client.post(f"/v1/invoices/{invoice}/promise", json={"on": "2026-03-10", "amount_minor": 400})
+    assert answer.status_code == 201
+    said = answer.json()
+    assert (said["kind"], said["milestones"]) == ("promise", [{"number": 1, "due_on": "2026-03-10", "amount_minor": 400}])
+    again = house.client.post(f"/v1/invoices/{invoice}/promise", json={"on": "2026-03-10"})
+    assert (again.status_code, again.json()["rules"]) == (409, ["negotiation.open_agreement"])
+    assert house.client.post(f"/v1/invoices/{invoice}/agreement/withdraw").json()["done"] is True
+    assert one(house, "select state from agreement") == "withdrawn"
+
+
+def test_what_is_not_allowed_carries_the_nearest_that_is(house: House, invoice: UUID) -> None:
+    wish = {"kind": "plan", "count": 3, "first_on": "2026-03-10"}
+    answer = house.client.post(f"/v1/invoices/{invoice}/agreement", json=wish)
+    said = answer.json()
+    assert (answer.status_code, said["type"].rsplit("/", 1)[-1]) == (422, "not-granted")
+    assert said["nearest"]["kind"] == "promise" and said["nearest"]["milestones"][0]["due_on"] == "2026-03-10"
+
+
+def test_a_dispute_is_opened_and_closed(house: House, invoice: UUID) -> None:
+    path = f"/v1/invoices/{invoice}/dispute"
+    assert house.client.post(path, json={"reason": "quality", "amount_minor": 400}).status_code == 201
+    assert house.client.post(path, json={"reason": "quality"}).status_code == 409
+    assert house.client.post(f"{path}/close", json={"outcome": "corrected"}).status_code == 200
+    assert one(house, "select release_why from hold") == "corrected"
+    assert house.client.post(path, json={"reason": "she said so"}).status_code == 422
+
+
+def test_already_paid_says_until_when_it_holds(house: House, invoice: UUID) -> None:
+    answer = house.client.post(f"/v1/invoices/{invoice}/already-paid")
+    assert (answer.status_code, answer.json()["until"]) == (200, "2026-03-06T05:00:00Z")
+
+
+def test_a_placement_is_approved_and_its_file_read(house: House, invoice: UUID) -> None:
+    path = f"/v1/invoices/{invoice}/placement"
+    assert house.client.post(f"{path}/approve", json={}).json()["type"].endswith("no-proposal")
+    placement = propose(house, invoice)
+    assert house.client.post(f"{path}/approve", json={"by": "ops-7"}).json() == {"id": str(placement)}
+    assert one(house, "select decided_by from placement").endswith(": ops-7")
+    assert house.client.get(f"{path}/file.csv").status_code == 404
+    change(house, "update placement set state = 'placed', placed_at = proposed_at")
+    with Session(house.database.worker) as session, session.begin():
+        write_files(session, sealer(), placement, now=NOW)
+    for name, media in (("file.csv", "text/csv"), ("file.json", "application/json")):
+        answer = house.client.get(f"{path}/{name}")
+        assert (answer.status_code, answer.headers["content-type"].startswith(media)) == (200, True)
+        assert answer.headers["cache-control"] == "no-store" and "F-1001" in answer.text
+    assert house.client.get(f"{path}/recall.json").status_code == 404
+
+
+def test_a_declined_placement_stays_declined(house: House, invoice: UUID) -> None:
+    propose(house, invoice)
+    path = f"/v1/invoices/{invoice}/placement"
+    assert house.client.post(f"{path}/decline", json={}).status_code == 200
+    assert house.client.post(f"{path}/approve", json={}).status_code == 409
+
+
+def test_an_account_is_stopped_by_its_own_reference_and_the_stop_lifted(house: House, invoice: UUID) -> None:
+    body = {"reason": "insolvency", "evidence": "case 7", "until": "2026-09-01T00:00:00Z"}
+    stop = house.client.post("/v1/accounts/C-1001/suppressions", json=body)
+    assert stop.status_code == 201
+    assert house.client.post(f"/v1/suppressions/{stop.json()['id']}/lift").status_code == 200
+    assert house.client.post("/v1/accounts/nobody/suppressions", json=body).status_code == 404
+    endless = body | {"until": "2030-01-01T00:00:00Z"}
+    assert house.client.post("/v1/accounts/C-1001/suppressions", json=endless).status_code == 422
+
+
+def test_all_sending_is_stopped_with_an_end_and_resumed(house: House, invoice: UUID) -> None:
+    stop = house.client.post("/v1/creditor/stop", json={"until": "2026-03-04T00:00:00Z", "reason": "bad file"})
+    assert stop.json() == {"done": True, "invoices": 1}
+    assert one(house, "select stopped_why from creditor") == "bad file"
+    assert house.client.post("/v1/creditor/resume").status_code == 200
+    assert house.client.post("/v1/creditor/resume").status_code == 409
+
+
+CALLS: list[tuple[str, str, Any]] = [
+    ("POST", "/v1/invoices/{id}/promise", {"on": "2026-03-10"}),
+    ("POST", "/v1/invoices/{id}/agreement", {"kind": "extension", "until": "2026-03-10"}),
+    ("POST", "/v1/invoices/{id}/agreement/withdraw", None),
+    ("POST", "/v1/invoices/{id}/dispute", {"reason": "other"}),
+    ("POST", "/v1/invoices/{id}/dispute/close", {"outcome": "withdrawn"}),
+    ("POST", "/v1/invoices/{id}/already-paid", None),
+    ("POST", "/v1/invoices/{id}/placement/approve", {}),
+    ("POST", "/v1/invoices/{id}/placement/decline", {}),
+    ("GET", "/v1/invoices/{id}/placement/file.csv", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+def test_anothers_invoice_is_not_found(house: House, method: str, path: str, body: Any) -> None:
+    other = cast.creditor_brill(house.database.worker, slug="other")
+    theirs = accepted_invoice(house.database.worker, other, "O-1")
+    before = one(house, "select revision from invoice")
+    answer = house.client.request(method, path.format(id=theirs), json=body)
+    assert answer.status_code == 404
+    assert one(house, "select revision from invoice") == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"), [*CALLS, ("POST", "/v1/creditor/stop", {}), ("POST", "/v1/creditor/resume", None)]
+)
+def test_a_decision_needs_its_scope(house: House, invoice: UUID, method: str, path: str, body: Any) -> None:
+    with Session(house.database.worker) as session, session.begin():
+        key = create_api_key(session, house.creditor.id, "reader", ["invoices:read", "payments:write"], NOW)
+    headers = {"Authorization": f"Bearer {key.key}"}
+    public: TestClient = house.public
+    assert public.request(method, path.format(id=invoice), json=body).status_code == 401
+    assert public.request(method, path.format(id=invoice), json=body, headers=headers).status_code == 403
