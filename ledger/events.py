@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
-from sqlalchemy import bindparam
 
 _NOTE = text(
     """
@@ -49,7 +48,15 @@ def note_fact(
     """
     session.execute(
         _NOTE,
-        {"invoice": str(invoice_id), "at": at, "kind": kind, "detail": dict(detail), "actor": actor, "signal": kind, "note": note},
+        {
+            "invoice": str(invoice_id),
+            "at": at,
+            "kind": kind,
+            "detail": dict(detail),
+            "actor": actor,
+            "signal": kind,
+            "note": note,
+        },
     )
 
 
