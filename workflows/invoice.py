@@ -35,6 +35,7 @@ class InvoiceWorkflow:
         self._rings = 0
         self._due = 0
         self._past: list[str] = []
+        self._held = ""
         self._shown: tuple[object, ...] = ()
 
     @workflow.run
@@ -99,7 +100,8 @@ class InvoiceWorkflow:
         if shown != self._shown:
             workflow.upsert_search_attributes(attributes(step))
             self._shown = shown
-        workflow.set_current_details(page(step, self._past))
+        self._held = step.held or self._held
+        workflow.set_current_details(page(step, self._past, self._held))
 
     def _note(self, line: str) -> None:
         self._past.append(f"{workflow.now():%d %b %H:%M} | {line}")

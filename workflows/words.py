@@ -38,15 +38,15 @@ def attributes(step: Next) -> list[SearchAttributeUpdate[Any]]:
     return [*updates, RUNG.value_set(step.rung or "-"), NEXT_AT.value_set(step.wake)]
 
 
-def page(step: Next, past: Sequence[str]) -> str:
+def page(step: Next, past: Sequence[str], held: str) -> str:
     """The current details: what is owed, what comes next, when and why, what was held back, and what happened, newest first."""
     if step.kind == "contact":
         coming = f"**{step.rung}** by {step.channel}"
     else:
         coming = "**Ended**" if step.kind == "close" else "**Waiting**"
     rows = [("Owed now", step.owed), ("Next", coming), ("When", step.when if step.kind != "close" else "-"), ("Why", step.why)]
-    if step.held:
-        rows.append(("Last held back", step.held))
+    if held:
+        rows.append(("Last held back", held))
     lines = ["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in rows)]
     if past:
         lines += ["", "| Machine time | What happened |", "|---|---|"]
