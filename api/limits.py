@@ -18,6 +18,7 @@ class Limits:
 
     body_bytes: int = 256 * 1024
     batch_bytes: int = 32 * 1024 * 1024
+    webhook_bytes: int = 2 * 1024 * 1024
     requests_per_second: float = 100.0
     burst: float = 400.0
     keys_remembered: int = 10_000
@@ -56,7 +57,7 @@ class BodyLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        allowed = self._limits.batch_bytes if scope["path"] == self._batch_path else self._limits.body_bytes
+        allowed = self._allowed(scope["path"])
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         said = headers.get(b"content-length", "")
         if said.isdigit() and int(said) > allowed:
@@ -79,6 +80,11 @@ class BodyLimits:
             return message
 
         await self._app(scope, counted, send)
+
+    def _allowed(self, path: str) -> int:
+        if path == self._batch_path:
+            return self._limits.batch_bytes
+        return self._limits.webhook_bytes if path.startswith("/webhooks/") else self._limits.body_bytes
 
 
 def _too_large(allowed: int) -> str:

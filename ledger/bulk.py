@@ -42,7 +42,7 @@ _ADD_INVOICES = text(
         insert into invoice (id, creditor_id, account_id, number, currency, issued_on, place_of_payment, place_of_payment_region,
             manual_id, accepted_hash, accepted_body, entered_at, cycle_started_at, changed_at, balance_minor)
         select r.id, :creditor, r.account, r.number, r.currency, r.issued_on, r.place, r.place_region, r.manual,
-            decode(r.hash, 'hex'), cast(r.body as jsonb), :now, :now, clock_timestamp(), r.total
+            decode(r.hash, 'hex'), cast(r.body as json), :now, :now, clock_timestamp(), r.total
         from unnest(cast(:id as uuid[]), cast(:account as uuid[]), cast(:number as text[]), cast(:currency as text[]),
             cast(:issued_on as date[]), cast(:place as text[]), cast(:place_region as text[]), cast(:manual as text[]),
             cast(:hash as text[]), cast(:body as text[]), cast(:total as bigint[]))

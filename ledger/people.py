@@ -186,7 +186,7 @@ def erase_person(session: Session, sealer: Sealer, person_id: UUID | str, *, now
     for invoice in bodies:
         body = json.dumps(_forgotten(invoice.accepted_body, hashes))
         session.execute(
-            text("update invoice set accepted_body = cast(:body as jsonb) where id = :id"), {"body": body, "id": invoice.id}
+            text("update invoice set accepted_body = cast(:body as json) where id = :id"), {"body": body, "id": invoice.id}
         )
     session.execute(
         text(

@@ -126,7 +126,7 @@ create table invoice (
     outcome_at timestamptz,
     manual_id text not null,
     accepted_hash bytea not null,              -- canonical hash of the body first accepted
-    accepted_body jsonb not null,              -- that body, personal leaves replaced by keyed hashes
+    accepted_body json not null,               -- that body, personal leaves replaced by keyed hashes
     entered_at timestamptz not null,           -- business time of acceptance
     cycle int not null default 1,
     cycle_started_at timestamptz not null,
@@ -158,10 +158,10 @@ create table instalment (
     number int not null,
     due_on date not null,
     amount_minor bigint not null check (amount_minor >= 0),
-    superseded_at timestamptz,                 -- an amendment writes new rows and leaves the old ones
-    unique (invoice_id, number, superseded_at)
+    superseded_at timestamptz                  -- an amendment writes new rows and leaves the old ones
 );
 create unique index instalment_current on instalment (invoice_id, number) where superseded_at is null;
+create index instalment_past on instalment (invoice_id) where superseded_at is not null;
 
 -- Only ever added to. The balance of an instalment is the sum of its entries.
 create table entry (
@@ -179,7 +179,7 @@ create table entry (
     cause text not null default ''
 );
 create index entry_by_invoice on entry (invoice_id);
-create index entry_by_payment on entry (payment_id);
+create index entry_by_payment on entry (payment_id) where payment_id is not null;
 
 create table payment (
     id uuid primary key,
