@@ -149,6 +149,20 @@ def replay(
     run_replay(asked, out=out, err=err)
 
 
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Play, show, and end.")] = False,
+    port: ApiPort = DEFAULT.api,
+    temporal_port: TemporalPort = DEFAULT.temporal,
+    ui_port: UiPort = DEFAULT.ui,
+    simulator_port: SimulatorPort = DEFAULT.simulator,
+) -> None:
+    """Play ninety days of a sample portfolio on this machine, then stay up. Its data is in var/demo and is made anew each time."""
+    from rehearsal.demo import run as run_demo
+
+    run_demo(Ports(port, temporal_port, ui_port, simulator_port), once=once, out=out, err=err)
+
+
 @contextmanager
 def _ledger() -> Iterator[Session]:
     """One transaction on the ledger of this machine or of the environment, as the worker's role."""

@@ -41,8 +41,11 @@ class Outside(Protocol):
         """The earliest moment at which something happens outside; None when nothing will."""
         ...
 
-    async def play(self, now: datetime) -> None:
-        """Let everything due until `now` happen, payments first, and return when it was acknowledged."""
+    async def play(self, now: datetime) -> bool:
+        """It is `now`: let everything due happen, payments first; when it was acknowledged, say whether anything did.
+
+        It is told of every instant, also of those at which it has nothing to do: what it receives then comes at that time.
+        """
         ...
 
 
@@ -90,8 +93,7 @@ class Player:
                 return
             if self.on_instant is not None:
                 await self.on_instant(now)
-            if self.outside is not None and (outside := await self.outside.next_at()) is not None and outside <= now:
-                await self.outside.play(now)
+            if self.outside is not None and await self.outside.play(now):
                 next_at = await self.settle()
             if next_at is not None and next_at <= now:
                 await self._ring_due(now)

@@ -85,10 +85,13 @@ class Schedule:
     async def next_at(self) -> datetime | None:
         return self._moments[-1] if self._moments else None
 
-    async def play(self, now: datetime) -> None:
+    async def play(self, now: datetime) -> bool:
+        happened = False
         while self._moments and self._moments[-1] <= now:
             at = self._moments.pop()
             await asyncio.to_thread(self._happen, self._arrivals.pop(at, []), self._payments.pop(at, []), now)
+            happened = True
+        return happened
 
     def _happen(self, arrivals: list[Entry], payments: list[Entry], now: datetime) -> None:
         for start in range(0, len(arrivals), _BATCH):
