@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,6 +19,51 @@ class Move(NamedTuple):
     payment_id: UUID
     instalment: int
     amount_minor: int
+
+
+class Settled(NamedTuple):
+    """`applied_minor` in all and by payment, the invoice's balance after it, and whether a hold waits for this money."""
+
+    applied_minor: int
+    by_payment: dict[UUID, int]
+    balance_minor: int
+    held: bool
+
+
+_STATE = text(
+    """
+    select i.status, i.balance_minor,
+        exists (select 1 from hold h where h.invoice_id = i.id and h.released_at is null
+            and h.kind in ('already_paid', 'payment_in_process')) as held,
+        (select coalesce(json_agg(t.number order by t.due_on, t.number), '[]') from instalment t
+            where t.invoice_id = i.id and t.superseded_at is null) as parts,
+        (select coalesce(json_agg(json_build_array(g.instalment, g.payment_id, g.paid_on, g.amount) order by g.last), '[]') from (
+            select e.instalment, e.payment_id, p.paid_on, sum(e.amount_minor) as amount, max(e.id) as last
+            from entry e left join payment p on p.id = e.payment_id
+            where e.invoice_id = i.id group by e.instalment, e.payment_id, p.paid_on) g) as entries,
+        (select coalesce(json_agg(json_build_array(p.id, p.unallocated_minor, p.paid_on) order by p.recorded_at, p.id), '[]')
+            from payment p where (p.invoice_id = i.id or p.id = :lend) and p.kind = 'payment' and p.unallocated_minor > 0) as pool
+    from invoice i where i.id = :invoice
+    """
+)
+_MOVE = text(
+    """
+    with moves as (
+        select * from json_to_recordset(cast(:moves as json))
+            as m(at int, payment uuid, instalment int, amount bigint, dated_on date, cause text)
+    ), entered as (
+        insert into entry (creditor_id, account_id, invoice_id, instalment, kind, amount_minor, currency, payment_id, dated_on,
+            recorded_at, cause)
+        select i.creditor_id, i.account_id, i.id, m.instalment, 'payment', -m.amount, i.currency, m.payment, m.dated_on, :now,
+            m.cause
+        from moves m join invoice i on i.id = :invoice order by m.at
+    ), kept as (
+        update payment p set unallocated_minor = p.unallocated_minor - s.amount
+        from (select payment, sum(amount) as amount from moves group by payment) s where p.id = s.payment
+    )
+    update invoice set balance_minor = balance_minor - (select sum(amount) from moves) where id = :invoice returning balance_minor
+    """
+)
 
 
 @dataclass(frozen=True)
@@ -69,36 +115,38 @@ def settle(session: Session, invoice_id: UUID, *, now: datetime, lend: UUID | No
     Used are the payments matched to it, and the one that `lend` names. Call it under the debtor's lock, also after an amendment
     or a credit, then `refresh_balance`.
     """
-    status = session.execute(text("select status from invoice where id = :id"), {"id": invoice_id}).scalar_one()
-    if status != "open":
-        return 0
-    owed, applied, dates = _present(session, invoice_id)
-    pool = session.execute(
-        text(
-            "select id, unallocated_minor, paid_on from payment where (invoice_id = :invoice or id = :lend) and kind = 'payment'"
-            " and unallocated_minor > 0 order by recorded_at, id"
-        ),
-        {"invoice": invoice_id, "lend": lend},
-    ).all()
-    dates.update({row.id: row.paid_on for row in pool})
-    moves = waterfall(owed, applied, [(row.id, row.unallocated_minor) for row in pool])
+    return settle_all(session, invoice_id, now=now, lend=lend).applied_minor
+
+
+def settle_all(session: Session, invoice_id: UUID, *, now: datetime, lend: UUID | None = None) -> Settled:
+    """`settle`, and what else a payment has to know. One question and, when money moves, one answer: webhooks wait for it."""
+    row = session.execute(_STATE, {"invoice": invoice_id, "lend": lend}).one()
+    if row.status != "open":
+        return Settled(0, {}, row.balance_minor, row.held)
+    charged: dict[int, int] = dict.fromkeys(row.parts, 0)
+    applied: dict[tuple[UUID, int], int] = {}
+    dates: dict[UUID, str] = {}
+    for number, payment, paid_on, amount in row.entries:
+        if payment is None:
+            charged[number] = charged.get(number, 0) + int(amount)
+        elif amount:
+            applied[(UUID(payment), number)] = -int(amount)
+            dates[UUID(payment)] = paid_on
+    pool = [(UUID(payment), int(left)) for payment, left, _ in row.pool]
+    dates.update({UUID(payment): paid_on for payment, _, paid_on in row.pool})
+    moves = waterfall(list(charged.items()), applied, pool)
+    balance_minor = row.balance_minor
+    if moves:
+        written = [
+            {"at": at, "payment": str(move.payment_id), "instalment": move.instalment, "amount": move.amount_minor,
+             "dated_on": dates[move.payment_id], "cause": "" if move.amount_minor > 0 else "moved to the oldest open instalment"}
+            for at, move in enumerate(moves)
+        ]  # fmt: skip
+        balance_minor = session.execute(_MOVE, {"invoice": invoice_id, "moves": json.dumps(written), "now": now}).scalar_one()
+    by_payment: dict[UUID, int] = {}
     for move in moves:
-        _enter(
-            session,
-            invoice_id,
-            move.instalment,
-            "payment",
-            -move.amount_minor,
-            move.payment_id,
-            dates[move.payment_id],
-            now,
-            "" if move.amount_minor > 0 else "moved to the oldest open instalment",
-        )
-        session.execute(
-            text("update payment set unallocated_minor = unallocated_minor - :amount where id = :id"),
-            {"amount": move.amount_minor, "id": move.payment_id},
-        )
-    return sum(move.amount_minor for move in moves)
+        by_payment[move.payment_id] = by_payment.get(move.payment_id, 0) + move.amount_minor
+    return Settled(sum(by_payment.values()), by_payment, int(balance_minor), row.held)
 
 
 def take_back(session: Session, payment: Row[Any], reversal: Row[Any], *, now: datetime) -> TakenBack:

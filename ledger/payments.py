@@ -44,9 +44,9 @@ class PaymentResult:
 _INSERT = text(
     "insert into payment (id, creditor_id, account_id, invoice_id, source, source_ref, kind, reverses, reverses_ref,"
     " amount_minor, currency, paid_on, value_on, recorded_at, hint, unallocated_minor)"
-    " values (:id, :creditor, :account, null, :source, :ref, :kind, :reverses,"
+    " values (:id, :creditor, :account, :invoice, :source, :ref, :kind, :reverses,"
     " :reverses_ref, :amount, :currency, :paid_on, :value_on, :now, :hint, :amount)"
-    " on conflict (creditor_id, source, source_ref, kind) do nothing returning id"
+    " on conflict (creditor_id, source, source_ref, kind) do nothing returning *"
 )
 _FIND = text("select * from payment where creditor_id = :creditor and source = :source and source_ref = :ref and kind = :kind")
 _INVOICE = text(
@@ -90,17 +90,19 @@ def record_payment(
     if known is None:
         if invoice is not None and not fits:
             hint = f"{invoice.number} is in {invoice.currency}"
-        session.execute(
+        known = session.execute(
             _INSERT,
             {
                 "id": uuid4(), "creditor": creditor_id, "source": source, "account": _account_of(invoice),
+                "invoice": invoice.id if invoice is not None and fits else None,
                 "ref": source_ref, "kind": "payment", "reverses": None, "reverses_ref": "", "amount": amount_minor,
                 "currency": currency, "paid_on": paid_on, "value_on": value_on, "now": now, "hint": hint[:200],
             },
-        )  # fmt: skip
-        known = _find(session, creditor_id, source, source_ref, "payment")
-        assert known is not None
-        _apply_waiting_reversals(session, known, names or (source_ref,), now)
+        ).one()  # fmt: skip
+        if _apply_waiting_reversals(session, known, names or (source_ref,), now):
+            known = session.execute(text("select * from payment where id = :id"), {"id": known.id}).one()
+        if invoice is not None and fits:
+            return _settled(session, known, invoice.id, now)
     elif (known.amount_minor, known.currency) != (amount_minor, currency):
         unmatched.ask_which_sum(session, known, amount_minor, currency, now)
         return PaymentResult(known.id, "duplicate", known.invoice_id, 0, known.unallocated_minor)
@@ -108,7 +110,7 @@ def record_payment(
         return PaymentResult(known.id, "duplicate", known.invoice_id, 0, known.unallocated_minor)
     if invoice is None or not fits:
         unmatched.ask_whose(session, known, now)
-        return PaymentResult(known.id, "unmatched", None, 0, _unallocated(session, known.id))
+        return PaymentResult(known.id, "unmatched", None, 0, known.unallocated_minor)
     return _match(session, known, invoice, now)
 
 
@@ -165,10 +167,7 @@ def apply_payment(
     unmatched.settled(session, payment, now, f"applied to {invoice.number}")
     if not matched:
         return _match(session, payment, invoice, now, actor=actor)
-    given = allocation.settle(session, invoice.id, now=now, lend=payment.id)
-    _tell_received(session, payment, invoice, given, now, actor)
-    balance = allocation.refresh_balance(session, invoice.id)
-    return PaymentResult(payment.id, "applied", invoice.id, given, _unallocated(session, payment.id), balance)
+    return _settled(session, payment, invoice.id, now, actor=actor, lend=True)
 
 
 def record_reversal(
@@ -206,22 +205,20 @@ def record_reversal(
             return PaymentResult(same.id, "duplicate", payment.invoice_id if payment is not None else None)
         source_ref, amount_minor = f"{source_ref}:{amount_minor}", amount_minor - before
     fits = payment is None or payment.currency == currency
-    reversal_id: UUID | None = session.execute(
+    reversal = session.execute(
         _INSERT,
         {
-            "id": uuid4(), "creditor": creditor_id, "source": source, "account": _account_of(payment),
+            "id": uuid4(), "creditor": creditor_id, "source": source, "account": _account_of(payment), "invoice": None,
             "ref": source_ref, "kind": "reversal", "reverses": None, "reverses_ref": payment_ref, "amount": amount_minor,
             "currency": currency, "paid_on": reversed_on, "value_on": reversed_on, "now": now, "hint": reason[:200],
         },
-    ).scalar()  # fmt: skip
-    if reversal_id is None:
+    ).one_or_none()  # fmt: skip
+    if reversal is None:
         same = _find(session, creditor_id, source, source_ref, "reversal")
         assert same is not None
         return PaymentResult(same.id, "duplicate", payment.invoice_id if payment is not None else None)
     if payment is None or not fits:
-        return PaymentResult(reversal_id, "pending", None, 0, amount_minor)
-    reversal = _find(session, creditor_id, source, source_ref, "reversal")
-    assert reversal is not None
+        return PaymentResult(reversal.id, "pending", None, 0, amount_minor)
     return _take_back(session, payment, reversal, now)
 
 
@@ -231,31 +228,35 @@ def _match(session: Session, payment: Row[Any], invoice: Row[Any], now: datetime
         {"invoice": invoice.id, "account": invoice.account_id, "id": payment.id},
     )
     unmatched.settled(session, payment, now, "matched")
-    given = allocation.settle(session, invoice.id, now=now)
-    balance = allocation.refresh_balance(session, invoice.id)
-    _tell_received(session, payment, invoice, given, now, actor)
-    return PaymentResult(payment.id, "applied", invoice.id, given, _unallocated(session, payment.id), balance)
+    return _settled(session, payment, invoice.id, now, actor=actor)
 
 
-def _tell_received(session: Session, payment: Row[Any], invoice: Row[Any], given: int, now: datetime, actor: str) -> None:
-    session.execute(
-        text(
-            "update hold set released_at = :now, release_why = 'payment received' where invoice_id = :invoice"
-            " and kind in ('already_paid', 'payment_in_process') and released_at is null"
-        ),
-        {"now": now, "invoice": invoice.id},
-    )
-    balance = allocation.refresh_balance(session, invoice.id)
+def _settled(
+    session: Session, payment: Row[Any], invoice_id: UUID, now: datetime, *, actor: str = "puntual", lend: bool = False
+) -> PaymentResult:
+    """Apply a payment that has found its invoice, end the holds that waited for it, and say so."""
+    done = allocation.settle_all(session, invoice_id, now=now, lend=payment.id if lend else None)
+    if done.held:
+        session.execute(
+            text(
+                "update hold set released_at = :now, release_why = 'payment received' where invoice_id = :invoice"
+                " and kind in ('already_paid', 'payment_in_process') and released_at is null"
+            ),
+            {"now": now, "invoice": invoice_id},
+        )
+    given = done.by_payment.get(payment.id, 0)
     detail = {
         "payment": str(payment.id), "source": payment.source, "amount_minor": payment.amount_minor, "currency": payment.currency,
-        "applied_minor": given, "balance_minor": balance, "paid_on": payment.paid_on.isoformat(),
+        "applied_minor": given, "balance_minor": done.balance_minor, "paid_on": payment.paid_on.isoformat(),
         "value_on": payment.value_on.isoformat(),
     }  # fmt: skip
-    note = f"{payment.currency} {payment.amount_minor} minor, balance {balance}"
-    note_fact(session, invoice.id, at=now, kind="payment_received", detail=detail, actor=actor, note=note)
+    note = f"{payment.currency} {payment.amount_minor} minor, balance {done.balance_minor}"
+    note_fact(session, invoice_id, at=now, kind="payment_received", detail=detail, actor=actor, note=note)
+    left = payment.unallocated_minor - given
+    return PaymentResult(payment.id, "applied", invoice_id, given, left, done.balance_minor)
 
 
-def _apply_waiting_reversals(session: Session, payment: Row[Any], names: Sequence[str], now: datetime) -> None:
+def _apply_waiting_reversals(session: Session, payment: Row[Any], names: Sequence[str], now: datetime) -> bool:
     waiting = session.execute(
         text(
             "select * from payment where creditor_id = :creditor and source = :source and reverses_ref = any(:names)"
@@ -265,6 +266,7 @@ def _apply_waiting_reversals(session: Session, payment: Row[Any], names: Sequenc
     ).all()
     for reversal in waiting:
         _take_back(session, payment, reversal, now)
+    return bool(waiting)
 
 
 def _take_back(session: Session, payment: Row[Any], reversal: Row[Any], now: datetime) -> PaymentResult:
@@ -332,10 +334,6 @@ def _invoice(session: Session, invoice_id: UUID | str) -> Row[Any]:
     if invoice is None:
         raise not_found("invoice", invoice_id)
     return invoice
-
-
-def _unallocated(session: Session, payment_id: UUID) -> int:
-    return int(session.execute(text("select unallocated_minor from payment where id = :id"), {"id": payment_id}).scalar_one())
 
 
 def _taken_so_far(session: Session, creditor_id: UUID | str, source: str, payment_ref: str, series: str) -> int:

@@ -13,9 +13,9 @@ from tests.cast import NOW
 
 _CONTACT = text(
     "insert into contact (id, creditor_id, account_id, invoice_id, person_id, address_id, key, attempt, rung, channel, template,"
-    " state, amount_minor, currency, at_utc, zone, at_local, local_date, utc_offset_min, why_failed) select :id, i.creditor_id, i.account_id,"
-    " i.id, p.id, a.id, :key, :attempt, :rung, a.channel, 'pre_due', :state, 1000, i.currency, :at, 'America/Bogota',"
-    " cast(:at as timestamptz) - interval '5 hours', :day, -300,"
+    " state, amount_minor, currency, at_utc, zone, at_local, local_date, utc_offset_min, why_failed)"
+    " select :id, i.creditor_id, i.account_id, i.id, p.id, a.id, :key, :attempt, :rung, a.channel, 'pre_due', :state, 1000,"
+    " i.currency, :at, 'America/Bogota', cast(:at as timestamptz) - interval '5 hours', :day, -300,"
     " case when :state = 'failed' then 'bounce' end from invoice i join person p on p.account_id = i.account_id"
     " join address a on a.person_id = p.id and a.channel = :channel where i.id = :invoice"
 )
