@@ -88,7 +88,7 @@ def test_the_body_is_not_read_before_its_signature(house: House) -> None:
 
 
 def test_a_body_that_is_too_large_is_refused(house: House) -> None:
-    assert gateway(house).send("x" * 300_000).status_code == 413
+    assert gateway(house).send("x" * 5_000_000).status_code == 413
 
 
 def test_an_unknown_event_type_is_stored_and_answered(house: House) -> None:
