@@ -102,6 +102,9 @@ def _detail(row: Row[Any]) -> str:
     if row.kind == "payment_received":
         left = int(detail.get("balance_minor", 0))
         return amount + (f", {money(left, row.currency)} still owed" if left else ", nothing owed any more")
+    if row.kind in ("promise_made", "agreement_made"):
+        parts = ", ".join(f"{money(m['amount_minor'], row.currency)} by {m['due_on']}" for m in detail.get("milestones", []))
+        return f"{detail.get('kind', '')}: {row.currency} {parts}"
     if row.why:
         return str(row.why)
     return amount or ", ".join(f"{words(key)} {value}" for key, value in detail.items() if key in ("channel", "reason", "until"))
@@ -138,6 +141,7 @@ def _stacked(pairs: Iterable[tuple[str, str]]) -> str:
 
 def _by_creditor(rows: Sequence[Row[Any]]) -> dict[str, list[tuple[str, int]]]:
     found: dict[str, list[tuple[str, int]]] = {}
-    for slug, what, count in rows:
+    for row in rows:
+        slug, what, count = tuple(row)
         found.setdefault(slug, []).append((str(what), int(count)))
     return found
