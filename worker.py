@@ -25,7 +25,7 @@ from activities.compose import Composer
 from activities.wire import InvoiceRef
 from channels import ChannelsConfig, build_senders
 from clock import Clock, LedgerClock, RealClock
-from ledger import outbox
+from ledger import inbox, outbox
 from ledger.sealing import Sealer
 from ledger.session import make_engine, refuse_wrong_role
 from settings import Settings
@@ -42,6 +42,8 @@ RELAY_AT_ONCE = 64
 RELAY_IDLE_SECONDS = (0.02, 0.5)
 """Shortest and longest pause between looks at an empty outbox."""
 RECONCILE_SECONDS = 20.0
+PAYLOADS_KEPT = timedelta(days=90)
+"""How long the content of an applied webhook is kept for disputes with its sender; its id stays for ever."""
 
 
 async def connect(settings: Settings, *, runtime: Runtime | None = None) -> Client:
@@ -188,7 +190,9 @@ async def reconcile_loop(engine: Engine, clock: Clock, *, every: float = RECONCI
 
     def once() -> int:
         with Session(engine) as session:
-            count = outbox.reconcile(session, now=clock.now())
+            now = clock.now()
+            count = outbox.reconcile(session, now=now)
+            inbox.empty_payloads(session, now - PAYLOADS_KEPT)
             session.commit()
             return count
 

@@ -50,7 +50,7 @@ _FACTS = text(
             order by g.made_at), '[]') from agreement g where g.invoice_id = i.id) as agreements,
         (select coalesce(json_agg(json_build_object('key', k.key, 'channel', k.channel, 'state', k.state, 'at', k.at_utc,
             'local_date', k.local_date, 'late_days', k.late_days,
-            'may_retry', k.state = 'failed' and k.why_failed like 'again:%%') order by k.at_utc, k.attempt), '[]')
+            'may_retry', k.state = 'failed' and coalesce(k.why_failed, '') like 'again:%') order by k.at_utc, k.attempt), '[]')
          from contact k where k.invoice_id = i.id) as contacts,
         (select coalesce(json_agg(json_build_object('key', s.key, 'why', s.why) order by s.id), '[]')
          from step s where s.invoice_id = i.id and s.kind in ('skip', 'ask') and s.key is not null) as skipped,
