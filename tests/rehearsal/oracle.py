@@ -1,5 +1,6 @@
 """What `unlimited` must do with the IBM portfolio, from the CSV alone: `python -m tests.rehearsal.oracle PORTFOLIO contacts.csv`.
 
+With `weekly` as a third word: that no debtor had two contacts within seven days, from contacts.csv alone.
 Nothing of the product is imported. A contact goes at 09:00; an invoice comes in at 00:00 of its issue date, and is paid at 12:00.
 """
 
@@ -47,8 +48,25 @@ def differences(portfolio: Path, contacts: Path, first: int | None = None) -> li
     return missing + extra or ["the same rows in another order"]
 
 
+def too_close(contacts: Path) -> list[str]:
+    """Contacts of one debtor within seven local dates of each other."""
+    found: list[str] = []
+    last: dict[str, datetime] = {}
+    with contacts.open(encoding="utf-8", newline="") as opened:
+        for row in sorted(csv.DictReader(opened), key=lambda row: row["at_local"]):
+            day, before = datetime.fromisoformat(row["at_local"][:10]), last.get(row["debtor"])
+            if before is not None and (day - before).days < 7:
+                found.append(f"{row['debtor']}: {before:%Y-%m-%d} and {day:%Y-%m-%d}")
+            last[row["debtor"]] = day
+    return found
+
+
 def main() -> None:
     """Exit 1 with the first differing rows."""
+    if sys.argv[3:] == ["weekly"]:
+        close = too_close(Path(sys.argv[2]))
+        print(f"{len(close)} pairs within a week {close[:5]}" if close else "no debtor was contacted twice in seven days")  # noqa: T201
+        sys.exit(1 if close else 0)
     found = differences(Path(sys.argv[1]), Path(sys.argv[2]))
     for line in found[:20]:
         print(line)  # noqa: T201
