@@ -53,6 +53,11 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def sentence(text: str) -> str:
+    """The same with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
 def channel(name: str | None) -> str:
     """A channel as people write it."""
     return CHANNELS.get(name or "", name or "")
@@ -190,7 +195,8 @@ def _rung_of(detail: Mapping[str, Any]) -> str:
 def _says(kind: str, detail: Mapping[str, Any], contact: Mapping[str, Any] | None, currency: str, zone: str) -> str:
     """The one figure or date that belongs on the line itself."""
     if kind == "contacted" and contact is not None:
-        late = f", {contact['late_days']} days later than planned" if contact["late_days"] else ""
+        days = contact["late_days"]
+        late = f", {days} {'day' if days == 1 else 'days'} later than planned" if days else ""
         asked = f"{contact['currency']} {money(contact['amount_minor'], contact['currency'])}"
         return f"{words(contact['template'])}, asked for {asked}{late}"
     if kind in ("payment_received", "payment_reversed") and "amount_minor" in detail:

@@ -217,7 +217,7 @@ def test_the_list_is_narrowed_by_what_comes_next_what_is_held_and_what_a_person_
     assert numbers(read(desk, "/console?q=C-F")) == ["F-1", "F-2", "F-3", "F-4"] and numbers(read(desk, "/console?q=%25")) == []
     assert numbers(read(desk, "/console?q=f-3")) == ["F-3"]
     said = read(desk).text
-    assert "Held back: On hold: dispute (quality)." in said and "Disputed" in said and "Answer the dispute" in said
+    assert "On hold: dispute (quality)." in said and "Disputed" in said and "Answer the dispute" in said
     assert "S2 first reminder, e-mail Thu 19 Mar 2026, 09:00 Bogota, in 6 days" in said
     assert "S1 e-mail delivered Fri 13 Mar 2026, 09:00" in said
 
