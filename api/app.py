@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -77,6 +78,9 @@ def _described(app: FastAPI) -> dict[str, Any]:
         problem = {"schema": {"$ref": "#/components/schemas/ProblemOut"}}
         for path in schema["paths"].values():
             for operation in path.values():
+                if operation.get("security"):
+                    for status in ("401", "403", "429"):
+                        operation["responses"].setdefault(status, {"description": HTTPStatus(int(status)).phrase})
                 for status, response in operation["responses"].items():
                     if int(status) >= 400:
                         response["content"] = {problems.MEDIA_TYPE: problem}

@@ -98,31 +98,31 @@ def test_everything_wrong_is_said_at_once_by_pointer_and_without_the_value(house
     assert "ana.at.correo" not in answer.text
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
-    [
-        ({"amount_minor": 0}, "/amount_minor"),
-        ({"amount_minor": "100"}, "/amount_minor"),
-        ({"amount_minor": 100.5}, "/amount_minor"),
-        ({"currency": "cop"}, "/currency"),
-        ({"currency": "ZZZ"}, "/currency"),
-        ({"issued_on": "2026-02-30"}, "/issued_on"),
-        ({"due_on": "2024-02-01"}, "/due_on"),
-        ({"due_on": "2096-02-01"}, "/due_on"),
-        ({"number": "ana@correo.example"}, "/number"),
-        ({"colour": "red"}, "/colour"),
-        ({"manual_patch": {"send_at": "noon"}}, "/manual_patch"),
-        ({"account": cast.debtor_ana(manual="none-such")}, "/account/manual"),
-        ({"account": cast.debtor_ana(country="QQ")}, "/account/country"),
-        ({"account": cast.debtor_ana(zone="America/Springfield")}, "/account/zone"),
-        ({"account": cast.debtor_ana(country="US", region="ZZ", contacts=[])}, "/account/region"),
-        ({"account": cast.debtor_ana(country="MX", region="", contacts=[])}, "/account/region"),
-    ],
-)
-def test_a_refused_invoice_says_where(house: House, change: dict[str, Any], pointer: str) -> None:
-    answer = _post(house, cast.invoice_body(**change))
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["errors"][0]["pointer"] == pointer
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"amount_minor": 0}, "/amount_minor"),
+    ({"amount_minor": "100"}, "/amount_minor"),
+    ({"amount_minor": 100.5}, "/amount_minor"),
+    ({"currency": "cop"}, "/currency"),
+    ({"currency": "ZZZ"}, "/currency"),
+    ({"issued_on": "2026-02-30"}, "/issued_on"),
+    ({"due_on": "2024-02-01"}, "/due_on"),
+    ({"due_on": "2096-02-01"}, "/due_on"),
+    ({"number": "ana@correo.example"}, "/number"),
+    ({"colour": "red"}, "/colour"),
+    ({"manual_patch": {"send_at": "noon"}}, "/manual_patch"),
+    ({"account": cast.debtor_ana(manual="none-such")}, "/account/manual"),
+    ({"account": cast.debtor_ana(country="QQ")}, "/account/country"),
+    ({"account": cast.debtor_ana(zone="America/Springfield")}, "/account/zone"),
+    ({"account": cast.debtor_ana(country="US", region="ZZ", contacts=[])}, "/account/region"),
+    ({"account": cast.debtor_ana(country="MX", region="", contacts=[])}, "/account/region"),
+]
+
+
+def test_a_refused_invoice_says_where(house: House) -> None:
+    for change, pointer in REFUSED:
+        answer = _post(house, cast.invoice_body(**change))
+        assert answer.status_code == 422, (change, answer.text)
+        assert answer.json()["errors"][0]["pointer"] == pointer, change
     assert _rows(house, "invoice") == 0 and _rows(house, "account") == 0
 
 

@@ -192,5 +192,5 @@ def test_one_manual_row_serves_all_invoices_with_the_same_patches(database: Data
         rows = connection.execute(
             text("select m.origin, count(*) from invoice i join manual m on m.id = i.manual_id group by 1, m.id")
         )
-        found = sorted((row.origin.get("send_at", "creditor"), row.count) for row in rows)
+        found = sorted((origin.get("send_at", "creditor"), count) for origin, count in rows)
     assert found == [("creditor", 3), ("invoice", 3)]

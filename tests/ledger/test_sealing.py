@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 
 import pytest
 
@@ -26,16 +27,18 @@ def test_a_changed_byte_another_key_or_another_purpose_opens_nothing() -> None:
     sealer, stranger = cast.sealer(), Sealer(base64.b64encode(b"y" * 32).decode())
     sealed, key = sealer.seal(cast.ANA_EMAIL.encode()), sealer.new_data_key()
     wrapped = sealer.wrap(key)
-    for attempt in (
-        lambda: sealer.unseal(sealed[:-1] + bytes([sealed[-1] ^ 1])),
-        lambda: stranger.unseal(sealed),
-        lambda: sealer.unseal(wrapped),
-        lambda: stranger.unwrap(wrapped),
-        lambda: sealer.unseal_under(sealer.new_data_key(), sealer.seal_under(key, b"card")),
-        lambda: sealer.unseal(b""),
-    ):
+    card = sealer.seal_under(key, b"card")
+    attempts: list[tuple[Callable[[bytes], bytes], bytes]] = [
+        (sealer.unseal, sealed[:-1] + bytes([sealed[-1] ^ 1])),
+        (stranger.unseal, sealed),
+        (sealer.unseal, wrapped),
+        (stranger.unwrap, wrapped),
+        (lambda blob: sealer.unseal_under(sealer.new_data_key(), blob), card),
+        (sealer.unseal, b""),
+    ]
+    for opener, blob in attempts:
         with pytest.raises(CannotUnseal) as caught:
-            attempt()
+            opener(blob)
         assert cast.ANA_EMAIL not in str(caught.value)
     assert sealer.unwrap(wrapped) == key
 

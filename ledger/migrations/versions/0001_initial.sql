@@ -466,7 +466,8 @@ grant select on all tables in schema public to puntual_api;
 grant insert on manual, account, person, address, suppression, invoice, instalment, entry, payment, hold, agreement, milestone,
     receipt, event, step, task, portal_link, inbox, outbox, import_run to puntual_api;
 grant update on account, person, address, suppression, invoice, instalment, payment, hold, agreement, contact, task, placement,
-    portal_link, inbox, import_run, creditor, api_key to puntual_api;
+    portal_link, inbox, import_run to puntual_api;
+grant update (stopped_until, stopped_why) on creditor to puntual_api;
 -- what only grows stays so, for the worker too
 revoke update, delete on entry, event, step, receipt from puntual_worker;
 
