@@ -42,6 +42,8 @@ RELAY_AT_ONCE = 64
 RELAY_IDLE_SECONDS = (0.02, 0.5)
 """Shortest and longest pause between looks at an empty outbox."""
 RECONCILE_SECONDS = 20.0
+CENSUS_SECONDS = 300.0
+"""How often the open invoices are compared with the workflows that run."""
 PAYLOADS_KEPT = timedelta(days=90)
 """How long the content of an applied webhook is kept for disputes with its sender; its id stays for ever."""
 
@@ -206,6 +208,32 @@ async def reconcile_loop(engine: Engine, clock: Clock, *, every: float = RECONCI
         await asyncio.sleep(every)
 
 
+async def census(client: Client, engine: Engine) -> int:
+    """Ring the open invoices that have no running workflow; returns how many. Raises RPCError."""
+    query = "WorkflowType = 'InvoiceWorkflow' and ExecutionStatus = 'Running'"
+    running = [found.id async for found in client.list_workflows(query)]
+
+    def compare() -> int:
+        with Session(engine) as session:
+            count = outbox.ring_missing(session, running)
+            session.commit()
+            return count
+
+    return await asyncio.to_thread(compare)
+
+
+async def census_loop(client: Client, engine: Engine, *, every: float = CENSUS_SECONDS) -> None:
+    """At start-up and from time to time: no open invoice is without its workflow (I1, I12)."""
+    while True:
+        try:
+            count = await census(client, engine)
+            if count:
+                log.info("census: started %d invoices again", count)
+        except (SQLAlchemyError, RPCError) as error:
+            log.warning("census: %s; tried again later", type(error).__name__)
+        await asyncio.sleep(every)
+
+
 async def serve(settings: Settings, *, stop: asyncio.Event | None = None, relay: bool = True) -> None:
     """Run until `stop` (or SIGTERM, SIGINT). A worker that cannot reach Temporal yet keeps trying."""
     runtime = None
@@ -218,7 +246,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, relay:
     stop = stop or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    loops = [asyncio.create_task(reconcile_loop(engine, tools.clock))]
+    loops = [asyncio.create_task(reconcile_loop(engine, tools.clock)), asyncio.create_task(census_loop(client, engine))]
     if relay:
         loops.append(asyncio.create_task(Relay(client, engine, console_url=settings.public_url).run()))
     with ThreadPoolExecutor(THREADS) as pool:

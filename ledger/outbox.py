@@ -93,3 +93,24 @@ def reconcile(session: Session, *, now: datetime) -> int:
         {"now": now},
     )
     return int(rung.rowcount)  # type: ignore[attr-defined]
+
+
+def ring_missing(session: Session, running: Sequence[str]) -> int:
+    """Ring each open invoice whose workflow is not among those that run (I1): ended by hand, or lost with Temporal's data.
+
+    An invoice that still waits to be told of is left to its own ring; one too many does no harm.
+    """
+    rung = session.execute(
+        text(
+            """
+            insert into outbox (creditor_id, invoice_id, workflow_id, signal, note)
+            select i.creditor_id, i.id, w.id, 'reconcile', 'no workflow was running'
+            from invoice i join creditor c on c.id = i.creditor_id,
+                lateral (select 'invoice:' || c.slug || ':' || i.number as id) w
+            where i.outcome is null and i.seen_revision > 0 and not w.id = any(:running)
+                and not exists (select 1 from outbox o where o.invoice_id = i.id and o.done_at is null)
+            """
+        ),
+        {"running": list(running)},
+    )
+    return int(rung.rowcount)  # type: ignore[attr-defined]

@@ -21,6 +21,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.words import ACTIVITY, DUE, attributes, page
 
 _RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(hours=1))
+TOLD_MAX = 120
+"""So much of what came with a signal is shown."""
 LINES_KEPT = 40
 """How many lines of the past the page in the Temporal UI shows; the ledger keeps all."""
 
@@ -67,7 +69,10 @@ class InvoiceWorkflow:
             )
         except TimeoutError:
             return True
-        return self._rings == heard
+        if self._rings != heard:
+            return False
+        self._due = 0  # it has been obeyed: a stray one with a great number must not count for every step to come
+        return True
 
     async def _plan(self, summary: str) -> Next:
         planned: Next = await workflow.execute_activity(
@@ -91,7 +96,7 @@ class InvoiceWorkflow:
             start_to_close_timeout=timedelta(seconds=30),
             retry_policy=_RETRY,
         )
-        self._note(f"{done.did}" if done.did else f"held back: {done.held or done.why}")
+        self._note(f"{done.did}, {step.when}" if done.did else f"held back: {done.held or done.why}")
         return done
 
     def _tell(self, step: Next) -> None:
@@ -114,7 +119,7 @@ class InvoiceWorkflow:
             self._due = max(self._due, _number(args))
             return
         self._rings += 1
-        told = [str(workflow.payload_converter().from_payload(a.payload)) for a in args[:1]]
+        told = [str(_read(a))[:TOLD_MAX] for a in args[:1]]
         self._note(" ".join([f"**{name.replace('_', ' ')}**", *told]))
 
 
@@ -125,5 +130,13 @@ def _until(step: Next) -> str:
 
 def _number(args: Sequence[RawValue]) -> int:
     """The decision that a `due` ring is for; a stray one without a number is for none."""
-    given = workflow.payload_converter().from_payload(args[0].payload) if args else 0
+    given = _read(args[0]) if args else 0
     return given if isinstance(given, int) else 0
+
+
+def _read(arg: RawValue) -> object:
+    """What came with a signal. Anybody may send one by hand: what cannot be read must not stop the workflow."""
+    try:
+        return workflow.payload_converter().from_payload(arg.payload)
+    except Exception:
+        return "(not readable)"
