@@ -113,6 +113,12 @@ async def sent_counts(request: Request) -> dict[str, int]:
     return dict(world_of(request).counts)
 
 
+@router.get("/money")
+async def money(request: Request) -> list[dict[str, Any]]:
+    """Everything that customers paid or took back so far, told to us or not yet."""
+    return [{"kind": kind, "ref": ref, "amount_minor": sum_} for (kind, ref), sum_ in world_of(request).money.items()]
+
+
 def _shown(place: int, one: Sent) -> dict[str, Any]:
     return {
         "n": place, "channel": one.channel, "contact_id": one.contact_id, "provider_ref": one.ref, "to": one.to,

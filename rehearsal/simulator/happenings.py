@@ -181,6 +181,7 @@ async def _pay(world: World, debtor: Debtor, one: Event) -> None:
     if amount <= 0:
         return
     bill.paid[payment_id] = amount
+    world.money["payment", payment_id] = amount
     if debtor.character == "charges_back":
         at = one.at + timedelta(days=debtor.drawn("reversal_days", bill, 5, 12))
         tie = f"{bill.number}|reversal|{payment_id}"
@@ -217,6 +218,7 @@ async def _reverse(world: World, debtor: Debtor, one: Event) -> None:
     if hook is None:
         return
     reversal_id = payment_id.replace("pay_", "rev_", 1)
+    world.money["reversal", reversal_id] = amount
     day = debtor.local_date(one.at).isoformat()
     if hook["gateway"] == "stripe":
         thing = {

@@ -78,6 +78,8 @@ class World:
     """Addresses that told their carrier to stop: it refuses further messages by itself."""
     answers: list[dict[str, Any]] = field(default_factory=list)
     """What came of each visit to the portal."""
+    money: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Sums in minor units by (`payment` or `reversal`, its id): everything that customers ever paid or took back."""
     queue: list[Event] = field(default_factory=list)
     firing: list[Event] = field(default_factory=list)
     fired: Counter[str] = field(default_factory=Counter)
