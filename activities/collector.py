@@ -9,7 +9,6 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from babel.numbers import format_decimal
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -26,9 +25,9 @@ from ledger.session import lock_debtor_of
 from policies.facts import InvoiceFacts
 from policies.forecast import made
 from policies.manual import Manual
-from policies.money import major_units
+from policies.money import major_units, written
 from policies.steps import Close, Contact, Wait
-from policies.terms import Channel
+from policies.terms import Channel, days_said
 
 ASK_AGAIN_MAX = 5
 """Claims that were void in a row before the activity gives the thread back and lets Temporal retry it."""
@@ -161,9 +160,9 @@ class Collector:
             session.commit()
         if after is not None:
             raise ApplicationError(f"the provider asks to try later: {why}", type="TryLater", next_retry_delay=after)
-        did = f"{step.rung} by {step.channel}, {money(step.amount_minor, known.currency)}, {state}"
+        did = f"{step.rung} by {step.channel}, {written(step.amount_minor, known.currency)}, {state}"
         if step.late_days:
-            did += f", late by {step.late_days} days"
+            did += f", {days_said(step.late_days)} late"
         return self._next(fresh, following, step_id, did=did)
 
     def _next(self, known: InvoiceFacts, step: Contact | Wait | Close, step_id: int, *, did: str = "") -> Next:
@@ -176,7 +175,7 @@ class Collector:
             why=step.why,
             rung=getattr(step, "rung", ""),
             channel=getattr(step, "channel", ""),
-            owed=money(known.balance_minor, known.currency),
+            owed=written(known.balance_minor, known.currency),
             owed_major=float(major_units(known.balance_minor, known.currency)),
             did=did,
             held=step.why if held else "",
@@ -221,8 +220,3 @@ def _make(sender: Sender, outgoing: Outgoing) -> _Made:
 def spoken(at: datetime, zone: str) -> str:
     """`Tue 08 Dec 2026 09:00 (America/Bogota)`: for the people who read the Temporal UI."""
     return f"{at.astimezone(ZoneInfo(zone)):%a %d %b %Y %H:%M} ({zone})"
-
-
-def money(amount_minor: int, currency: str) -> str:
-    """`COP 120,000.00`: for the people who read the Temporal UI; messages to customers use their own language."""
-    return f"{currency} {format_decimal(major_units(amount_minor, currency), format='#,##0.00', locale='en')}"

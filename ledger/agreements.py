@@ -22,6 +22,7 @@ from ledger.refusals import Refused
 from policies import negotiation
 from policies.facts import InvoiceFacts
 from policies.manual import Manual, Offer
+from policies.money import written
 from policies.terms import AttemptState, ContactKey
 
 Source = Literal["portal", "api", "reply"]
@@ -143,7 +144,7 @@ def _record(session: Session, at: Table, terms: negotiation.Accepted, *, source:
     )  # fmt: skip
     first, last = terms.milestones[0], terms.milestones[-1]
     if len(terms.milestones) == 1:
-        note = f"{facts.currency} {first.amount_minor} minor on {first.due_on.isoformat()}"
+        note = f"{written(first.amount_minor, facts.currency)} on {first.due_on.isoformat()}"
     else:
         note = f"{len(terms.milestones)} parts from {first.due_on.isoformat()} to {last.due_on.isoformat()}"
     detail = {"agreement": str(agreement_id), "rules": list(terms.rules), "rung": at.rung_id, "source": source, **spoken(terms)}

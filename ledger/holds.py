@@ -18,6 +18,7 @@ from ledger.facts import gather
 from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
 from policies.calendars import add_working_days
+from policies.money import written
 
 CLEARING_DAYS = 5
 """How long money may be on its way (a bank voucher, a direct debit) before we ask again (playbook 3)."""
@@ -78,7 +79,7 @@ def open_dispute(
     until = now + timedelta(days=manual.pauses.dispute_days_max)
     hold_id = _open(session, invoice_id, "dispute", until, reason, actor, now, amount_minor)
     detail = {"hold": str(hold_id), "reason": reason, "until": until.isoformat(), "amount_minor": amount_minor}
-    part = "all of it" if amount_minor is None else f"{invoice.currency} {amount_minor} minor"
+    part = "all of it" if amount_minor is None else written(amount_minor, invoice.currency)
     note_fact(session, invoice_id, at=now, kind="dispute_opened", detail=detail, actor=actor, note=f"{part}: {reason}")
     session.execute(
         text(

@@ -192,8 +192,8 @@ def open_tasks(session: Session, *, limit: int, invoice_id: UUID | None = None) 
     return list(
         session.execute(
             text(
-                "select t.id, t.kind, t.key, t.why, t.due_at, t.created_at, t.invoice_id, i.number, i.currency, i.balance_minor, i.outcome,"
-                " a.ref as account_ref, a.zone from task t left join invoice i on i.id = t.invoice_id"
+                "select t.id, t.kind, t.key, t.why, t.due_at, t.created_at, t.invoice_id, i.number, i.currency, i.balance_minor,"
+                " i.outcome, a.ref as account_ref, a.zone from task t left join invoice i on i.id = t.invoice_id"
                 " left join account a on a.id = coalesce(t.account_id, i.account_id)"
                 " where t.done_at is null and (cast(:invoice as uuid) is null or t.invoice_id = :invoice"
                 " or (t.invoice_id is null and t.account_id = (select account_id from invoice where id = :invoice)))"

@@ -22,6 +22,7 @@ from ledger import allocation, same_money, unmatched
 from ledger.events import note_fact, tell
 from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
+from policies.money import written
 
 Verdict = Literal["applied", "duplicate", "unmatched", "pending"]
 
@@ -250,7 +251,7 @@ def _settled(
         "applied_minor": given, "balance_minor": done.balance_minor, "paid_on": payment.paid_on.isoformat(),
         "value_on": payment.value_on.isoformat(),
     }  # fmt: skip
-    note = f"{payment.currency} {payment.amount_minor} minor, balance {done.balance_minor}"
+    note = f"{written(payment.amount_minor, payment.currency)}, owed now {written(done.balance_minor, payment.currency)}"
     note_fact(session, invoice_id, at=now, kind="payment_received", detail=detail, actor=actor, note=note)
     left = payment.unallocated_minor - given
     return PaymentResult(payment.id, "applied", invoice_id, given, left, done.balance_minor)
@@ -288,7 +289,7 @@ def _take_back(session: Session, payment: Row[Any], reversal: Row[Any], now: dat
             "payment": str(payment.id), "reversal": str(reversal.id), "amount_minor": reversal.amount_minor,
             "currency": reversal.currency, "balance_minor": balance, "reason": reversal.hint,
         }  # fmt: skip
-        note = f"{reversal.currency} {reversal.amount_minor} minor, balance {balance}"
+        note = f"{written(reversal.amount_minor, reversal.currency)}, owed now {written(balance, reversal.currency)}"
         note_fact(session, invoice_id, at=now, kind="payment_reversed", detail=detail, note=note)
     first = taken.invoices[0] if taken.invoices else payment.invoice_id
     balance_minor = _invoice(session, first).balance_minor if first is not None else None

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from policies.money import written
+
 MATCH_WITHIN = timedelta(days=2)
 """How long a person has to say whose an unmatched payment is."""
 
@@ -31,15 +33,15 @@ def unmatched(session: Session, creditor_id: UUID | str, *, limit: int = 200) ->
 def ask_which_sum(session: Session, payment: Row[Any], amount_minor: int, currency: str, now: datetime) -> None:
     """One payment was reported with two sums: the first stands until a person says otherwise."""
     why = (
-        f"{payment.source} {payment.source_ref} was first {payment.currency} {payment.amount_minor} minor, now {currency}"
-        f" {amount_minor}: the first was kept, say which is right"
+        f"{payment.source} {payment.source_ref} was first {written(payment.amount_minor, payment.currency)}, now"
+        f" {written(amount_minor, currency)}: the first was kept, say which is right"
     )
     _task(session, payment, "check_payment", why, now)
 
 
 def ask_whose(session: Session, payment: Row[Any], now: datetime) -> None:
     """Open the task to match a payment, once."""
-    why = f"{payment.currency} {payment.amount_minor} minor came by {payment.source} and matches no invoice: say whose it is"
+    why = f"{written(payment.amount_minor, payment.currency)} came by {payment.source} and matches no invoice: say whose it is"
     _task(session, payment, "match_payment", why, now)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from policies.facts import BudgetEntry
 from policies.manual import Cap, Limits
-from policies.terms import AttemptState, Channel
+from policies.terms import AttemptState, Channel, days_said
 
 
 class Refusal(NamedTuple):
@@ -85,7 +85,7 @@ class Budget:
         """The caps that a contact on this local date would break."""
         ordinal = day.toordinal()
         return [
-            Refusal(cap_rule(c.cap), f"{c.cap.max} in {c.cap.days} days per {c.cap.per} would be exceeded")
+            Refusal(cap_rule(c.cap), f"more than {c.cap.max} in {days_said(c.cap.days)} per {c.cap.per}")
             for c in self._counters
             if c.refuses(ordinal)
         ]

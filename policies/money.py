@@ -22,6 +22,11 @@ def major_units(amount_minor: int, currency: str) -> Decimal:
     return Decimal(amount_minor).scaleb(-exponent(currency))
 
 
+def written(amount_minor: int, currency: str) -> str:
+    """`COP 120,000.00`, `CLP 1,890,000`: for people who work with the ledger; customers read sums in their own language."""
+    return f"{currency} {major_units(amount_minor, currency):,f}"
+
+
 def minor_units(amount: Decimal, currency: str) -> int:
     """The integer minor units of an exact amount; raises ValueError when it has more decimals than the currency."""
     scaled = amount.scaleb(exponent(currency))

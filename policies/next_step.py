@@ -13,10 +13,11 @@ from policies.facts import Agreement, InvoiceFacts
 from policies.judgement import judge
 from policies.ladder import AGREEMENT_REMINDER, day_start, local_day, local_moment
 from policies.manual import Manual
+from policies.money import written
 from policies.rungs import ladder_step
 from policies.steps import Close, Contact, Judge, Recall, Step, Wait
 from policies.steps import Place as PlaceStep
-from policies.terms import AttemptState, Channel, ContactKey
+from policies.terms import AttemptState, Channel, ContactKey, days_said
 
 UNKNOWN_SETTLES_HOURS = 24
 """How long a receipt may still settle an unknown outcome; after that it counts as a contact and is never repeated."""
@@ -145,9 +146,10 @@ def _agreed(case: Case) -> Step | None:
     verdict = judge(agreement, facts.payments, local_day(now, facts.zone))
     if verdict.verdict is not None:
         words = {"kept": "was kept", "partly": "was kept in part", "broken": "was not kept"}[verdict.verdict]
+        paid, promised = (written(sum_minor, facts.currency) for sum_minor in (verdict.paid_minor, verdict.promised_minor))
         return Judge(
             at=now,
-            why=f"The {agreement.kind} {words}: {verdict.paid_minor} of {verdict.promised_minor} minor units came.",
+            why=f"The {agreement.kind} {words}: {paid} of {promised} came.",
             rules=(f"agreement.{verdict.verdict}",),
             agreement_id=agreement.id,
             verdict=verdict.verdict,
@@ -159,7 +161,8 @@ def _agreed(case: Case) -> Step | None:
     reminder = _reminder(case, agreement)
     if reminder is not None and reminder.at < ends:
         return reminder
-    why = f"Agreed: {milestone.amount_minor} minor units by {milestone.due_on.isoformat()}, {agreement.grace_days} days of grace."
+    agreed = f"{written(milestone.amount_minor, facts.currency)} by {milestone.due_on.isoformat()}"
+    why = f"Agreed: {agreed}, {days_said(agreement.grace_days)} of grace."
     return Wait(at=ends, why=why, rules=(f"agreement.{agreement.kind}",), until="promise")
 
 

@@ -9,7 +9,7 @@ from policies.case import NOT_MADE, Case, active_holds, choose
 from policies.contactable import first_allowed
 from policies.ladder import Candidate, candidates, day_start, last_real_contact, local_day, local_moment
 from policies.steps import Ask, Close, Contact, HandOff, Skip, Step, Wait
-from policies.terms import AttemptState, ContactKey
+from policies.terms import AttemptState, ContactKey, days_said
 
 
 def ladder_step(case: Case) -> Step:
@@ -124,7 +124,7 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
     )
     late = max((local_day(at, facts.zone) - candidate.day).days, 0)
     why = f"{rung.rung} falls on {candidate.day.isoformat()}"
-    why += f"; {slot.why}" if slot.rules else (f"; it is late by {late} days." if late else ".")
+    why += f"; {slot.why}" if slot.rules else (f"; it is {days_said(late)} late." if late else ".")
     return Contact(
         at=at,
         why=why,

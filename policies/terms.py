@@ -30,6 +30,11 @@ MinorUnits = Annotated[int, Field(description="integer count of the currency's m
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
 
 
+def days_said(count: int) -> str:
+    """`1 day`, `2 days`."""
+    return f"{count} {'day' if count == 1 else 'days'}"
+
+
 class Channel(StrEnum):
     """How a customer can be reached."""
 

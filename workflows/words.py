@@ -47,11 +47,16 @@ def page(step: Next, past: Sequence[str], held: str) -> str:
     rows = [("Owed now", step.owed), ("Next", coming), ("When", step.when if step.kind != "close" else "-"), ("Why", step.why)]
     if held:
         rows.append(("Last held back", held))
-    lines = ["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in rows)]
+    lines = ["| | |", "|:---|:---|", *(f"| {_first(name)} | {_cell(value)} |" for name, value in rows)]
     if past:
-        lines += ["", "| Machine time | What happened |", "|---|---|"]
-        lines += [f"| {_cell(when)} | {_cell(what)} |" for when, _, what in (entry.partition(" | ") for entry in reversed(past))]
+        lines += ["", f"| {_first('Recorded, UTC')} | What happened |", "|:---|:---|"]
+        lines += [f"| {_first(when)} | {_cell(what)} |" for when, _, what in (entry.partition(" | ") for entry in reversed(past))]
     return "\n".join(lines)
+
+
+def _first(text: str) -> str:
+    """A cell of the first column: in one line, with a gap after it, because the UI's tables have neither."""
+    return _cell(text).replace(" ", "\u00a0") + "\u2003"
 
 
 def _cell(text: str) -> str:

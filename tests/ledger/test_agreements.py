@@ -60,7 +60,7 @@ def test_a_promise_is_recorded_with_its_day_and_rings(stage: Stage) -> None:
         date(2026, 3, 2),
     )
     assert [(m.due_on, m.amount_minor) for m in agreement.milestones] == [(date(2026, 3, 10), 400)]
-    assert rings(stage.session, stage.invoice)[-1] == ("promise_made", "promise: COP 400 minor on 2026-03-10")
+    assert rings(stage.session, stage.invoice)[-1] == ("promise_made", "promise: COP 4.00 on 2026-03-10")
 
 
 def test_what_the_manual_does_not_allow_is_refused_with_the_nearest(stage: Stage) -> None:

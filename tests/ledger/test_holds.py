@@ -45,7 +45,7 @@ def test_a_dispute_of_a_part_lasts_as_long_as_the_manual_says_and_asks_for_an_an
     holds.open_dispute(stage.session, stage.invoice, reason="quality", actor="customer", now=NOW, amount_minor=5_000_000)
     row = stage.session.execute(text("select kind, until, amount_minor, reason from hold")).one()
     assert tuple(row) == ("dispute", NOW + timedelta(days=30), 5_000_000, "quality")
-    assert rings(stage.session, stage.invoice)[-1] == ("dispute_opened", "COP 5000000 minor: quality")
+    assert rings(stage.session, stage.invoice)[-1] == ("dispute_opened", "COP 50,000.00: quality")
     task = stage.session.execute(text("select kind, due_at from task")).one()
     assert tuple(task) == ("answer_dispute", NOW + timedelta(days=30))
     with refused("already-disputed"):

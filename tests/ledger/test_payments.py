@@ -51,7 +51,7 @@ def test_a_payment_fills_the_oldest_instalment_first(stage: Stage) -> None:
     result = pay(stage.session, stage.creditor.id, "p1", 700, stage.invoice)
     assert (result.verdict, result.allocated_minor, result.unallocated_minor, result.balance_minor) == ("applied", 700, 0, 300)
     assert balances(stage.session, stage.invoice) == {1: 0, 2: 300}
-    assert rings(stage.session, stage.invoice)[-1] == ("payment_received", "COP 700 minor, balance 300")
+    assert rings(stage.session, stage.invoice)[-1] == ("payment_received", "COP 7.00, owed now COP 3.00")
 
 
 def test_the_due_date_and_not_the_number_says_which_instalment_is_oldest(stage: Stage) -> None:
@@ -136,7 +136,7 @@ def test_a_part_that_goes_back_is_taken_from_the_latest_allocation(stage: Stage)
     result = take(stage.session, stage.creditor.id, "r1", "p1", 300)
     assert (result.verdict, result.allocated_minor) == ("applied", -300)
     assert balances(stage.session, stage.invoice) == {1: 100, 2: 500}
-    assert rings(stage.session, stage.invoice)[-1] == ("payment_reversed", "COP 300 minor, balance 600")
+    assert rings(stage.session, stage.invoice)[-1] == ("payment_reversed", "COP 3.00, owed now COP 6.00")
     assert take(stage.session, stage.creditor.id, "r1", "p1", 300).verdict == "duplicate"
     assert balances(stage.session, stage.invoice) == {1: 100, 2: 500}
 
