@@ -128,11 +128,11 @@ class Relay:
             if not count:
                 await asyncio.sleep(pause)
 
-    async def pump(self) -> int:
-        """Tell one batch; returns how many were told. Rings of one invoice are told in their order."""
+    async def pump(self, limit: int = RELAY_BATCH) -> int:
+        """Tell one batch of at most `limit`; returns how many were told. Rings of one invoice are told in their order."""
         session = Session(self._engine)
         try:
-            rings = await asyncio.to_thread(outbox.pending, session, limit=RELAY_BATCH)
+            rings = await asyncio.to_thread(outbox.pending, session, limit=limit)
             if not rings:
                 await asyncio.to_thread(session.rollback)
                 return 0
