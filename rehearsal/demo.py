@@ -24,12 +24,13 @@ from ledger.links import portal_url
 from ledger.sealing import Sealer
 from ledger.session import make_engine
 from rehearsal import sample
-from rehearsal.advance import Player
+from rehearsal.advance import Player, Stalled
 from rehearsal.demo_feed import Feed, summary
 from rehearsal.demo_house import House, decide_placements, open_houses, post_day
 from rehearsal.outside import SimulatedOutside
 from settings import Settings
 from stack import Ports, Stack
+from supervise import Trouble
 from worker import Relay, connect
 
 LOOK_EVERY_DAYS = 5
@@ -99,7 +100,10 @@ async def _main(stack: Stack, settings: Settings, engine: Engine, *, once: bool,
                 with suppress(asyncio.CancelledError):
                     await playing
                 return
-            seconds = playing.result()
+            try:
+                seconds = playing.result()
+            except Stalled as stalled:
+                raise Trouble(f"{stalled}; the logs are in {stack.home / 'log'}") from None
             out.print(summary(engine))
             out.print(f"{sample.DAYS} days played in {seconds:.0f} s.\n")
             _show_addresses(stack, demo, sealer, out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.table import Table
 from ledger.session import make_engine
 from policies.manual import Manual, ManualError, builtin_manual, load_manual
 from policies.portfolio_map import MapError, PortfolioMap, load_map
+from rehearsal.advance import Stalled
 from rehearsal.portfolio_csv import read_portfolio, with_addresses
 from rehearsal.replay import Looks, Played, play
 from rehearsal.replay_report import contacts_made, summary, write_contacts
@@ -60,9 +62,7 @@ def replay(asked: ReplayAsked, *, out: Console, err: Console) -> dict[str, Any]:
                         task, completed=looks.share, date=f"{looks.now:%Y-%m-%d}", contacts=looks.contacts, paid=looks.paid
                     )
 
-                played: Played = uvloop.run(
-                    play(settings, entries, manual, how.creditor, as_of=asked.as_of, days=asked.days, show=show)
-                )
+                played = _played(play(settings, entries, manual, how.creditor, as_of=asked.as_of, days=asked.days, show=show))
             made = contacts_made(engine, played)
             write_contacts(asked.out, made, entries)
             told = summary(engine, played, made, manual) | {"unreadable": len(portfolio.unreadable)}
@@ -76,6 +76,13 @@ def replay(asked: ReplayAsked, *, out: Console, err: Console) -> dict[str, Any]:
     else:
         out.print(_table(told))
     return told
+
+
+def _played(playing: Coroutine[Any, Any, Played]) -> Played:
+    try:
+        return uvloop.run(playing)
+    except Stalled as stalled:
+        raise Trouble(str(stalled)) from None
 
 
 def _manual(given: str) -> Manual:
