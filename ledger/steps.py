@@ -37,7 +37,8 @@ _NEXT = text(
         next_rung = :rung, next_channel = :channel,
         held_why = coalesce(:held, case when :clear then null else held_why end), seen_revision = :seen,
         outcome = :outcome,
-        outcome_at = case when cast(:outcome as text) is null then null else cast(:now as timestamptz) end
+        outcome_at = case when cast(:outcome as text) is null then null when outcome = :outcome then outcome_at
+            else cast(:now as timestamptz) end
     where id = :invoice
     """
 )

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.wire import InvoiceRef, Next
     from workflows.words import ACTIVITY, DUE, attributes, page
 
-_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(hours=1))
+_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 TOLD_MAX = 120
 """So much of what came with a signal is shown."""
 LINES_KEPT = 40
