@@ -129,6 +129,20 @@ def api(port: ApiPort = DEFAULT.api, host: Annotated[str, typer.Option(help="Add
     uvicorn.run(create_app(settings_given()), host=host, port=port, log_level="warning", access_log=False)
 
 
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A .csv or .xlsx of open invoices.")],
+    column_map: Annotated[Path, typer.Option("--map", help="YAML: which column is what.")],
+    creditor: Annotated[str, typer.Option(help="Short name of the creditor.")],
+    report: Annotated[Path | None, typer.Option(help="Where to list refused rows; else FILE.errors.csv.")] = None,
+) -> None:
+    """Post the invoices of a file. Stopped, it goes on where it was; run again, it finds everything repeated."""
+    from import_command import ImportAsked
+    from import_command import import_portfolio as run
+
+    run(ImportAsked(file, column_map, creditor, report), settings_here(), out=out, err=err)
+
+
 @app.command()
 def replay(
     portfolio: Annotated[Path, typer.Argument(help="A CSV file of invoices and, where known, the days they were paid.")],
@@ -157,7 +171,7 @@ def demo(
     ui_port: UiPort = DEFAULT.ui,
     simulator_port: SimulatorPort = DEFAULT.simulator,
 ) -> None:
-    """Play ninety days of a sample portfolio on this machine, then stay up. Its data is in var/demo and is made anew each time."""
+    """Play ninety days of a sample portfolio, then stay up. Its data is in var/demo and is made anew each time."""
     from rehearsal.demo import run as run_demo
 
     run_demo(Ports(port, temporal_port, ui_port, simulator_port), once=once, out=out, err=err)

@@ -10,7 +10,10 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
 
 from api import actions, console, invoices, plan, portal, problems, webhooks
@@ -31,7 +34,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits
     """The application over a migrated ledger; raises WrongRole when its role could see through row-level security."""
     engine = make_engine(settings.api_url, pool_size=20, name="puntual-api")
     refuse_wrong_role(engine, role=ROLE)
-    app = FastAPI(title="Puntual", version="0.1.0", description=DESCRIPTION, redoc_url=None, lifespan=_lifespan)
+    app = FastAPI(title="Puntual", version="0.1.0", description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=_lifespan)
     app.state.settings = settings
     app.state.engine = engine
     app.state.sealer = Sealer(settings.master_key)
@@ -42,6 +45,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits
     for room in (invoices, plan, actions, webhooks, portal, console):
         app.include_router(room.router)
     app.add_api_route("/health", health, methods=["GET"], summary="Whether the ledger can be reached", tags=["Operation"])
+    app.mount("/docs/assets", StaticFiles(packages=[("fastapi_offline", "static")]), name="docs-assets")
+    app.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
 
@@ -62,6 +67,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(0.0005)
     yield
     app.state.engine.dispose()
+
+
+def docs() -> HTMLResponse:
+    """The OpenAPI document to try out in a browser, with no file from another host."""
+    assets = "/docs/assets/"
+    return get_swagger_ui_html(
+        openapi_url="/openapi.json", title="Puntual API", swagger_js_url=assets + "swagger-ui-bundle.js",
+        swagger_css_url=assets + "swagger-ui.css", swagger_favicon_url=assets + "favicon.png",
+    )  # fmt: skip
 
 
 def health(request: Request) -> dict[str, str]:

@@ -90,6 +90,8 @@ _REGIONS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
 }
+_NEARLY_ONE = frozenset(("CL", "EC", "ES", "PT"))
+"""Islands apart, at least 95 of 100 people of these countries live in one zone: it holds where no region is given."""
 _SPANISH = frozenset("AR BO CL CO CR CU DO EC ES GQ GT HN MX NI PA PE PR PY SV UY VE".split())
 _PORTUGUESE = frozenset("AO BR CV GW MZ PT ST TL".split())
 
@@ -141,6 +143,8 @@ def zone_of(country: str, region: str = "") -> str | None:
         raise UnknownZone("country", f"{country!r} is not an ISO 3166 country code such as CO, MX or ES")
     if len(zones) == 1 or _all_agree(zones):
         return zones[0]
+    if not region and country in _NEARLY_ONE:
+        return _REGIONS[country][0]
     if not region or country not in _REGIONS:
         return None
     rest, table = _REGIONS[country]

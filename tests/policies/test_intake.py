@@ -25,7 +25,8 @@ from policies.terms import Channel, DebtorKind
         ("BR", "AM", "America/Manaus"),
         ("ES", "CN", "Atlantic/Canary"),
         ("ES", "MD", "Europe/Madrid"),
-        ("ES", "", None),
+        ("ES", "", "Europe/Madrid"),
+        ("BR", "", None),
         ("US", "NY", "America/New_York"),
     ],
 )

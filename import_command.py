@@ -1,0 +1,62 @@
+"""`puntual import`: a file of open invoices into the ledger of this machine or of the environment, with a progress bar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy.orm import sessionmaker
+
+from ledger.imports import Imported, run_import
+from ledger.refusals import Refused
+from ledger.sealing import Sealer
+from ledger.session import make_engine
+from settings import Settings
+from supervise import Trouble
+from worker import build_clock
+
+
+class ImportAsked(NamedTuple):
+    """What the command line asked for."""
+
+    file: Path
+    column_map: Path
+    creditor: str
+    report: Path | None
+
+
+def import_portfolio(asked: ImportAsked, settings: Settings, *, out: Console, err: Console) -> None:
+    """Run the import and print what became of the rows; raises Trouble for what a person can put right."""
+    for path in (asked.file, asked.column_map):
+        if not path.is_file():
+            raise Trouble(f"{path} is not a file: give the invoices and, with --map, the YAML that names their columns")
+    engine = make_engine(settings.worker_url, pool_size=2, name="puntual-import")
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err, transient=True
+    )
+    try:
+        with bar:
+            shown = bar.add_task("importing", total=None)
+            done = run_import(
+                sessionmaker(engine).begin, asked.creditor, asked.file, asked.column_map, now=build_clock(settings, engine).now,
+                sealer=Sealer(settings.master_key), report=asked.report,
+                on_progress=lambda at, total: bar.update(shown, completed=at, total=total),
+            )  # fmt: skip
+    except (ValueError, Refused) as error:
+        raise Trouble(str(error)) from None
+    finally:
+        engine.dispose()
+    _say(done, out)
+
+
+def _say(done: Imported, out: Console) -> None:
+    if done.resumed_at:
+        out.print(f"went on behind row {done.resumed_at}")
+    left = f", {done.left_out} left out by the map" if done.left_out else ""
+    out.print(f"{done.rows} rows: {done.accepted} accepted, {done.repeated} repeated, {done.refused} refused{left}")
+    for note in done.notes:
+        out.print(note, markup=False)
+    if done.report is not None:
+        out.print(f"refused rows, each with its line and what to do: {done.report}", markup=False, soft_wrap=True)

@@ -1,0 +1,60 @@
+"""`puntual import` as a person runs it: a file, a map, a creditor; what it prints, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from sqlalchemy import text
+
+from import_command import ImportAsked, import_portfolio
+from settings import Settings
+from supervise import Trouble
+from tests import cast
+from tests.conftest import Database
+
+CSV = """factura;cliente;emitida;vence;importe;correo
+F-1;C-1;01/03/2026;31/03/2026;1.234,50;ana@correo.example.com
+F-2;C-2;01/03/2026;31/13/2026;99,00;luis@correo.example.com
+F-3;C-1;02/03/2026;01/04/2026;0,99;ana@correo.example.com
+"""
+MAP = """format: {delimiter: ";", date: "%d/%m/%Y", decimal: ","}
+columns: {invoice: factura, debtor: cliente, issued_on: emitida, due_on: vence, amount: importe, email: correo}
+defaults: {currency: EUR, country: ES, kind: business, language: es}
+"""
+
+
+def run(database: Database, tmp_path: Path, *, creditor: str = "brill") -> str:
+    settings = Settings(worker_url=database.worker_url, master_key=cast.MASTER_KEY)
+    said = StringIO()
+    asked = ImportAsked(tmp_path / "open.csv", tmp_path / "map.yaml", creditor, None)
+    import_portfolio(asked, settings, out=Console(file=said, width=200), err=Console(file=StringIO()))
+    return said.getvalue()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "open.csv").write_text(CSV, encoding="utf-8")
+    (tmp_path / "map.yaml").write_text(MAP, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_file_is_imported_its_bad_row_is_named_and_a_second_run_repeats(database: Database, files: Path) -> None:
+    cast.creditor_brill(database.worker, country="ES")
+    said = run(database, files)
+    assert "3 rows: 2 accepted, 0 repeated, 1 refused" in said
+    report = (files / "open.csv.errors.csv").read_text()
+    assert report.splitlines()[1].startswith("3,") and "vence" in report
+    assert "3 rows: 0 accepted, 2 repeated, 1 refused" in run(database, files)
+    with database.worker.connect() as connection:
+        assert connection.execute(text("select sum(balance_minor) from invoice")).scalar() == 123_549
+
+
+def test_an_unknown_creditor_and_a_missing_file_are_one_clear_line(database: Database, files: Path) -> None:
+    with pytest.raises(Trouble, match="nobody"):
+        run(database, files, creditor="nobody")
+    (files / "open.csv").unlink()
+    with pytest.raises(Trouble, match=r"open\.csv is not a file"):
+        run(database, files)
