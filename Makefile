@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test drill up check bench screenshots clean doctor
+.PHONY: help install demo test drill up check bench browser screenshots clean doctor
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -62,8 +62,11 @@ check: $(VENV)/.installed-dev ## style, types, imports, then the tests
 bench: $(VENV)/.installed-dev ## the figures of the README, measured in one run
 	@$(BIN)/python -m rehearsal.bench
 
-screenshots: $(VENV)/.installed-dev ## the pictures of the README, into docs/screenshots
-	@$(BIN)/python -m rehearsal.screenshots
+browser: $(VENV)/.installed-dev ## the tests that look at the pages in Chromium
+	@$(BIN)/pytest -q -m browser tests/browser
+
+screenshots: $(VENV)/.installed-dev ## the pictures of the README, into docs/pictures
+	@$(BIN)/python -m tests.browser.pictures
 
 clean: ## remove .venv and caches; the data in var/ stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
