@@ -272,6 +272,19 @@ class Supervisor:
         """The present process of a part; KeyError for a part that was never started."""
         return self._running[name].pid
 
+    def restart(self, name: str) -> None:
+        """Stop a part and wait until it serves again; raises Trouble when it does not come up."""
+        with self._guard:
+            running = self._running[name]
+            running.stop()
+            running.start()
+        running.wait_ready(self._stop)
+
+    def is_up(self, name: str) -> bool:
+        """Whether the present process of a part runs and serves."""
+        running = self._running[name]
+        return running.alive() and running.part.ready()
+
     def wait(self) -> None:
         """Until `ask_to_stop` is called."""
         self._stop.wait()
