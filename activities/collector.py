@@ -22,6 +22,7 @@ from ledger import contacts, placements, receipts, steps
 from ledger import facts as ledger_facts
 from ledger.sealing import Sealer
 from ledger.session import lock_debtor_of
+from messages.catalogue import TextError
 from policies.facts import InvoiceFacts
 from policies.forecast import made
 from policies.manual import Manual
@@ -135,7 +136,13 @@ class Collector:
         """Render, begin the call, make it, record it; None when the claim was void and the question must be asked again."""
         tools = self._tools
         with Session(tools.engine) as session:
-            message = tools.composer.compose(session, known, manual, step, contact_id)
+            try:
+                message = tools.composer.compose(session, known, manual, step, contact_id)
+            except TextError as error:
+                # Trying again would not help, and the ladder must not stand still: the rung's next channel, else the next rung.
+                contacts.give_up(session, contact_id, why=f"the text cannot be written: {error}"[:200], now=tools.clock.now())
+                session.commit()
+                return None
             if not contacts.start_call(session, contact_id, text_version=message.version, now=tools.clock.now()):
                 contacts.void_claim(session, contact_id, why="a fact came in, or the time ran out", now=tools.clock.now())
                 session.commit()

@@ -55,10 +55,10 @@ STATEMENTS = frozenset(
 
 def _agreed(facts: InvoiceFacts, today: date) -> Milestone | None:
     """The date and sum that the text speaks of: the next one of an open agreement, else the one that was missed last."""
-    ranked = sorted(facts.agreements, key=lambda a: (a.state == "open", a.made_at))
-    if not ranked or ranked[-1].state not in ("open", "partly", "broken"):
+    spoken_of = [a for a in facts.agreements if a.state in ("open", "partly", "broken")]
+    if not spoken_of:
         return None
-    return judge(ranked[-1], facts.payments, today).milestone
+    return judge(max(spoken_of, key=lambda a: (a.state == "open", a.made_at)), facts.payments, today).milestone
 
 
 def _open_items(session: Session, facts: InvoiceFacts) -> tuple[Line, ...]:

@@ -119,6 +119,20 @@ def void_claim(session: Session, contact_id: UUID, *, why: str, now: datetime) -
     )
 
 
+def give_up(session: Session, contact_id: UUID, *, why: str, now: datetime) -> None:
+    """End a claim whose call cannot be made on this channel at all; it is not tried again there."""
+    row = session.execute(
+        text(
+            "update contact set state = 'failed', why_failed = :why, settled_at = :now where id = :id and state = 'claimed'"
+            " returning invoice_id, key, rung, channel"
+        ),
+        {"id": str(contact_id), "why": why, "now": now},
+    ).one_or_none()
+    if row is not None:
+        detail = {"contact": str(contact_id), "key": row.key, "rung": row.rung, "channel": row.channel, "why": why}
+        tell(session, row.invoice_id, at=now, kind="contact_failed", detail=detail)
+
+
 def finish(
     session: Session, contact_id: UUID, *, state: str, now: datetime, provider_ref: str = "", why: str = ""
 ) -> Settled | None:
