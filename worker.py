@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib.metadata import version
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,6 +37,8 @@ log = logging.getLogger("puntual.worker")
 
 INVOICES = "invoices"
 THREADS = 24
+BUILD = f"puntual-{version('puntual')}"
+"""Written into every task of every history: short, and readable in the Temporal UI."""
 RELAY_BATCH = 400
 RELAY_AT_ONCE = 64
 """Starts in flight at once."""
@@ -100,6 +103,7 @@ def build_workers(client: Client, tools: Tools, pool: ThreadPoolExecutor) -> lis
                 activity_executor=pool,
                 max_concurrent_activities=THREADS if queue == INVOICES else THREADS // 2,
                 max_cached_workflows=2_000,
+                build_id=BUILD,
                 graceful_shutdown_timeout=timedelta(seconds=20),
             )
         )

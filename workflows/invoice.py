@@ -18,7 +18,7 @@ from temporalio.common import Priority, RawValue, RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.wire import InvoiceRef, Next
-    from workflows.words import ACTIVITY, DUE, attributes, page
+    from workflows.words import ACTIVITY, DUE, Shown, attributes, page
 
 _RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 TOLD_MAX = 120
@@ -38,7 +38,7 @@ class InvoiceWorkflow:
         self._due = 0
         self._past: list[str] = []
         self._held = ""
-        self._shown: tuple[object, ...] = ()
+        self._shown: Shown = {}
 
     @workflow.run
     async def run(self, ref: InvoiceRef) -> str:
@@ -101,10 +101,9 @@ class InvoiceWorkflow:
 
     def _tell(self, step: Next) -> None:
         """Keep the list and the page of the Temporal UI up to date; an attribute is written only when it changed."""
-        shown = (step.rung, step.channel, step.owed, step.kind, step.wake)
-        if shown != self._shown:
-            workflow.upsert_search_attributes(attributes(step))
-            self._shown = shown
+        self._shown, updates = attributes(step, self._shown)
+        if updates:
+            workflow.upsert_search_attributes(updates)
         self._held = step.held or self._held
         workflow.set_current_details(page(step, self._past, self._held))
 

@@ -9,6 +9,8 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAtt
 
 from activities.wire import Next
 
+Shown = dict[SearchAttributeKey[Any], object]
+"""The attributes as the list in the Temporal UI has them."""
 DUE = "due"
 CREDITOR = SearchAttributeKey.for_keyword("PuntualCreditor")
 ACCOUNT = SearchAttributeKey.for_keyword("PuntualAccount")
@@ -30,12 +32,16 @@ def started_with(*, creditor: str, account: str, currency: str) -> TypedSearchAt
     )
 
 
-def attributes(step: Next) -> list[SearchAttributeUpdate[Any]]:
-    """What changes with each step; small, because it is written into the history each time."""
-    updates: list[SearchAttributeUpdate[Any]] = [STATUS.value_set(_STATUS[step.kind]), OWED.value_set(step.owed_major)]
-    if step.kind == "close":
-        return [*updates, RUNG.value_set("-"), NEXT_AT.value_unset()]
-    return [*updates, RUNG.value_set(step.rung or "-"), NEXT_AT.value_set(step.wake)]
+def attributes(step: Next, shown: Shown) -> tuple[Shown, list[SearchAttributeUpdate[Any]]]:
+    """What the list shows from now on, and what of it changed: each is written into the history, so only changes are."""
+    now: Shown = {
+        STATUS: _STATUS[step.kind],
+        OWED: step.owed_major,
+        RUNG: step.rung or "-",
+        NEXT_AT: None if step.kind == "close" else step.wake.replace(microsecond=0),
+    }
+    changed = {key: value for key, value in now.items() if key not in shown or shown[key] != value}
+    return now, [key.value_unset() if value is None else key.value_set(value) for key, value in changed.items()]
 
 
 def page(step: Next, past: Sequence[str], held: str) -> str:
