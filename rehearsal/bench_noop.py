@@ -23,7 +23,7 @@ class Noop:
         step = await workflow.execute_activity(
             "noop", ref, result_type=Next, summary="first look", start_to_close_timeout=timedelta(seconds=60)
         )
-        workflow.upsert_search_attributes(attributes(step))
+        workflow.upsert_search_attributes(attributes(step, {})[1])
         workflow.set_current_details(f"| Owed now | {step.owed} |\n| When | {step.when} |\n| Why | {step.why} |")
         await workflow.sleep(step.wake - workflow.now(), summary=step.when)
 
