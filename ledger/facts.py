@@ -23,6 +23,7 @@ class NoSuchInvoice(LookupError):
     """No invoice of that id is visible here."""
 
 
+# A stop that began when it was recorded holds for whoever can see it, also where the clock of the one who asks is a little behind.
 _FACTS = text(
     """
     select i.id::text as invoice_id, i.creditor_id::text, i.account_id::text, i.number as "order", i.currency, i.issued_on,
@@ -40,8 +41,9 @@ _FACTS = text(
                from entry e join payment y on y.id = e.payment_id
                where e.invoice_id = i.id and e.kind in ('payment', 'reversal') group by y.id, y.paid_on
                having sum(e.amount_minor) <> 0) p) as payments,
-        (select coalesce(json_agg(json_build_object('id', h.id, 'kind', h.kind, 'starts_at', h.starts_at, 'until', h.until,
-            'reason', h.reason, 'amount_minor', h.amount_minor) order by h.until), '[]')
+        (select coalesce(json_agg(json_build_object('id', h.id, 'kind', h.kind, 'until', h.until, 'reason', h.reason,
+            'starts_at', case when h.starts_at <= h.created_at then least(h.starts_at, :now) else h.starts_at end,
+            'amount_minor', h.amount_minor) order by h.until), '[]')
          from hold h where h.invoice_id = i.id and h.released_at is null and h.until > :now) as holds,
         (select coalesce(json_agg(json_build_object('id', g.id, 'kind', g.kind, 'made_at', g.made_at, 'made_on', g.made_on,
             'grace_days', g.grace_days, 'waived_minor', g.waived_minor, 'state', g.state,
@@ -66,7 +68,7 @@ _FACTS = text(
          from address r join person n on n.id = r.person_id where n.account_id = i.account_id) as reach,
         (select coalesce(json_agg(json_build_object('reason', x.reason, 'until', x.until) order by x.until), '[]')
          from suppression x where x.account_id = i.account_id and x.person_id is null and x.lifted_at is null
-            and x.starts_at <= :now and x.until > :now) as suppressions
+            and (x.starts_at <= :now or x.starts_at <= x.created_at) and x.until > :now) as suppressions
     from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id
         join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id
     where i.id = any(cast(:invoices as uuid[])) order by i.number
