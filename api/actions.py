@@ -20,6 +20,7 @@ from ledger.holds import DisputeReason, SuppressionReason
 from ledger.refusals import not_found
 from policies import negotiation
 from policies.terms import Instant, MinorUnits, Model
+from policies.typed import STORABLE, Day
 
 router = APIRouter(prefix="/v1", responses=responses(401, 403, 404, 409, 422, 429))
 Reader = Annotated[Caller, caller("invoices:read")]
@@ -34,7 +35,7 @@ FileName = Annotated[Literal["file.csv", "file.json", "recall.csv", "recall.json
 class PromiseIn(Model):
     """The customer promises to pay on a day; left out, the amount is all that is owed."""
 
-    on: date
+    on: Day
     amount_minor: Amount | None = None
 
 
@@ -100,7 +101,9 @@ class SuppressionIn(Model):
     """Stop all contact with an account until a review date."""
 
     reason: SuppressionReason
-    evidence: str = Field(min_length=1, max_length=200, description="where the evidence is kept; a reference, no personal data")
+    evidence: str = Field(
+        min_length=1, max_length=200, pattern=STORABLE, description="where the evidence is kept; a reference, no personal data"
+    )
     until: Instant
 
 
@@ -108,7 +111,7 @@ class StopIn(Model):
     """Stop all sending of this creditor until an instant, at most 366 days from now."""
 
     until: Instant
-    reason: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=200, pattern=STORABLE)
 
 
 class ApplyIn(Model):

@@ -42,6 +42,7 @@ from ledger.reading import Filter, View, find_invoice, holds_of, list_invoices, 
 from policies.intake import InvoiceIn, Problem, Unreadable
 from policies.manual import Manual
 from policies.terms import Instant
+from policies.typed import STORABLE
 
 router = APIRouter(prefix="/v1/invoices", tags=["Invoices"])
 Reader = Annotated[Caller, caller("invoices:read")]
@@ -102,7 +103,9 @@ def get_invoices(
     who: Reader,
     request: Request,
     status: Annotated[str | None, Query(pattern="^[a-z_]{3,20}$", description="open, closed, paid, cancelled, ...")] = None,
-    account: Annotated[str | None, Query(max_length=120, description="the account's reference, as you posted it")] = None,
+    account: Annotated[
+        str | None, Query(max_length=120, pattern=STORABLE, description="the account's reference, as you posted it")
+    ] = None,
     overdue: Annotated[bool | None, Query(description="whether an instalment is past its due date with money left on it")] = None,
     next_before: Annotated[Instant | None, Query(description="whose next step comes before this instant")] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -139,15 +142,11 @@ def patch_invoice(invoice_id: UUID, body: AmendIn, who: Writer, request: Request
     """The plan is drawn anew from the changed dates (F7). Sending the same again changes nothing."""
     find_invoice(who.session, invoice_id)
     dues = _amended_dues(body, ledger.due_list(who.session, invoice_id))
-    done = ledger.amend(
-        who.session, invoice_id, dues, reason=body.reason, now=request.app.state.clock.now(), actor=who.actor
-    )
+    done = ledger.amend(who.session, invoice_id, dues, reason=body.reason, now=request.app.state.clock.now(), actor=who.actor)
     return AmendedOut(changed=done.changed, balance_minor=done.balance_minor, freed_minor=done.freed_minor)
 
 
-@router.post(
-    "/{invoice_id}/cancel", response_model=DoneOut, summary="Cancel", responses=responses(401, 403, 404, 409, 422, 429)
-)
+@router.post("/{invoice_id}/cancel", response_model=DoneOut, summary="Cancel", responses=responses(401, 403, 404, 409, 422, 429))
 def cancel_invoice(invoice_id: UUID, body: CancelIn, who: Writer, request: Request) -> DoneOut:
     """Nothing is owed any more; what was paid becomes unallocated."""
     done = ledger.cancel(who.session, invoice_id, reason=body.reason, now=request.app.state.clock.now(), actor=who.actor)

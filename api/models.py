@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from policies.intake import AmountMinor, InstalmentIn, InvoiceIn
 from policies.terms import Instant
+from policies.typed import STORABLE, Day
 
 
 def _impersonal(text: str) -> str:
@@ -21,7 +22,13 @@ def _impersonal(text: str) -> str:
 
 Reason = Annotated[
     str,
-    Field(min_length=2, max_length=120, description="a few words for the history, no personal data", examples=["price agreed"]),
+    Field(
+        min_length=2,
+        max_length=120,
+        pattern=STORABLE,
+        description="a few words for the history, no personal data",
+        examples=["price agreed"],
+    ),
     AfterValidator(_impersonal),
 ]
 
@@ -35,7 +42,7 @@ class Closed(BaseModel):
 class AmendIn(Closed):
     """What changes. `due_on` and `amount_minor` suit an invoice of one due date; `instalments` replaces them all."""
 
-    due_on: date | None = Field(None, examples=["2026-04-15"])
+    due_on: Day | None = Field(None, examples=["2026-04-15"])
     amount_minor: AmountMinor | None = Field(None, examples=[24000000])
     instalments: tuple[InstalmentIn, ...] = Field((), max_length=120)
     reason: Reason
@@ -57,7 +64,7 @@ class PauseIn(Closed):
 class ResumeIn(Closed):
     """Why it goes on before the pause ended."""
 
-    reason: str = Field("", max_length=120)
+    reason: str = Field("", max_length=120, pattern=STORABLE)
 
 
 class BatchIn(Closed):

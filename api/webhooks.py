@@ -6,7 +6,6 @@ Nothing here waits for Temporal: the outbox rings later. What fails is answered 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -29,12 +28,13 @@ from ledger.creditors import hash_token
 from ledger.payments import record_payment, record_reversal
 from ledger.session import as_creditor
 from policies.terms import Currency
+from policies.typed import STORABLE, Day
 
 router = APIRouter(prefix="/webhooks", tags=["Webhooks"], responses=responses(400, 401, 404, 413))
 
 _T = TypeVar("_T")
 _ENDPOINT = text("select id, creditor_id, kind, secret_sealed from door_webhook(:hash)")
-_Ref = Annotated[str, Field(min_length=1, max_length=120)]
+_Ref = Annotated[str, Field(min_length=1, max_length=120, pattern=STORABLE)]
 _Above0 = Annotated[StrictInt, Field(gt=0, le=10**15, description="minor units")]
 
 
@@ -56,9 +56,11 @@ class PaidData(_Data):
     """Money that came in."""
 
     invoice: _Ref | None = Field(None, description="invoice number, or the id Puntual gave it")
-    paid_on: date = Field(description="the payer's date")
-    value_on: date | None = Field(None, description="the bank's date; left out, the payer's")
-    reference: str = Field("", max_length=140, description="what came with the money, kept when it matches no invoice")
+    paid_on: Day = Field(description="the payer's date")
+    value_on: Day | None = Field(None, description="the bank's date; left out, the payer's")
+    reference: str = Field(
+        "", max_length=140, pattern=STORABLE, description="what came with the money, kept when it matches no invoice"
+    )
 
 
 class OnItsWayData(_Loose):
@@ -74,7 +76,7 @@ class ReversedData(_Data):
     """Money that went back."""
 
     reverses: _Ref = Field(description="the id of the payment it takes back, in whole or in part")
-    paid_on: date = Field(description="the day on which it went back")
+    paid_on: Day = Field(description="the day on which it went back")
     reason: Literal["refund", "chargeback", "bounced", "reversed"] = "reversed"
 
 

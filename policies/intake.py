@@ -12,17 +12,19 @@ from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 from babel.core import get_global
-from pydantic import Field, StrictInt
+from pydantic import AfterValidator, Field, StrictInt
 
 from policies.addresses import BadAddress, clean_address, is_personal_ref
-from policies.places import UnknownZone, default_language, known_zones, plain_region, zone_of, zone_of_phone
+from policies.places import UnknownZone, default_language, known_zones, plain_region, zone_of, zone_of_phone, zones_of_countries
 from policies.terms import Channel, Currency, DebtorKind, Instant, Model
+from policies.typed import STORABLE, Day, storable
 
 AmountMinor = Annotated[
     StrictInt,
     Field(gt=0, le=10**15, description="integer count of the currency's minor unit: 125000 is 1,250.00 USD or 125,000 CLP"),
 ]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2 code")]
+Patch = Annotated[dict[str, Any], AfterValidator(storable)]
 _FIRST_DAY, _LAST_DAY = date(1990, 1, 1), date(2100, 1, 1)
 
 
@@ -31,11 +33,16 @@ class ChannelIn(Model):
 
     channel: Channel
     address: str = Field(
-        min_length=3, max_length=500, description="e-mail address, telephone number (E.164 or national), or the lines of a letter"
+        min_length=3,
+        max_length=500,
+        pattern=STORABLE,
+        description="e-mail address, telephone number (E.164 or national), or the lines of a letter",
     )
     consent: Literal["given", "unknown", "withdrawn"] = "unknown"
     consent_at: Instant | None = None
-    proof: str = Field("", max_length=200, description="where the consent is recorded; a reference, not the person's words")
+    proof: str = Field(
+        "", max_length=200, pattern=STORABLE, description="where the consent is recorded; a reference, not the person's words"
+    )
     verified: bool = Field(False, description="whether somebody has answered from this address before")
 
 
@@ -43,8 +50,10 @@ class ContactIn(Model):
     """A person or a desk of the account."""
 
     role: str = Field("payables", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="payables, holder, approver, director, ...")
-    name: str = Field("", max_length=200)
-    salutation: str = Field("", max_length=100, description="how to greet, as it is to be printed: 'Hola, Ana:'")
+    name: str = Field("", max_length=200, pattern=STORABLE)
+    salutation: str = Field(
+        "", max_length=100, pattern=STORABLE, description="how to greet, as it is to be printed: 'Hola, Ana:'"
+    )
     language: str | None = Field(None, pattern=r"^(es|pt|en)(-[A-Z]{2})?$")
     channels: tuple[ChannelIn, ...] = Field((), max_length=20)
 
@@ -53,21 +62,26 @@ class AccountIn(Model):
     """Who owes. The first invoice of an account makes it; later ones add contacts and never overwrite."""
 
     ref: str = Field(
-        min_length=1, max_length=120, pattern=r"^[^\s\x00-\x1f](.*[^\s\x00-\x1f])?$", description="the creditor's own reference"
+        min_length=1,
+        max_length=120,
+        pattern=r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$",
+        description="the creditor's own reference",
     )
     ref_is_personal: bool | None = Field(
         None, description="true makes the reference opaque everywhere; left out, e-mails, telephones and tax ids are recognised"
     )
     kind: DebtorKind
     country: Country
-    region: str = Field("", max_length=12, description="ISO 3166-2, with or without the country: CO-ANT or ANT")
+    region: str = Field("", max_length=12, pattern=STORABLE, description="ISO 3166-2, with or without the country: CO-ANT or ANT")
     zone: str | None = Field(None, max_length=60, description="IANA zone; left out, it follows from country, region or telephone")
     language: str | None = Field(None, pattern=r"^(es|pt|en)(-[A-Z]{2})?$")
     treatment: str = Field(
         "", alias="register", pattern=r"^[a-zúê]{0,20}$", description="usted, tu, vos, voce, ...; left out, the country's custom"
     )
-    manual: str | None = Field(None, max_length=80, description="name of another manual of the creditor for this account")
-    manual_patch: dict[str, Any] | None = Field(None, description="what differs from the manual for this account")
+    manual: str | None = Field(
+        None, max_length=80, pattern=STORABLE, description="name of another manual of the creditor for this account"
+    )
+    manual_patch: Patch | None = Field(None, description="what differs from the manual for this account")
     contacts: tuple[ContactIn, ...] = Field((), max_length=20)
 
 
@@ -75,7 +89,7 @@ class InstalmentIn(Model):
     """One due date of an invoice."""
 
     number: int = Field(ge=1, le=999)
-    due_on: date
+    due_on: Day
     amount_minor: AmountMinor
 
 
@@ -87,15 +101,15 @@ class InvoiceIn(Model):
         description="the creditor's invoice number; unique for the creditor",
     )  # fmt: skip
     currency: Currency
-    issued_on: date
-    due_on: date | None = None
+    issued_on: Day
+    due_on: Day | None = None
     amount_minor: AmountMinor | None = None
     instalments: tuple[InstalmentIn, ...] = Field((), max_length=120)
     account: AccountIn
     place_of_payment: str | None = Field(
         None, pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,6})?$", description="whose working days move the due date; the creditor's country"
     )
-    manual_patch: dict[str, Any] | None = Field(None, description="what differs from the manual for this invoice")
+    manual_patch: Patch | None = Field(None, description="what differs from the manual for this invoice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +194,8 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
     people = tuple(_person(contact, i, account, language, wrong) for i, contact in enumerate(account.contacts))
     zone = _zone(account, region, people, wrong)
     place = body.place_of_payment or creditor_country
+    if place[:2] not in zones_of_countries():
+        wrong.append(Problem("/place_of_payment", f"{place[:2]} is not an ISO 3166 country code such as CO, MX or ES"))
     if wrong:
         raise Unreadable(wrong)
     personal = account.ref_is_personal

@@ -18,6 +18,7 @@ from policies.hours import local_date_of
 from policies.judgement import Judgement, judge
 from policies.manual import Band, Manual, Offer, Rung
 from policies.terms import AttemptState, ContactKey, Currency, MinorUnits, Model
+from policies.typed import Day
 
 __all__ = [
     "Accepted", "Answer", "Discount", "Extension", "Judgement", "Plan", "Promise", "Refused", "Request", "answer", "band_of",
@@ -29,7 +30,7 @@ class Promise(Model):
     """I pay on that day: `amount_minor`, or all of the balance when it is None."""
 
     kind: Literal["promise"] = "promise"
-    on: date
+    on: Day
     amount_minor: MinorUnits | None = None
 
 
@@ -37,7 +38,7 @@ class Extension(Model):
     """Give me until that day for all of the balance."""
 
     kind: Literal["extension"] = "extension"
-    until: date
+    until: Day
 
 
 class Plan(Model):
@@ -45,7 +46,7 @@ class Plan(Model):
 
     kind: Literal["plan"] = "plan"
     count: int
-    first_on: date
+    first_on: Day
     every_days: int | Literal["monthly"] = "monthly"
     first_amount_minor: MinorUnits | None = None
 
@@ -54,7 +55,7 @@ class Discount(Model):
     """I pay all at once on that day, less the discount offered."""
 
     kind: Literal["discount"] = "discount"
-    pay_on: date
+    pay_on: Day
 
 
 Request = Annotated[Promise | Extension | Plan | Discount, Field(discriminator="kind")]
