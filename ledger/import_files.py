@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,8 +15,9 @@ from typing import Any
 
 from openpyxl import load_workbook
 
-from policies.portfolio_map import PortfolioMap, missing_columns
+from policies.portfolio_map import TOO_MANY, PortfolioMap, missing_columns
 
+_SAID_SEPARATOR = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 _SEPARATORS = (";", ",", "\t", "|")
 
 
@@ -47,41 +50,66 @@ def read_table(path: Path, how: PortfolioMap, map_text: str = "") -> Table:
 
 
 def _csv(path: Path, content: bytes, how: PortfolioMap) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
-    notes: list[str] = []
+    text, notes = _decoded(path, content, how)
+    said = _SAID_SEPARATOR.match(text)  # Excel's own first line, `sep=;`
+    skipped, text = (1, text[said.end() :]) if said else (0, text)
+    for separator in dict.fromkeys((said[1] if said else how.format.delimiter, how.format.delimiter, *_SEPARATORS)):
+        names = _header(text, separator)
+        if not missing_columns(how, names):
+            _refuse_doubled(path, how, names)
+            if separator != how.format.delimiter:
+                notes.append(f"the columns are separated by {separator!r}")
+            return list(_csv_rows(path, text, separator, skipped)), notes
+    raise _lacking(path, how, _header(text, how.format.delimiter))
+
+
+def _decoded(path: Path, content: bytes, how: PortfolioMap) -> tuple[str, list[str]]:
+    """The text of the file, and what is to be known about reading it."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace"), ["the file is read as UTF-16"]
     if b"\0" in content[:4096]:
         raise UnreadableFile(f"{path} is not a text file: export it as CSV in UTF-8, or give the .xlsx itself")
     try:
-        text = content.decode(how.format.encoding).removeprefix("\ufeff")
+        return content.decode(how.format.encoding).removeprefix("\ufeff"), []
     except LookupError:
         raise UnreadableFile(f"the map's encoding {how.format.encoding!r} is not known: use utf-8 or latin-1") from None
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        text = content.decode("cp1252", errors="replace")
-        notes.append(f"line {line} is not {how.format.encoding}: the file is read as Latin (cp1252); check names with accents")
-    header = text.split("\n", 1)[0]
-    names: list[str] = []
-    for separator in dict.fromkeys((how.format.delimiter, *_SEPARATORS)):
-        names = next(csv.reader([header.rstrip("\r")], delimiter=separator), [])
-        if not missing_columns(how, [name.strip() for name in names]):
-            if separator != how.format.delimiter:
-                notes.append(f"the columns are separated by {separator!r}")
-            try:
-                return list(_csv_rows(text, separator)), notes
-            except csv.Error as error:
-                hint = "look for a quotation mark that is not closed"
-                raise UnreadableFile(f"{path} is not well-formed CSV ({error}): {hint}") from None
-    names = next(csv.reader([header.rstrip("\r")], delimiter=how.format.delimiter), [])
-    raise _lacking(path, how, [name.strip() for name in names])
+        note = f"line {line} is not {how.format.encoding}: the file is read as Latin (cp1252); check names with accents"
+        return content.decode("cp1252", errors="replace"), [note]
 
 
-def _csv_rows(text: str, separator: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    names = [name.strip() for name in next(reader)]
-    before = reader.line_num
-    for cells in reader:
-        line, before = before + 1, reader.line_num
-        if any(cell.strip() for cell in cells):
-            yield line, dict(zip(names, cells, strict=False))
+def _header(text: str, separator: str) -> list[str]:
+    try:
+        return [name.strip() for name in next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])]
+    except csv.Error:
+        return []
+
+
+def _csv_rows(path: Path, text: str, separator: str, skipped: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    # Strict, because a quotation mark that is not closed would else swallow the rows behind it without a word.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        names = [name.strip() for name in next(reader)]
+        before = reader.line_num
+        for cells in reader:
+            line, before = before + 1 + skipped, reader.line_num
+            if any(cell.strip() for cell in cells):
+                row: dict[str, Any] = dict(zip(names, cells, strict=False))
+                if any(cell.strip() for cell in cells[len(names) :]):
+                    row[TOO_MANY] = f"this row has {len(cells)} cells and the header {len(names)}: put quotation marks around"
+                    row[TOO_MANY] += f" a cell that holds {separator!r}"
+                yield line, row
+    except csv.Error as error:
+        where = f"{path}, the row that ends on line {reader.line_num + skipped}"
+        raise UnreadableFile(f"{where}: {error}; look for a quotation mark that is not closed or not doubled") from None
+
+
+def _refuse_doubled(path: Path, how: PortfolioMap, names: list[str]) -> None:
+    """Raises UnreadableFile when a column of the map stands twice in the header: nobody could say which is meant."""
+    doubled = sorted({name for name in names if names.count(name) > 1} & {*how.columns.model_dump().values(), *how.where})
+    if doubled:
+        raise UnreadableFile(f"{path} has column {', '.join(doubled)} more than once: rename the others")
 
 
 def _workbook(path: Path, content: bytes, how: PortfolioMap) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
@@ -91,10 +119,12 @@ def _workbook(path: Path, content: bytes, how: PortfolioMap) -> tuple[list[tuple
         raise UnreadableFile(f"{path} is not an Excel workbook (.xlsx): save it again as one, or as CSV") from None
     seen: list[str] = []
     for sheet in book.worksheets:
+        sheet.reset_dimensions()  # some programs write a wrong one, and all but its cells would be unseen
         lines = sheet.iter_rows(values_only=True)
         names = [str(name).strip() if name is not None else "" for name in next(lines, ())]
         seen = seen or names
         if not missing_columns(how, names):
+            _refuse_doubled(path, how, names)
             rows = [
                 (number, {name: _cell(value) for name, value in zip(names, cells, strict=False) if name})
                 for number, cells in enumerate(lines, 2)

@@ -19,6 +19,9 @@ from policies.money import minor_units
 from policies.terms import Currency, Model
 from policies.yaml_lines import read_yaml
 
+TOO_MANY = "\x00too many cells"
+"""Not a column: under it a row carries what is wrong when it has more cells than the header."""
+
 
 class MapError(ValueError):
     """A map that cannot be read; the text has one line for each problem, with its place."""
@@ -136,6 +139,8 @@ def is_wanted(how: PortfolioMap, row: Mapping[str, Any]) -> bool:
 
 def read_entry(how: PortfolioMap, row: Mapping[str, Any]) -> Entry:
     """One row as an invoice; raises Unreadable with every problem found."""
+    if TOO_MANY in row:
+        raise Unreadable([Problem("", str(row[TOO_MANY]))])  # its cells may stand under the wrong columns
     wrong: list[Problem] = []
     cells = _Cells(how, row, wrong)
     currency = cells.text("currency") or how.defaults.currency or ""
