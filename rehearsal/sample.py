@@ -144,7 +144,7 @@ def _distributor() -> Iterator[SampleDebtor]:
     yield SampleDebtor(
         "norte", "NS-3001", "punctual", "Ferretería El Roble SL", "", "ES", "ES-MD", "EUR", "es", "pagos@elroble.example.com",
         business=True,
-        bills=tuple(Bill(f"N-3001-{n}", -8 + 15 * n, 12 + 15 * n, 124_000 + 31_550 * n) for n in range(4)),
+        bills=tuple(Bill(f"N-3001-{n + 1}", -8 + 15 * n, 12 + 15 * n, 124_000 + 31_550 * n) for n in range(4)),
     )  # fmt: skip
     yield SampleDebtor(
         "norte", "NS-3002", "disputer", "Lone Star Hardware LLC", "", "US", "US-TX", "USD", "en", "ap@lonestar.example.com",
