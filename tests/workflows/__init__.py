@@ -1,0 +1,1 @@
+"""Histories of running invoices, and workflows on real timers."""
