@@ -1,20 +1,20 @@
-"""A portfolio from a CSV file: its rows as invoices, in the order of the file, and what could not be read, by line."""
+"""A portfolio from a CSV file or a workbook: its rows as invoices, in the order of the file, and what could not be read."""
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from ledger.import_files import UnreadableFile, read_table
 from policies.intake import ChannelIn, ContactIn, Unreadable
-from policies.portfolio_map import Entry, PortfolioMap, missing_columns, read_entry
+from policies.portfolio_map import Entry, PortfolioMap, is_wanted, read_entry
 from policies.terms import Channel
 from supervise import Trouble
 
 
 @dataclass(frozen=True)
 class Portfolio:
-    """What a file holds. `unreadable` has a line `file:line: what` for each row that makes no sense."""
+    """What a file holds. `unreadable` has a line `file:line: what` for each row that makes no sense, and what is to be known."""
 
     entries: list[Entry]
     unreadable: list[str]
@@ -22,24 +22,19 @@ class Portfolio:
 
 def read_portfolio(path: Path, how: PortfolioMap, *, first: int | None = None) -> Portfolio:
     """Read the file, or its `first` rows; raises Trouble when it cannot be opened or lacks a column of the map."""
-    entries: list[Entry] = []
-    unreadable: list[str] = []
     try:
-        with path.open(encoding=how.format.encoding, newline="") as opened:
-            rows = csv.DictReader(opened, delimiter=how.format.delimiter)
-            missing = missing_columns(how, list(rows.fieldnames or ()))
-            if missing:
-                has = ", ".join(rows.fieldnames or ())
-                raise Trouble(f"{path} has no column {', '.join(missing)}: it has {has}; correct the map")
-            for row in rows:
-                if first is not None and len(entries) + len(unreadable) >= first:
-                    break
-                try:
-                    entries.append(read_entry(how, row))
-                except Unreadable as wrong:
-                    unreadable.append(f"{path.name}:{rows.line_num}: {wrong}")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Trouble(f"{path} cannot be read ({error}): check its name, and the encoding in the map") from None
+        table = read_table(path, how)
+    except UnreadableFile as error:
+        raise Trouble(str(error)) from None
+    entries: list[Entry] = []
+    unreadable: list[str] = list(table.notes)
+    for line, row in table.rows[:first]:
+        if not is_wanted(how, row):
+            continue
+        try:
+            entries.append(read_entry(how, row))
+        except Unreadable as wrong:
+            unreadable.append(f"{path.name}:{line}: {wrong}")
     return Portfolio(entries, unreadable)
 
 
