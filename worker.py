@@ -23,6 +23,7 @@ from temporalio.worker import Worker
 
 from activities.collector import Collector, Tools
 from activities.compose import Composer
+from activities.pulse import Pulse
 from activities.wire import InvoiceRef
 from channels import ChannelsConfig, build_senders
 from clock import Clock, LedgerClock, RealClock
@@ -101,6 +102,7 @@ def build_workers(client: Client, tools: Tools, pool: ThreadPoolExecutor) -> lis
                 workflows=[InvoiceWorkflow] if queue == INVOICES else [],
                 activities=[run],
                 activity_executor=pool,
+                interceptors=[Pulse()],
                 max_concurrent_activities=THREADS if queue == INVOICES else THREADS // 2,
                 max_cached_workflows=2_000,
                 build_id=BUILD,

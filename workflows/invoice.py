@@ -21,6 +21,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.words import ACTIVITY, DUE, Shown, attributes, page
 
 _RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+_SIGN_OF_LIFE = timedelta(seconds=7)
+"""Without one for so long, the worker is taken for dead and the activity is tried again (activities/pulse.py)."""
 TOLD_MAX = 120
 """So much of what came with a signal is shown."""
 LINES_KEPT = 40
@@ -81,6 +83,7 @@ class InvoiceWorkflow:
             result_type=Next,
             summary=summary,
             start_to_close_timeout=timedelta(seconds=30),
+            heartbeat_timeout=_SIGN_OF_LIFE,
             retry_policy=_RETRY,
             priority=Priority(priority_key=2),
         )
@@ -94,9 +97,10 @@ class InvoiceWorkflow:
             task_queue=step.channel,
             summary=f"{step.rung}, {step.owed}",
             start_to_close_timeout=timedelta(seconds=30),
+            heartbeat_timeout=_SIGN_OF_LIFE,
             retry_policy=_RETRY,
         )
-        self._note(f"{done.did}, {step.when}" if done.did else f"held back: {done.held or done.why}")
+        self._note(f"{done.did}, {step.when.partition(' (')[0]}" if done.did else f"held back: {done.held or done.why}")
         return done
 
     def _tell(self, step: Next) -> None:

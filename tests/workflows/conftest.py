@@ -1,7 +1,8 @@
-"""The stage of the journeys, for recording."""
+"""The stage of the journeys, for recording, and one outside world for real timers."""
 
 from __future__ import annotations
 
+from tests.activities.conftest import outside
 from tests.journeys.conftest import stage
 
-__all__ = ["stage"]
+__all__ = ["outside", "stage"]
