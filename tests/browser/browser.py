@@ -24,8 +24,8 @@ from clock import monotonic
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-color-profile=srgb", "--disable-lcd-text", "--lang=en-GB",
-    "--remote-debugging-port=0",
+    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-color-profile=srgb",
+    "--lang=en-GB", "--remote-debugging-port=0",
 )  # fmt: skip
 PATIENCE_SECONDS = 30.0
 _LISTENS = re.compile(rb"DevTools listening on (ws://\S+)")

@@ -108,7 +108,7 @@ def _console(browser: Browser, where: Addresses, folder: Path) -> Iterator[Path]
     browser.screenshot(folder / "console-phone.png")
     yield folder / "console-phone.png"
     browser.dark(False)
-    browser.size(1360, 1180)
+    browser.size(1280, 900)
     browser.open(where.consoles[creditor])
     browser.open(f"{where.consoles[creditor].split('/demo/')[0]}?state=all&q={number}")
     browser.follow("table.rows tbody th a")
