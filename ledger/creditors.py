@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from sqlalchemy.orm import Session
 from ledger.refusals import Refused
 from ledger.sealing import Sealer
 from policies.manual import Manual
+from policies.places import known_zones, zones_of_countries
 
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
 SCOPES = ("invoices:read", "invoices:write", "payments:write", "decisions:write", "console:read")
 
 
@@ -35,7 +38,8 @@ class NewKey:
 def add_creditor(
     session: Session, slug: str, name: str, country: str, zone: str, language: str, manual: Manual, now: datetime
 ) -> UUID:
-    """Add a creditor with its manual; raises Refused `creditor-exists` when the slug is taken."""
+    """Add a creditor with its manual; raises Refused `creditor-exists` when the slug is taken, or `invalid-creditor`."""
+    _check_creditor(slug, name, country, zone, language)
     if find_creditor(session, slug) is not None:
         raise Refused("creditor-exists", f"there is already a creditor {slug!r}: choose another short name")
     creditor_id = uuid4()
@@ -51,6 +55,22 @@ def add_creditor(
     )  # fmt: skip
     keep_manual(session, creditor_id, manual, now)
     return creditor_id
+
+
+def _check_creditor(slug: str, name: str, country: str, zone: str, language: str) -> None:
+    wrong = None
+    if not _SLUG.fullmatch(slug):
+        wrong = f"the short name {slug!r} needs 2 to 41 small letters, digits or dashes, a letter or digit first"
+    elif not name.strip():
+        wrong = "the name is empty: it is shown to customers"
+    elif country not in zones_of_countries():
+        wrong = f"{country!r} is not an ISO 3166 country code such as CO, MX or ES"
+    elif zone not in known_zones():
+        wrong = f"{zone!r} is not an IANA time zone such as America/Bogota"
+    elif language not in ("es", "pt", "en"):
+        wrong = f"the language {language!r} is not es, pt or en"
+    if wrong is not None:
+        raise Refused("invalid-creditor", wrong, status=422)
 
 
 def find_creditor(session: Session, slug: str) -> UUID | None:
@@ -162,9 +182,7 @@ def hash_key(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def create_webhook_endpoint(
-    session: Session, sealer: Sealer, creditor_id: UUID, kind: str, secret: str, now: datetime
-) -> str:
+def create_webhook_endpoint(session: Session, sealer: Sealer, creditor_id: UUID, kind: str, secret: str, now: datetime) -> str:
     """The token that ends the webhook's address (`standard` or `stripe`); only its hash is kept, and the secret sealed."""
     if kind not in ("standard", "stripe"):
         raise Refused("unknown-kind", f"a webhook is 'standard' or 'stripe', not {kind!r}", status=422)
