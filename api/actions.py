@@ -10,9 +10,10 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, Field, StrictInt
 
+from api.examples import AGREEMENTS
 from api.problems import responses
 from api.security import Caller, caller
 from ledger import agreements, holds, payments, placements, stops, unmatched
@@ -35,8 +36,8 @@ FileName = Annotated[Literal["file.csv", "file.json", "recall.csv", "recall.json
 class PromiseIn(Model):
     """The customer promises to pay on a day; left out, the amount is all that is owed."""
 
-    on: Day
-    amount_minor: Amount | None = None
+    on: Day = Field(examples=["2026-03-20"])
+    amount_minor: Amount | None = Field(None, examples=[25000000])
 
 
 class MilestoneOut(BaseModel):
@@ -62,14 +63,14 @@ class AgreedOut(BaseModel):
 class DisputeIn(Model):
     """What is wrong, and which part of the balance it concerns; left out, all of it."""
 
-    reason: DisputeReason
-    amount_minor: Amount | None = None
+    reason: DisputeReason = Field(examples=["wrong_amount"])
+    amount_minor: Amount | None = Field(None, examples=[4000000])
 
 
 class ClosedIn(Model):
     """How the dispute ended."""
 
-    outcome: Literal["for_customer", "for_creditor", "corrected", "withdrawn"]
+    outcome: Literal["for_customer", "for_creditor", "corrected", "withdrawn"] = Field(examples=["corrected"])
 
 
 class HeldOut(BaseModel):
@@ -94,30 +95,34 @@ class DoneOut(BaseModel):
 class DecisionIn(Model):
     """Who decided, by a reference without personal data."""
 
-    by: str = Field("", pattern=r"^[A-Za-z0-9_.-]{0,40}$")
+    by: str = Field("", pattern=r"^[A-Za-z0-9_.-]{0,40}$", examples=["staff-17"])
 
 
 class SuppressionIn(Model):
     """Stop all contact with an account until a review date."""
 
-    reason: SuppressionReason
+    reason: SuppressionReason = Field(examples=["insolvency"])
     evidence: str = Field(
-        min_length=1, max_length=200, pattern=STORABLE, description="where the evidence is kept; a reference, no personal data"
+        min_length=1,
+        max_length=200,
+        pattern=STORABLE,
+        description="where the evidence is kept; a reference, no personal data",
+        examples=["file 2026-118"],
     )
-    until: Instant
+    until: Instant = Field(examples=["2026-06-01T09:00:00-05:00"])
 
 
 class StopIn(Model):
     """Stop all sending of this creditor until an instant, at most 366 days from now."""
 
-    until: Instant
-    reason: str = Field(min_length=1, max_length=200, pattern=STORABLE)
+    until: Instant = Field(examples=["2026-03-09T08:00:00-05:00"])
+    reason: str = Field(min_length=1, max_length=200, pattern=STORABLE, examples=["bank file of Friday is late"])
 
 
 class ApplyIn(Model):
     """The invoice that gets the money: its id."""
 
-    invoice_id: UUID
+    invoice_id: UUID = Field(examples=["01a200e7-0eb2-7844-8efd-31b0bd5406bf"])
 
 
 class UnmatchedOut(BaseModel):
@@ -158,7 +163,9 @@ def promise(invoice_id: UUID, body: PromiseIn, who: Decider, request: Request) -
 
 
 @router.post("/invoices/{invoice_id}/agreement", status_code=201, tags=["Agreements"], summary="Agree terms")
-def agreement(invoice_id: UUID, body: negotiation.Request, who: Decider, request: Request) -> AgreedOut:
+def agreement(
+    invoice_id: UUID, body: Annotated[negotiation.Request, Body(openapi_examples=AGREEMENTS)], who: Decider, request: Request
+) -> AgreedOut:
     """`kind` says which; what the manual does not allow is refused with the nearest that it does."""
     return _agree(who, invoice_id, body, request)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastapi.openapi.models import Example
+
 _ANA: dict[str, Any] = {
     "ref": "C-1001",
     "kind": "consumer",
@@ -52,3 +54,9 @@ INVOICE_IN_INSTALMENTS: dict[str, Any] = {
 }
 BATCH: dict[str, Any] = {"invoices": [INVOICE, INVOICE_IN_INSTALMENTS]}
 AMENDMENT: dict[str, Any] = {"due_on": "2026-03-31", "reason": "new date agreed"}
+AGREEMENTS: dict[str, Example] = {
+    "extension": {"value": {"kind": "extension", "until": "2026-03-26"}},
+    "instalments": {"value": {"kind": "plan", "count": 3, "first_on": "2026-03-20", "every_days": "monthly"}},
+    "discount": {"value": {"kind": "discount", "pay_on": "2026-03-20"}},
+    "promise": {"value": {"kind": "promise", "on": "2026-03-20", "amount_minor": 25000000}},
+}

@@ -64,7 +64,7 @@ class PauseIn(Closed):
 class ResumeIn(Closed):
     """Why it goes on before the pause ended."""
 
-    reason: str = Field("", max_length=120, pattern=STORABLE)
+    reason: str = Field("", max_length=120, pattern=STORABLE, examples=["proof received"])
 
 
 class BatchIn(Closed):
