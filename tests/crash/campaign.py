@@ -44,8 +44,8 @@ SHARES = {"postgres": 12, "temporal": 10, "worker": 10, "api": 8}
 GATEWAY_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HOURS = (9, 16)
 """Local hours at which business time stops over on its way."""
-DAYS = 48
-STUCK_SECONDS = 4.0
+DAYS = 34
+STUCK_SECONDS = 9.0
 """Business time waits so long for an invoice that is due; what waits for an activity of a dead worker is passed by."""
 DECISIONS = 1_500
 """About so many a campaign of 200 invoices takes: kills are spread over them."""
@@ -300,8 +300,8 @@ class Campaign:
                 await self._kill(part)
 
     async def _work_done(self, decisions: int) -> None:
-        """Until so many more decisions were recorded, or for a few seconds: what is down may come up again, too."""
-        until, ends = await self._until_done(self._decisions) + decisions, monotonic() + 2.5
+        """Until so many more decisions were recorded, or for a while: what is down comes up again, too."""
+        until, ends = await self._until_done(self._decisions) + decisions, monotonic() + 2.0
         while monotonic() < ends and await self._until_done(self._decisions) < until:
             await asyncio.sleep(self._dice.uniform(0.01, 0.05))
 
