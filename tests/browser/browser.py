@@ -122,7 +122,7 @@ class Browser:
         if answer.get("errorText"):
             raise NotShown(f"{url}: {answer['errorText']}")
         if "loaderId" in answer:
-            self._heard("Page.loadEventFired")
+            self._loaded()
 
     @property
     def url(self) -> str:
@@ -175,7 +175,7 @@ class Browser:
         """Click on what leads to another page, and wait until that is loaded."""
         self._events.clear()
         self.click(what)
-        self._heard("Page.loadEventFired")
+        self._loaded()
 
     def fill(self, selector: str, value: str) -> None:
         """Write into a field, in place of what it holds."""
@@ -244,14 +244,22 @@ class Browser:
         elif method == "Runtime.exceptionThrown":
             self.complaints.append(str(params["exceptionDetails"]["text"]))
 
-    def _heard(self, method: str) -> None:
+    def _loaded(self) -> None:
+        """Until a page has come since the events were cleared, and is loaded; the load of the page before it does not count."""
         ends = monotonic() + PATIENCE_SECONDS
-        while not any(event["method"] == method for event in self._events):
+        while True:
+            pages = [n for n, event in enumerate(self._events) if _is_new_page(event)]
+            if pages and any(event["method"] == "Page.loadEventFired" for event in self._events[pages[-1] :]):
+                return
             self._socket.settimeout(max(ends - monotonic(), 0.1))
             try:
                 self._read()
             except websocket.WebSocketTimeoutException:
-                raise NotShown(f"{method} was not heard in {PATIENCE_SECONDS:.0f} s") from None
+                raise NotShown(f"no page was loaded in {PATIENCE_SECONDS:.0f} s") from None
+
+
+def _is_new_page(event: dict[str, Any]) -> bool:
+    return bool(event["method"] == "Page.frameNavigated" and "parentId" not in event["params"]["frame"])
 
 
 class _PageGone(Exception):
