@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from secrets import token_bytes
 from typing import Annotated, NoReturn
 from uuid import UUID
 
@@ -20,10 +22,24 @@ from sqlalchemy.orm import Session
 import clock
 from doctor import examine
 from embedded import home_folder
-from ledger.creditors import SCOPES, add_creditor, create_api_key, find_creditor, list_api_keys, rotate_api_key
+from ledger.creditors import (
+    SCOPES,
+    add_creditor,
+    create_api_key,
+    create_webhook_endpoint,
+    find_creditor,
+    list_api_keys,
+    revoke_api_key,
+    revoke_webhook_endpoint,
+    rotate_api_key,
+    use_manual,
+)
 from ledger.migrations import migrate as migrate_ledger
 from ledger.refusals import Refused
+from ledger.sealing import Sealer
 from ledger.session import make_engine
+from policies.manual import Manual
+from settings import Settings
 from stack import Ports, Stack, settings_given, settings_here
 from supervise import Trouble
 
@@ -32,15 +48,19 @@ app = typer.Typer(
 )
 creditor_app = typer.Typer(no_args_is_help=True, help="Who is owed.")
 key_app = typer.Typer(no_args_is_help=True, help="API keys of a creditor.")
+manual_app = typer.Typer(no_args_is_help=True, help="Collections manuals.")
+webhook_app = typer.Typer(no_args_is_help=True, help="Addresses at which payment gateways report.")
 app.add_typer(creditor_app, name="creditor")
 app.add_typer(key_app, name="key")
+app.add_typer(manual_app, name="manual")
+app.add_typer(webhook_app, name="webhook")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-ApiPort = Annotated[int, typer.Option("--port", help="Port of the API.")]
-TemporalPort = Annotated[int, typer.Option("--temporal-port", help="Port of Temporal.")]
-UiPort = Annotated[int, typer.Option("--ui-port", help="Port of the Temporal UI.")]
-SimulatorPort = Annotated[int, typer.Option("--simulator-port", help="Port of the simulated outside world.")]
+ApiPort = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the API.")]
+TemporalPort = Annotated[int, typer.Option("--temporal-port", min=1, max=65535, help="Port of Temporal.")]
+UiPort = Annotated[int, typer.Option("--ui-port", min=1, max=65535, help="Port of the Temporal UI.")]
+SimulatorPort = Annotated[int, typer.Option("--simulator-port", min=1, max=65535, help="Port of the simulated outside world.")]
 DEFAULT = Ports()
 
 
@@ -116,6 +136,7 @@ def worker() -> None:
     """Run a worker: workflows, activities, relay and reconcile."""
     from worker import main as run_worker
 
+    _need(settings_given(), "worker_url", "master_key")
     run_worker()
 
 
@@ -126,7 +147,8 @@ def api(port: ApiPort = DEFAULT.api, host: Annotated[str, typer.Option(help="Add
 
     from api.app import create_app
 
-    uvicorn.run(create_app(settings_given()), host=host, port=port, log_level="warning", access_log=False)
+    settings = _need(settings_given(), "api_url", "master_key")
+    uvicorn.run(create_app(settings), host=host, port=port, log_level="warning", access_log=False)
 
 
 @app.command("import")
@@ -177,6 +199,13 @@ def demo(
     run_demo(Ports(port, temporal_port, ui_port, simulator_port), once=once, out=out, err=err)
 
 
+def _need(settings: Settings, *names: str) -> Settings:
+    missing = [f"PUNTUAL_{name.upper()}" for name in names if not getattr(settings, name)]
+    if missing:
+        raise Trouble(f"{' and '.join(missing)} must be set for this; `puntual up` runs everything without settings")
+    return settings
+
+
 @contextmanager
 def _ledger() -> Iterator[Session]:
     """One transaction on the ledger of this machine or of the environment, as the worker's role."""
@@ -195,6 +224,68 @@ def _creditor_id(session: Session, slug: str) -> UUID:
     return found
 
 
+def _manual(given: str) -> Manual:
+    """A manual out of a file, or one of ours; raises Trouble with a line for each thing that is wrong in it."""
+    from messages.catalogue import TEMPLATES
+    from policies.manual import builtin_manual, load_manual
+
+    path = Path(given)
+    try:
+        chosen = load_manual(path.read_text(), str(path)) if path.suffix in (".yaml", ".yml") else builtin_manual(given)
+    except (ValueError, KeyError, OSError) as error:
+        raise Trouble(str(error.args[0] if isinstance(error, KeyError) else error)) from None
+    unknown = sorted({r.template for r in chosen.ladder if r.action == "contact"} - set(TEMPLATES))
+    if unknown:
+        raise Trouble(f"{given}: there is no text {', '.join(unknown)}; there are {', '.join(sorted(TEMPLATES))}")
+    return chosen
+
+
+@manual_app.command("check")
+def manual_check(manual: Annotated[str, typer.Argument(help="A YAML file, or the name of a built-in manual.")]) -> None:
+    """Say what is wrong in a manual, line by line."""
+    chosen = _manual(manual)
+    out.print(f"{chosen.name}: {len(chosen.ladder)} rungs; version {chosen.version}, id {chosen.id[:12]}", markup=False)
+
+
+@manual_app.command("use")
+def manual_use(
+    manual: Annotated[str, typer.Argument(help="A YAML file, or the name of a built-in manual.")],
+    creditor: Annotated[str, typer.Option(help="Short name of the creditor.")],
+) -> None:
+    """Make a manual the creditor's own for invoices that come from now on; those accepted keep theirs."""
+    chosen = _manual(manual)
+    with _ledger() as session:
+        use_manual(session, _creditor_id(session, creditor), chosen, clock.wall_now())
+    out.print(f"creditor {creditor} follows {chosen.name} from now on", markup=False)
+
+
+@webhook_app.command("add")
+def webhook_add(
+    creditor: Annotated[str, typer.Option(help="Short name of the creditor.")],
+    kind: Annotated[str, typer.Option(help="standard (Standard Webhooks) or stripe.")] = "standard",
+    secret: Annotated[str, typer.Option(help="The gateway's signing secret; left out, one is made (standard only).")] = "",
+) -> None:
+    """Make an address for a gateway. Address and secret are shown once."""
+    if kind == "stripe" and not secret:
+        raise Trouble("Stripe makes the secret: copy it from the endpoint's page there and give it as --secret whsec_...")
+    settings = _need(settings_here(), "master_key")
+    chosen = secret or f"whsec_{b64encode(token_bytes(32)).decode()}"
+    with _ledger() as session:
+        sealer, creditor_id = Sealer(settings.master_key), _creditor_id(session, creditor)
+        token = create_webhook_endpoint(session, sealer, creditor_id, kind, chosen, clock.wall_now())
+    path = "payments" if kind == "standard" else "stripe"
+    out.print(f"address  {settings.public_url.rstrip('/')}/webhooks/{path}/{token}", markup=False, soft_wrap=True)
+    out.print(f"secret   {chosen}", markup=False, soft_wrap=True)
+
+
+@webhook_app.command("revoke")
+def webhook_revoke(token: Annotated[str, typer.Argument(help="The last part of the address.")]) -> None:
+    """Nothing is accepted at that address any more."""
+    with _ledger() as session:
+        revoke_webhook_endpoint(session, token, clock.wall_now())
+    out.print("revoked")
+
+
 @creditor_app.command("add")
 def creditor_add(
     slug: Annotated[str, typer.Argument(help="Short name used in addresses and workflow ids, such as acme.")],
@@ -205,13 +296,7 @@ def creditor_add(
     manual: Annotated[str, typer.Option(help="A YAML file, or the name of a built-in manual.")] = "b2b_sme",
 ) -> None:
     """Add a creditor with its collections manual."""
-    from policies.manual import builtin_manual, load_manual
-
-    path = Path(manual)
-    try:
-        chosen = load_manual(path.read_text(), str(path)) if path.suffix in (".yaml", ".yml") else builtin_manual(manual)
-    except (ValueError, KeyError, OSError) as error:
-        raise Trouble(str(error.args[0] if isinstance(error, KeyError) else error)) from None
+    chosen = _manual(manual)
     with _ledger() as session:
         creditor_id = add_creditor(session, slug, name, country.upper(), zone, language, chosen, clock.wall_now())
     out.print(f"creditor {slug} added ({creditor_id})")
@@ -238,6 +323,14 @@ def key_rotate(
     with _ledger() as session:
         made = rotate_api_key(session, prefix, clock.wall_now(), overlap=timedelta(hours=overlap_hours))
     out.print(made.key, markup=False, soft_wrap=True)
+
+
+@key_app.command("revoke")
+def key_revoke(prefix: Annotated[str, typer.Argument(help="The part between the underscores of the key.")]) -> None:
+    """The key opens nothing from the next request on."""
+    with _ledger() as session:
+        revoke_api_key(session, prefix, clock.wall_now())
+    out.print(f"key {prefix} is revoked")
 
 
 @key_app.command("list")

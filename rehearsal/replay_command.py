@@ -89,8 +89,8 @@ def _manual(given: str) -> Manual:
     try:
         path = Path(given)
         return load_manual(path.read_text(), str(path)) if path.suffix in (".yaml", ".yml") else builtin_manual(given)
-    except (ManualError, ValueError, OSError) as error:
-        raise Trouble(str(error)) from None
+    except (ManualError, ValueError, KeyError, OSError) as error:
+        raise Trouble(str(error.args[0] if isinstance(error, KeyError) else error)) from None
 
 
 def _map(path: Path) -> PortfolioMap:
