@@ -271,9 +271,7 @@ def test_a_planted_bug_is_found(scene: Scene, check: str, plant: Callable[[Scene
     assert [name for name in found if name.startswith(check)], found
 
 
-def test_a_contact_outside_hours_and_one_too_many_are_found(
-    postgres: Postgres, database: Database, outside: Simulator
-) -> None:
+def test_a_contact_outside_hours_and_one_too_many_are_found(postgres: Postgres, database: Database, outside: Simulator) -> None:
     scene = _set_scene(postgres, database, outside, NO_LIMITS)
     found = scene.look()
     assert found == {}, "by chance everything kept to the limits that were not set"

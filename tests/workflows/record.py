@@ -58,9 +58,7 @@ def _pay(stage: Stage, invoice: UUID, ref: str, amount: int = AMOUNT) -> None:
 
 
 def _promise(stage: Stage, invoice: UUID, on: date) -> None:
-    _with_ledger(
-        stage, lambda s: agreements.ask(s, invoice, Promise(on=on), source="portal", actor="customer", now=stage.now)
-    )
+    _with_ledger(stage, lambda s: agreements.ask(s, invoice, Promise(on=on), source="portal", actor="customer", now=stage.now))
 
 
 async def _paid_before_due(stage: Stage, invoice: UUID) -> None:
