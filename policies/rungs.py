@@ -29,7 +29,9 @@ def ladder_step(case: Case) -> Step:
             return passed
     if not open_rungs:
         return _rested(case)
-    return _rung(case, open_rungs[0], open_rungs)
+    # A task does not wait for a message that limits hold back.
+    coming = next((c for c in open_rungs if c.rung.action == "task" and c.at <= now), open_rungs[0])
+    return _rung(case, coming, open_rungs)
 
 
 def _rested(case: Case) -> Step:
@@ -51,11 +53,7 @@ def _passed(case: Case, candidate: Candidate, others: list[Candidate]) -> Skip |
     facts, now = case.facts, case.now
     if candidate.at > now:
         return None
-    later_due = [
-        o.rung.rung
-        for o in others
-        if o.instalment.number == candidate.instalment.number and o.position > candidate.position and o.at <= now
-    ]
+    later_due = [o.rung.rung for o in others if o.at <= now and _takes_its_place(case, o, candidate)]
     later_done = _later_done(case, candidate)
     entered = local_day(facts.cycle_started_at, facts.zone)
     if facts.cycle == 1 and candidate.day < entered:
@@ -66,6 +64,15 @@ def _passed(case: Case, candidate: Candidate, others: list[Candidate]) -> Skip |
         why = f"{candidate.rung.rung} of {candidate.day.isoformat()} was overtaken by {over}."
         return Skip(at=now, why=why, rules=("ladder.overtaken",), key=str(candidate.key), rung=candidate.rung.rung)
     return None
+
+
+def _takes_its_place(case: Case, later: Candidate, earlier: Candidate) -> bool:
+    """Whether a later rung stands for an earlier one; a task tells the customer nothing, nor does a rung that may not go out."""
+    if later.instalment.number != earlier.instalment.number or later.position <= earlier.position:
+        return False
+    if later.rung.action == "task" and earlier.rung.action == "contact":
+        return False
+    return later.rung.requires is None or _went_out(case, later, later.rung.requires)
 
 
 def _later_done(case: Case, candidate: Candidate) -> list[str]:
@@ -156,8 +163,7 @@ def _rung_ends(case: Case, candidate: Candidate, others: list[Candidate]) -> dat
     """A rung that limits push to the next rung's moment gives way to it; the last one gives up after its own days."""
     ends = local_moment(candidate.day + timedelta(days=candidate.rung.expires_days), case.manual.send_at, case.facts.zone)
     ends = max(ends, case.now + timedelta(days=1)) if case.now >= ends else ends
-    later = [o.at for o in others if o.instalment.number == candidate.instalment.number and o.position > candidate.position]
-    return min([ends, *later])
+    return min([ends, *(o.at for o in others if _takes_its_place(case, o, candidate))])
 
 
 def _cannot(case: Case, candidate: Candidate, asked: datetime, ends: datetime, amount_minor: int) -> Step:

@@ -311,7 +311,8 @@ def test_what_was_never_announced_is_not_carried_out(announced: bool) -> None:
         "  - {rung: S7, day: D+10, channels: [email], template: suspended, requires: S6}\n"
     )
     told = (past("1.1.S6.0", date(2026, 3, 5)),) if announced else ()
-    facts, answers, step = settle(ana(contacts=told), by, at("2026-03-12 09:00"))
+    passed = () if announced else (SkippedRung(key="1.1.S6.0", why="nobody could be reached"),)
+    facts, answers, step = settle(ana(contacts=told, skipped=passed), by, at("2026-03-12 09:00"))
     assert (isinstance(step, Contact) and step.rung == "S7") is announced
     assert ([a.rules for _, a in answers][-1:] == [("ladder.S7", "ladder.requires")]) is not announced
 
@@ -348,3 +349,25 @@ def test_an_immediate_step_changes_the_facts_so_that_it_is_not_answered_twice() 
     step = next_step(facts, manual(), now)
     assert isinstance(step, Skip)
     assert next_step(after(facts, step, now), manual(), now) != step
+
+
+def test_a_notice_is_not_overtaken_by_what_may_not_go_out_without_it() -> None:
+    by = manual(
+        ladder="  - {rung: S6, day: D+3, channels: [email], template: suspension_notice}\n"
+        "  - {rung: S7, day: D+10, channels: [email], template: suspended, requires: S6, after_contact_days: 6}\n"
+        "  - {rung: S8, day: D+40, channels: [email], template: come_back}\n"
+    )
+    facts, answers, step = settle(ana(), by, at("2026-03-13 10:00"))
+    assert answers == [] and isinstance(step, Contact) and step.rung == "S6"
+    later = obey(facts.model_copy(update={"contacts": (past("1.1.S6.0", date(2026, 3, 13)),)}), at("2026-03-13 10:01"), by)
+    assert isinstance(later, Contact) and later.rung == "S7" and later.at == at("2026-03-19 09:00")
+
+
+def test_a_task_for_a_person_does_not_take_the_place_of_a_message() -> None:
+    by = manual(
+        ladder="  - {rung: S2, day: D+3, channels: [email], template: first_reminder}\n"
+        "  - {rung: T3, day: D+5, action: task, template: owner_told}\n"
+        "  - {rung: S8, day: D+40, channels: [email], template: come_back}\n"
+    )
+    _, answers, step = settle(ana(), by, at("2026-03-09 10:00"))
+    assert isinstance(step, Contact) and step.rung == "S2" and not any(isinstance(a, Skip) for _, a in answers)
