@@ -16,7 +16,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from ledger.events import note_fact
-from ledger.holds import locked_invoice
+from ledger.holds import locked_invoice, must_owe
 from ledger.people import person_card
 from ledger.refusals import Refused
 from ledger.sealing import Sealer
@@ -34,16 +34,24 @@ _HEAD = text(
     " join creditor c on c.id = p.creditor_id where p.id = :id"
 )
 
+_PROPOSAL = text(
+    "select p.id, p.state, p.decide_by,"
+    " exists (select 1 from agreement g where g.invoice_id = i.id and g.state = 'open') as agreed,"
+    " exists (select 1 from hold h where h.invoice_id = i.id and h.released_at is null and h.until > :now) or"
+    " exists (select 1 from suppression s where s.account_id = i.account_id and s.lifted_at is null and s.until > :now) as held"
+    " from placement p join invoice i on i.id = p.invoice_id where i.id = :id"
+    " and (p.cycle = i.cycle or p.state in ('approved', 'placed')) order by p.cycle desc limit 1"
+)
+
 
 def decide(session: Session, invoice_id: UUID | str, decision: Decision, *, actor: str, now: datetime) -> UUID:
     """Approve or decline the open proposal before its deadline; returns the placement's id.
 
-    The same decision again is no error. Raises Refused `not-found`, `no-proposal`, `decided` (the other way) and `too-late`.
+    The same decision again is no error. Raises Refused `not-found`, `no-proposal`, `decided` (the other way) and `too-late`; and,
+    for an approval, `invoice-closed`, `agreed` and `held`: what is paid, agreed, disputed or stopped does not go to an agency.
     """
     invoice = locked_invoice(session, invoice_id)
-    row = session.execute(
-        text("select id, state, decide_by from placement where invoice_id = :id order by cycle desc limit 1"), {"id": invoice.id}
-    ).one_or_none()
+    row = session.execute(_PROPOSAL, {"id": invoice.id, "now": now}).one_or_none()
     if row is None:
         raise Refused("no-proposal", f"nothing is proposed for invoice {invoice.number}: the ladder has not ended")
     placement_id: UUID = row.id
@@ -53,6 +61,12 @@ def decide(session: Session, invoice_id: UUID | str, decision: Decision, *, acto
         raise Refused("decided", f"the proposal is {row.state} already")
     if now >= row.decide_by:
         raise Refused("too-late", f"the proposal ended at {row.decide_by.isoformat()} and counts as declined")
+    if decision == "approved":
+        must_owe(invoice)
+        if row.agreed:
+            raise Refused("agreed", f"the customer has agreed terms for invoice {invoice.number}: they must end first")
+        if row.held:
+            raise Refused("held", f"invoice {invoice.number} is held or its account stopped: that must end first")
     session.execute(
         text("update placement set state = :state, decided_by = :actor, decided_at = :now where id = :id"),
         {"state": decision, "actor": actor, "now": now, "id": placement_id},

@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from ledger import placements
+from ledger import agreements, holds, placements, stops
 from ledger.receipts import addresses_of, opt_out
 from ledger.refusals import Refused
+from policies import negotiation
 from policies.terms import Channel
 from tests.cast import ANA_EMAIL, ANA_NAME, ANA_PHONE, NOW, Creditor, accepted_invoice, account_of, creditor_brill, sealer
 from tests.conftest import Database
@@ -140,3 +141,38 @@ def test_a_debt_taken_back_has_its_notice_beside_the_first_file(stage: Stage) ->
     said = read(stage, "recall")
     assert (said["reason"], said["balance_minor"], said["paid_since_placement_minor"]) == ("settled", 0, 25_000_000)
     assert "people" not in said
+
+
+def test_a_debt_that_is_paid_is_not_approved_for_the_agency(stage: Stage) -> None:
+    pay(stage.session, stage.creditor.id, "p1", 25_000_000, stage.invoice)
+    with pytest.raises(Refused) as refused:
+        placements.decide(stage.session, stage.invoice, "approved", actor="t", now=NOW)
+    assert refused.value.code == "invoice-closed"
+    placements.decide(stage.session, stage.invoice, "declined", actor="t", now=NOW)
+
+
+def test_a_customer_who_has_agreed_terms_is_not_sent_to_the_agency(stage: Stage) -> None:
+    wish = negotiation.Promise(on=NOW.date() + timedelta(days=3))
+    agreements.ask(stage.session, stage.invoice, wish, source="portal", actor="customer", now=NOW)
+    with pytest.raises(Refused) as refused:
+        placements.decide(stage.session, stage.invoice, "approved", actor="t", now=NOW)
+    assert refused.value.code == "agreed"
+
+
+def test_a_proposal_of_an_earlier_cycle_is_no_longer_open(stage: Stage) -> None:
+    stage.session.execute(text("update invoice set cycle = 2"))
+    with pytest.raises(Refused) as refused:
+        placements.decide(stage.session, stage.invoice, "approved", actor="t", now=NOW)
+    assert refused.value.code == "no-proposal"
+
+
+@pytest.mark.parametrize("what", ["dispute", "suppression"])
+def test_a_debt_that_is_disputed_or_stopped_is_not_sent_to_the_agency(stage: Stage, what: str) -> None:
+    if what == "dispute":
+        holds.open_dispute(stage.session, stage.invoice, reason="quality", actor="customer", now=NOW)
+    else:
+        account = account_of(stage.database.worker, stage.invoice)
+        stops.suppress(stage.session, account, reason="deceased", evidence="e", until=DEADLINE, actor="t", now=NOW)
+    with pytest.raises(Refused) as refused:
+        placements.decide(stage.session, stage.invoice, "approved", actor="t", now=NOW)
+    assert refused.value.code == "held"
