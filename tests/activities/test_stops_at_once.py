@@ -29,4 +29,3 @@ def test_a_stop_recorded_by_a_clock_that_is_ahead_holds_already(house: House, wh
             stops.suppress(session, account, reason="deceased", evidence="c-1", until=until, actor="t", now=ahead)
     step = house.contact(invoice)
     assert step.kind == "wait" and house.received() == 0
-
