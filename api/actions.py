@@ -98,6 +98,9 @@ class DecisionIn(Model):
     by: str = Field("", pattern=r"^[A-Za-z0-9_.-]{0,40}$", examples=["staff-17"])
 
 
+_NOBODY_NAMED = DecisionIn(by="")
+
+
 class SuppressionIn(Model):
     """Stop all contact with an account until a review date."""
 
@@ -200,13 +203,13 @@ def already_paid(invoice_id: UUID, who: Decider, request: Request) -> HeldOut:
 
 
 @router.post("/invoices/{invoice_id}/placement/approve", tags=["Placement"], summary="Approve the placement with an agency")
-def approve(invoice_id: UUID, body: DecisionIn, who: Decider, request: Request) -> OpenedOut:
+def approve(invoice_id: UUID, who: Decider, request: Request, body: DecisionIn = _NOBODY_NAMED) -> OpenedOut:
     """Before the deadline; chasing stops and the file is written once."""
     return _decide(who, invoice_id, "approved", body.by, request)
 
 
 @router.post("/invoices/{invoice_id}/placement/decline", tags=["Placement"], summary="Keep the debt")
-def decline(invoice_id: UUID, body: DecisionIn, who: Decider, request: Request) -> OpenedOut:
+def decline(invoice_id: UUID, who: Decider, request: Request, body: DecisionIn = _NOBODY_NAMED) -> OpenedOut:
     """Before the deadline; without an answer the proposal counts as declined."""
     return _decide(who, invoice_id, "declined", body.by, request)
 

@@ -48,6 +48,8 @@ router = APIRouter(prefix="/v1/invoices", tags=["Invoices"])
 Reader = Annotated[Caller, caller("invoices:read")]
 Writer = Annotated[Caller, caller("invoices:write")]
 BATCH_MAX = 10_000
+_CANCEL, _RESUME = CancelIn(), ResumeIn(reason="")
+"""What is meant when no body is sent."""
 _one = TypeAdapter(InvoiceIn)
 _FINE = ("new", "same")
 _STATUS = {"new": "created", "same": "same", "different": "different", "refused": "refused"}
@@ -147,7 +149,7 @@ def patch_invoice(invoice_id: UUID, body: AmendIn, who: Writer, request: Request
 
 
 @router.post("/{invoice_id}/cancel", response_model=DoneOut, summary="Cancel", responses=responses(401, 403, 404, 409, 422, 429))
-def cancel_invoice(invoice_id: UUID, body: CancelIn, who: Writer, request: Request) -> DoneOut:
+def cancel_invoice(invoice_id: UUID, who: Writer, request: Request, body: CancelIn = _CANCEL) -> DoneOut:
     """Nothing is owed any more; what was paid becomes unallocated."""
     done = ledger.cancel(who.session, invoice_id, reason=body.reason, now=request.app.state.clock.now(), actor=who.actor)
     return DoneOut(changed=done)
@@ -166,7 +168,7 @@ def pause_invoice(invoice_id: UUID, body: PauseIn, who: Writer, request: Request
 
 
 @router.post("/{invoice_id}/resume", response_model=DoneOut, summary="Resume now", responses=responses(401, 403, 404, 422, 429))
-def resume_invoice(invoice_id: UUID, body: ResumeIn, who: Writer, request: Request) -> DoneOut:
+def resume_invoice(invoice_id: UUID, who: Writer, request: Request, body: ResumeIn = _RESUME) -> DoneOut:
     """Ends the present pause; without one, nothing changes."""
     now = request.app.state.clock.now()
     return DoneOut(changed=ledger.resume(who.session, invoice_id, now=now, reason=body.reason, actor=who.actor))

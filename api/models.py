@@ -49,9 +49,9 @@ class AmendIn(Closed):
 
 
 class CancelIn(Closed):
-    """Why nothing is owed any more."""
+    """Why nothing is owed any more; may be left out."""
 
-    reason: Reason
+    reason: Reason = "cancelled by the creditor"
 
 
 class PauseIn(Closed):

@@ -41,3 +41,12 @@ def test_odd_values_never_lose_the_others_of_their_batch(house: House) -> None:
 def test_a_reference_that_no_account_can_have_is_refused_in_the_list(house: House) -> None:
     answer = house.client.get("/v1/invoices", params={"account": _NUL})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/account")
+
+
+@pytest.mark.parametrize("verb", ["resume", "cancel"])
+def test_what_needs_no_words_needs_no_body(house: House, verb: str) -> None:
+    made = house.client.post("/v1/invoices", json=cast.invoice_body("F-1")).json()
+    answers = [house.client.post(f"/v1/invoices/{made['id']}/{verb}") for _ in range(2)]
+    assert [(answer.status_code, answer.json()["changed"]) for answer in answers] == [(200, verb == "cancel"), (200, False)]
+    refused = house.client.post(f"/v1/invoices/{made['id']}/{verb}", json={"reazon": "x"})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/reazon")
