@@ -24,7 +24,7 @@ from tests.api.conftest import House, settings_of
 
 # These are opened by something else than a key: a token in the address, a provider's signature, or nothing at all.
 PUBLIC = {
-    "/health", "/docs", "/docs/oauth2-redirect", "/openapi.json",
+    "/health", "/docs", "/docs/assets", "/docs/oauth2-redirect", "/openapi.json",
     "/webhooks/payments/{token}", "/webhooks/stripe/{token}", "/webhooks/sendgrid", "/webhooks/twilio/status/{contact_id}",
     "/webhooks/twilio/inbound", "/webhooks/carrier",
     "/p/{token}", "/p/{token}/stop", "/p/{token}/{verb}",
