@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from ledger import allocation, same_money, unmatched
+from ledger import allocation, discounts, same_money, unmatched
 from ledger.events import note_fact, tell
 from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
@@ -281,6 +281,7 @@ def _take_back(session: Session, payment: Row[Any], reversal: Row[Any], now: dat
         if invoice.status != "open":
             allocation.absorb(session, invoice_id, invoice.status, now=now, dated_on=reversal.paid_on)
         else:
+            discounts.take_back_unpaid(session, invoice_id, now=now, dated_on=reversal.paid_on)
             allocation.settle(session, invoice_id, now=now)
         balance = allocation.refresh_balance(session, invoice_id)
         if invoice.status == "open" and invoice.outcome is not None and balance > 0:
