@@ -63,9 +63,14 @@ _ADD_PEOPLE = text(
     " select r.id, :creditor, r.account, r.role, r.language, decode(r.key, 'hex'), decode(r.sealed, 'hex'), :now"
     " from json_to_recordset(cast(:rows as json)) as r(id uuid, account uuid, role text, language text, key text, sealed text)"
 )
+# Whoever asked this creditor for no more messages is not written to because the address comes in again (I11): only a consent
+# of a later date counts.
 _ADD_ADDRESSES = text(
     "insert into address (id, creditor_id, person_id, channel, lookup, consent, consent_at, consent_proof, verified_at, position)"
-    " select r.id, :creditor, r.person, r.channel, decode(r.lookup, 'hex'), r.consent, r.consent_at, r.proof,"
+    " select r.id, :creditor, r.person, r.channel, decode(r.lookup, 'hex'), case when exists (select 1 from address w"
+    "   where w.creditor_id = :creditor and w.lookup = decode(r.lookup, 'hex') and w.channel = r.channel"
+    "   and w.consent = 'withdrawn' and (r.consent_at is null or r.consent_at <= coalesce(w.consent_at, 'infinity')))"
+    " then 'withdrawn' else r.consent end, r.consent_at, r.proof,"
     " case when r.verified then cast(:now as timestamptz) end, r.position"
     " from json_to_recordset(cast(:rows as json)) as r(id uuid, person uuid, channel text, lookup text, consent text,"
     " consent_at timestamptz, proof text, verified boolean, position int) on conflict (person_id, channel, lookup) do nothing"
