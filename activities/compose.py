@@ -15,6 +15,7 @@ from ledger.contacts import keep_body
 from ledger.links import portal_url
 from ledger.people import person_card
 from ledger.sealing import Sealer
+from ledger.session import Prepared
 from messages.registers import default_register
 from messages.render import render
 from messages.values import Line, MessageValues, Rendered
@@ -25,7 +26,8 @@ from policies.manual import Manual
 from policies.negotiation import discount_until, offer_at
 from policies.steps import Contact
 
-_WORDS = text(
+_WORDS = Prepared(
+    "words",
     """
     select c.name as creditor, c.settings, i.number, i.issued_on, a.country, a.language as account_language, a.register, a.kind,
         p.language, (select min(t.due_on) from instalment t where t.invoice_id = i.id and t.superseded_at is null
@@ -34,7 +36,10 @@ _WORDS = text(
         not exists (select 1 from contact k where k.account_id = a.id and k.state in ('accepted', 'delivered')) as first_contact
     from invoice i join creditor c on c.id = i.creditor_id join account a on a.id = i.account_id join person p on p.id = :person
     where i.id = :invoice
-    """
+    """,
+    invoice="uuid",
+    person="uuid",
+    instalment="int",
 )
 
 _OPEN_ITEMS = text(
@@ -95,7 +100,7 @@ class Composer:
         """Read the person's card, write the text in their language and register, and address it."""
         today = local_day(step.at, facts.zone)
         given = {"invoice": facts.invoice_id, "person": step.person_id, "instalment": step.instalment}
-        row = session.execute(_WORDS, given).one()
+        row = _WORDS.ask(session, given).one()
         card = person_card(session, self._sealer, step.person_id)
         link = portal_url(session, self._sealer, self._public_url, facts.invoice_id, step.person_id)
         settings = row.settings or {}

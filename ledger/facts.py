@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from ledger.session import Prepared
 from policies.facts import InvoiceFacts
 from policies.forecast import BookEntry
 from policies.manual import Manual
@@ -24,7 +25,8 @@ class NoSuchInvoice(LookupError):
 
 
 # A stop that began when it was recorded holds for whoever can see it, also where the clock of the one who asks is a little behind.
-_FACTS = text(
+_FACTS = Prepared(
+    "facts",
     """
     select i.id::text as invoice_id, i.creditor_id::text, i.account_id::text, i.number as "order", i.currency, i.issued_on,
         i.entered_at, i.status, i.cycle, i.cycle_started_at, i.cycle_notice, i.shift_days, i.revision, i.manual_id,
@@ -71,8 +73,10 @@ _FACTS = text(
             and (x.starts_at <= :now or x.starts_at <= x.created_at) and x.until > :now) as suppressions
     from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id
         join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id
-    where i.id = any(cast(:invoices as uuid[])) order by i.number
-    """
+    where i.id = any(:invoices) order by i.number
+    """,
+    invoices="uuid[]",
+    now="timestamptz",
 )
 
 _BUDGET = text(
@@ -121,7 +125,7 @@ def gather(session: Session, invoice_id: UUID | str, now: datetime) -> tuple[Inv
 def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[BookEntry]:
     found: list[BookEntry] = []
     budgets: dict[str, list[dict[str, Any]]] = {}
-    for row in session.execute(_FACTS, {"invoices": invoice_ids, "now": now}).mappings():
+    for row in _FACTS.ask(session, {"invoices": invoice_ids, "now": now}).mappings():
         manual = _manual(row["creditor_id"], row["manual_id"], _Content(row["manual"]))
         account = row["account_id"]
         if manual.limits.contacts or manual.limits.gap_hours is not None:

@@ -6,10 +6,22 @@ row-level security for the relay, reconcile and activities. Connections run in U
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, create_engine, text
+from psycopg2 import Error
+from sqlalchemy import Engine, Result, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from clock import monotonic
+
+RESTED_SECONDS = 1.0
+"""A connection unused for so long is tried before it is used again."""
 
 
 class WrongRole(RuntimeError):
@@ -19,17 +31,56 @@ class WrongRole(RuntimeError):
 def make_engine(url: str, *, pool_size: int = 10, name: str = "puntual", tested: bool = True) -> Engine:
     """An engine whose connections run in UTC.
 
-    `tested`: connections are tried before use, so that a restarted server costs a request nothing; activities do without,
-    because they are retried anyway.
+    `tested`: connections that rested are tried before use, so that a restarted server costs a request nothing; activities do
+    without, because they are retried anyway.
     """
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=tested,
         pool_timeout=30,
         connect_args={"options": "-c timezone=UTC", "application_name": name, "connect_timeout": 5},
     )
+    if tested:
+        event.listen(engine, "checkin", _note_rest)
+        event.listen(engine, "checkout", _try_rested)
+    return engine
+
+
+def _note_rest(given: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["rests_since"] = monotonic()
+
+
+def _try_rested(given: DBAPIConnection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+    # A busy connection was alive a moment ago: trying each before each use would be a round trip for every request.
+    if monotonic() - record.info.get("rests_since", monotonic()) < RESTED_SECONDS:
+        return
+    try:
+        cursor = given.cursor()
+        cursor.execute("select 1")
+        cursor.close()
+        given.rollback()
+    except Error as error:
+        raise DisconnectionError("the server was restarted; the pool connects again") from error
+
+
+class Prepared:
+    """A long question that each connection plans once, instead of each time it is asked. `types` are those of its parameters."""
+
+    def __init__(self, name: str, question: str, **types: str) -> None:
+        places = {parameter: f"${place}" for place, parameter in enumerate(types, 1)}
+        body = re.sub(r"(?<![:\w]):(\w+)(?!:)", lambda found: places[found[1]], question)
+        self._name = f"puntual_{name}"
+        self._prepare = text(f"prepare {self._name} ({', '.join(types.values())}) as {body}")
+        self._execute = text(f"execute {self._name} ({', '.join(f'cast(:{p} as {t})' for p, t in types.items())})")
+
+    def ask(self, session: Session, values: Mapping[str, object]) -> Result[Any]:
+        """The rows, as `session.execute` gives them."""
+        connection = session.connection()
+        if self._name not in connection.info:
+            connection.execute(self._prepare)
+            connection.info[self._name] = True
+        return session.execute(self._execute, values)
 
 
 def refuse_wrong_role(engine: Engine, *, role: str) -> None:
@@ -54,13 +105,16 @@ def as_creditor(session: Session, creditor_id: UUID | str) -> None:
     session.execute(text("select set_config('puntual.creditor', :id, true)"), {"id": str(creditor_id)})
 
 
+# Two statements in one round trip. Each has a snapshot of its own, so the second sees what was committed while the first waited.
+_LOCK_AND_READ = text(
+    "select pg_advisory_xact_lock(hashtextextended(account_id::text, 0)) from invoice where id = :id;"
+    " select revision from invoice where id = :id"
+)
+
+
 def lock_debtor_of(session: Session, invoice_id: UUID | str) -> int:
     """Take the lock of an invoice's debtor; returns the invoice's revision as it is under the lock (0: no such invoice)."""
-    session.execute(
-        text("select pg_advisory_xact_lock(hashtextextended(account_id::text, 0)) from invoice where id = :id"),
-        {"id": str(invoice_id)},
-    )
-    return int(session.execute(text("select revision from invoice where id = :id"), {"id": str(invoice_id)}).scalar() or 0)
+    return int(session.execute(_LOCK_AND_READ, {"id": str(invoice_id)}).scalar() or 0)
 
 
 def lock_debtor(session: Session, account_id: UUID | str) -> None:

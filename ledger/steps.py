@@ -18,6 +18,7 @@ from policies.facts import InvoiceFacts
 from policies.forecast import settle
 from policies.manual import Manual
 from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
+from policies.terms import AttemptState
 
 _FREE = text("delete from contact where invoice_id = :invoice and state = 'planned'")
 _VERSIONS = {"policy": version("puntual"), "tzdata": version("tzdata"), "holidays": version("holidays"), "law": "none"}
@@ -39,7 +40,7 @@ _NEXT = text(
         outcome = :outcome,
         outcome_at = case when cast(:outcome as text) is null then null when outcome = :outcome then outcome_at
             else cast(:now as timestamptz) end
-    where id = :invoice
+    where id = :invoice returning old.next_at, old.next_kind, old.outcome
     """
 )
 
@@ -75,13 +76,14 @@ def decide(
     The caller holds the debtor's lock. Nothing is sent here. `contacting`: a contact that is due will be claimed in this very
     transaction, so its reserved slot is given up and the invoice keeps its present step until the outcome is recorded.
     """
+    reserved = any(past.state is AttemptState.PLANNED for past in facts.contacts)
     facts, answers, obeyed = settle(facts, manual, now)
     for given, step in answers:
         _apply(session, given, step, _record(session, given, step, now), now)
     step_id = _record(session, facts, obeyed, now)
-    if contacting and isinstance(obeyed, Contact) and obeyed.at <= now:
+    if reserved:
         session.execute(_FREE, {"invoice": facts.invoice_id})
-    else:
+    if not (contacting and isinstance(obeyed, Contact) and obeyed.at <= now):
         _set_next(session, facts, obeyed, step_id, now)
     return facts, obeyed, step_id
 
@@ -116,30 +118,25 @@ _HOLDING = ("pause", "dispute", "stop", "suppression", "exemption", "already_pai
 def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Close, step_id: int, now: datetime) -> None:
     """Keep what is to be obeyed on the invoice; reserve a slot that limits moved; say once why something is held back or ends."""
     invoice = {"invoice": facts.invoice_id}
-    before = session.execute(text("select next_at, next_kind, outcome from invoice where id = :invoice"), invoice).one()
-    session.execute(_FREE, invoice)
-    held = None
-    news = before.next_at != step.at or before.next_kind != step.kind
-    if isinstance(step, Contact) and step.at > now >= step.rung_at:
+    held = step.why if isinstance(step, Wait) and step.until in _HOLDING else None
+    moved = isinstance(step, Contact) and step.at > now >= step.rung_at
+    if isinstance(step, Contact) and moved:
         held = step.why
         if step.reserve:
             _reserve(session, facts, step)
-        if news:
-            detail = {"step": step_id, "key": step.key, "rung": step.rung, "until": step.at.isoformat()}
-            tell(session, facts.invoice_id, at=now, kind="held_back", detail=detail)
-    elif isinstance(step, Wait) and step.until in _HOLDING:
-        held = step.why
-    elif isinstance(step, Close) and before.outcome != step.outcome:
-        detail = {"step": step_id, "outcome": step.outcome}
-        tell(session, facts.invoice_id, at=now, kind="closed", detail=detail)
-    session.execute(
+    before = session.execute(
         _NEXT,
         {
             **invoice, "step_id": step_id, "kind": step.kind, "at": step.at, "why": step.why, "rung": getattr(step, "rung", None),
             "channel": getattr(step, "channel", None), "held": held, "clear": isinstance(step, Close), "seen": facts.revision,
             "outcome": step.outcome if isinstance(step, Close) else None, "now": now,
         },
-    )  # fmt: skip
+    ).one()  # fmt: skip
+    if isinstance(step, Contact) and moved and (before.next_at != step.at or before.next_kind != step.kind):
+        detail = {"step": step_id, "key": step.key, "rung": step.rung, "until": step.at.isoformat()}
+        tell(session, facts.invoice_id, at=now, kind="held_back", detail=detail)
+    elif isinstance(step, Close) and before.outcome != step.outcome:
+        tell(session, facts.invoice_id, at=now, kind="closed", detail={"step": step_id, "outcome": step.outcome})
 
 
 def _reserve(session: Session, facts: InvoiceFacts, step: Contact) -> None:
