@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from policies.case import NOT_MADE, Case, active_holds, choose, open_agreement
 from policies.facts import Agreement, InvoiceFacts
-from policies.judgement import judge
+from policies.judgement import Judgement, judge
 from policies.ladder import AGREEMENT_REMINDER, day_start, local_day, local_moment
 from policies.manual import Manual
 from policies.money import written
@@ -46,6 +46,9 @@ def _settled(case: Case) -> Step | None:
             placement_id=facts.placement.id,
         )
     if agreement is not None and facts.status == "open":
+        late = _came_late(case, agreement)
+        if late is not None:
+            return late
         paid = sum(m.amount_minor for m in agreement.milestones)
         return Judge(
             at=now,
@@ -64,6 +67,31 @@ def _settled(case: Case) -> Step | None:
     if paid_minor > 0:
         return Close(at=now, why="The invoice is paid in full.", rules=("close.paid",), outcome="paid")
     return Close(at=now, why="The invoice is credited in full.", rules=("close.credited",), outcome="credited")
+
+
+def _came_late(case: Case, agreement: Agreement) -> Judge | None:
+    """Paid in full, but after the agreed day and its grace, before anybody judged: late money is not a kept word (F66)."""
+    came = sum(p.amount_minor for p in case.facts.payments if p.recorded_at >= agreement.made_at)
+    if came < sum(m.amount_minor for m in agreement.milestones):
+        return None  # it was settled otherwise, by a credit or a corrected sum
+    verdict = judge(agreement, case.facts.payments, local_day(case.now, case.facts.zone))
+    return _judged(case, agreement, verdict) if verdict.verdict in ("partly", "broken") else None
+
+
+def _judged(case: Case, agreement: Agreement, found: Judgement) -> Judge | None:
+    if found.verdict is None:
+        return None
+    words = {"kept": "was kept", "partly": "was kept in part", "broken": "was not kept"}[found.verdict]
+    paid, promised = (written(sum_minor, case.facts.currency) for sum_minor in (found.paid_minor, found.promised_minor))
+    return Judge(
+        at=case.now,
+        why=f"The {agreement.kind} {words}: {paid} of {promised} came in time.",
+        rules=(f"agreement.{found.verdict}",),
+        agreement_id=agreement.id,
+        verdict=found.verdict,
+        paid_minor=found.paid_minor,
+        promised_minor=found.promised_minor,
+    )
 
 
 def _unknown_outcome(case: Case) -> Step | None:
@@ -145,17 +173,7 @@ def _agreed(case: Case) -> Step | None:
         return None
     verdict = judge(agreement, facts.payments, local_day(now, facts.zone))
     if verdict.verdict is not None:
-        words = {"kept": "was kept", "partly": "was kept in part", "broken": "was not kept"}[verdict.verdict]
-        paid, promised = (written(sum_minor, facts.currency) for sum_minor in (verdict.paid_minor, verdict.promised_minor))
-        return Judge(
-            at=now,
-            why=f"The {agreement.kind} {words}: {paid} of {promised} came.",
-            rules=(f"agreement.{verdict.verdict}",),
-            agreement_id=agreement.id,
-            verdict=verdict.verdict,
-            paid_minor=verdict.paid_minor,
-            promised_minor=verdict.promised_minor,
-        )
+        return _judged(case, agreement, verdict)
     milestone = verdict.milestone
     ends = day_start(milestone.due_on + timedelta(days=agreement.grace_days + 1), facts.zone)
     reminder = _reminder(case, agreement)
