@@ -150,6 +150,8 @@ def _choose(token: str, verb: str, request: Request, form: Mapping[str, str]) ->
         except _Unread:
             return _said(link, link.speaker.t["refused_input"], title=link.speaker.t["refused_title"], status=422, tone="note")
         except Refused as refused:
+            if refused.code == "said-before":
+                holds.look_again(link.session, link.invoice_id, now=link.now)
             return _refused(link, refused)
         return RedirectResponse(link.base, status_code=303, headers=HEADERS)
 

@@ -115,7 +115,7 @@ def say_already_paid(session: Session, invoice_id: UUID | str, *, actor: str, no
     """Hold the invoice for the manual's working days while the payment is looked for (F57); returns the end.
 
     Said again while the hold lasts, the same end. Raises Refused `not-found`, `invoice-closed`; `said-before` when it was
-    said before and no payment came since: then a person looks at it, and the ladder goes on.
+    said before and no payment came since: then the ladder goes on; the door, which undoes what is refused, calls `look_again`.
     """
     invoice = locked_invoice(session, invoice_id)
     must_owe(invoice)
@@ -124,7 +124,6 @@ def say_already_paid(session: Session, invoice_id: UUID | str, *, actor: str, no
         return max(until for _, until in active)
     facts, manual = gather(session, invoice_id, now)
     if _unproved(session, invoice_id):
-        _search_task(session, invoice, now, again=True)
         raise Refused("said-before", "the payment was looked for once and not found: send the proof of it, or pay", status=409)
     today = now.astimezone(ZoneInfo(facts.zone)).date()
     last = add_working_days(today, manual.pauses.already_paid_wd, facts.place_of_payment, facts.place_of_payment_region)
@@ -135,6 +134,11 @@ def say_already_paid(session: Session, invoice_id: UUID | str, *, actor: str, no
     note_fact(session, invoice_id, at=now, kind="already_paid_said", detail=detail, actor=actor, note=note)
     _search_task(session, invoice, now, again=False)
     return until
+
+
+def look_again(session: Session, invoice_id: UUID | str, *, now: datetime) -> None:
+    """Ask a person to look for a payment that was not found the first time."""
+    _search_task(session, locked_invoice(session, invoice_id), now, again=True)
 
 
 def hold_in_process(session: Session, invoice_id: UUID | str, *, money: str, now: datetime) -> None:

@@ -192,6 +192,7 @@ def test_ya_pague_holds_for_the_manuals_working_days_and_once(page: Page) -> Non
     assert "Buscamos el pago" in page.text() and "jueves 5 de marzo" in page.text()
     page.house.clock.at = NOW.replace(day=9)
     assert page.send("already-paid").status_code == 409
+    assert one(page.house, "select count(*) from task where kind = 'find_payment' and why like '%, again:%'") == 1
 
 
 def test_a_form_without_its_own_token_does_nothing(page: Page) -> None:
