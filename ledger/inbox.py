@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from ledger.sealing import Sealer
 
 _STORE = text(
-    "insert into inbox (creditor_id, source, event_id, received_at, payload) values (:creditor, :source, :event, :now, :payload)"
+    "insert into inbox (creditor_id, source, event_id, received_at, payload, applied_at, result)"
+    " values (:creditor, :source, :event, :now, :payload, case when :result <> '' then cast(:now as timestamptz) end,"
+    " nullif(:result, ''))"
     " on conflict (creditor_id, source, event_id) do nothing returning id"
 )
 _APPLIED = text("update inbox set applied_at = :now, result = :result where id = :id")
@@ -19,16 +21,21 @@ _EMPTY = text("update inbox set payload = null where payload is not null and app
 
 
 def store(
-    session: Session, sealer: Sealer, creditor_id: UUID | str, source: str, event_id: str, payload: bytes, *, now: datetime
-) -> int | None:
+    session: Session, sealer: Sealer, creditor_id: UUID | str, source: str, event_id: str, payload: bytes, *, now: datetime,
+    expected: str = "",
+) -> int | None:  # fmt: skip
     """Keep an event sealed under the master key; returns its row, or None when it was stored before.
 
+    `expected` is what will have become of it when the caller's transaction commits; another result is said by `applied`.
     A second delivery that runs at the same moment waits here for the first, so that it answers only what is committed.
     """
     return session.execute(
         _STORE,
-        {"creditor": str(creditor_id), "source": source, "event": event_id, "now": now, "payload": sealer.seal(payload)},
-    ).scalar()
+        {
+            "creditor": str(creditor_id), "source": source, "event": event_id, "now": now, "payload": sealer.seal(payload),
+            "result": expected,
+        },
+    ).scalar()  # fmt: skip
 
 
 def applied(session: Session, inbox_id: int, result: str, *, now: datetime) -> None:
