@@ -69,7 +69,7 @@ class Prepared:
 
     def __init__(self, name: str, question: str, **types: str) -> None:
         places = {parameter: f"${place}" for place, parameter in enumerate(types, 1)}
-        body = re.sub(r"(?<![:\w]):(\w+)(?!:)", lambda found: places[found[1]], question)
+        body = re.sub(r"(?<![:\w]):(\w+)", lambda found: places[found[1]], question)
         self._name = f"puntual_{name}"
         self._prepare = text(f"prepare {self._name} ({', '.join(types.values())}) as {body}")
         self._execute = text(f"execute {self._name} ({', '.join(f'cast(:{p} as {t})' for p, t in types.items())})")

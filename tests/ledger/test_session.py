@@ -1,0 +1,68 @@
+"""Locks that read what they guard, questions that each connection plans once, and connections that outlive their server."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from embedded import Postgres
+from ledger.events import note_fact
+from ledger.session import Prepared, lock_debtor_of
+from tests.cast import NOW, accepted_invoice, creditor_brill
+from tests.conftest import Database
+
+
+def test_who_waited_for_a_debtor_sees_what_was_committed_meanwhile(database: Database) -> None:
+    invoice_id = accepted_invoice(database.worker, creditor_brill(database.worker))
+    seen: list[int] = []
+
+    def wait() -> None:
+        with Session(database.worker) as second:
+            seen.append(lock_debtor_of(second, invoice_id))
+
+    with Session(database.worker) as first:
+        before = lock_debtor_of(first, invoice_id)
+        note_fact(first, invoice_id, at=NOW, kind="paused", detail={})
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        while not _somebody_waits(database):
+            pass
+        first.commit()
+        waiting.join()
+    assert seen == [before + 1]
+
+
+def _somebody_waits(database: Database) -> bool:
+    with Session(database.owner) as session:
+        return bool(session.execute(text("select count(*) from pg_locks where locktype = 'advisory' and not granted")).scalar())
+
+
+def test_a_prepared_question_is_planned_once_by_each_connection_and_answers_each_time(database: Database) -> None:
+    twice = Prepared("twice", "select :given * 2 as doubled, 'a:%' as plain, :given::text as said", given="int")
+    with Session(database.worker) as session:
+        answers = [twice.ask(session, {"given": n}).one() for n in (1, 21)]
+        prepared = session.execute(text("select count(*) from pg_prepared_statements where name = 'puntual_twice'")).scalar()
+    assert [tuple(answer) for answer in answers] == [(2, "a:%", "1"), (42, "a:%", "21")]
+    assert prepared == 1
+
+
+def test_a_prepared_question_outlives_the_transaction_that_prepared_it(database: Database) -> None:
+    once = Prepared("once", "select :given + 1", given="int")
+    with Session(database.worker) as session:
+        once.ask(session, {"given": 1})
+        session.rollback()
+        assert once.ask(session, {"given": 2}).scalar() == 3
+
+
+def test_a_connection_that_rested_while_the_server_ended_it_is_replaced(
+    database: Database, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Session(database.api) as session:
+        before = session.execute(text("select pg_backend_pid()")).scalar()
+    postgres.query(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.name}'")
+    monkeypatch.setattr("ledger.session.RESTED_SECONDS", 0.0)
+    with Session(database.api) as session:
+        assert session.execute(text("select pg_backend_pid()")).scalar() != before
