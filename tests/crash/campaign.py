@@ -110,7 +110,7 @@ class Campaign:
         await self._play(killing)
         await asyncio.gather(posting, killing)
         await asyncio.gather(*self._errands)
-        self.figures.seconds["under fire"] = monotonic() - began
+        self.figures.seconds["under load"] = monotonic() - began
         began = monotonic()
         await self._simulate("faults", {})
         await self._quiet()
@@ -290,6 +290,7 @@ class Campaign:
         """Each part its share, one that is up at the moment, at random moments."""
         left = Counter({part: self._kills * share // sum(SHARES.values()) for part, share in SHARES.items()})
         left["postgres"] += self._kills - left.total()
+        began = monotonic()
         mean = DECISIONS * sum(len(home.bodies) for home in self.town) // (200 * self._kills)
         while left.total():
             await self._work_done(self._dice.randint(1, max(2 * mean, 2)))
@@ -298,6 +299,7 @@ class Campaign:
                 part = self._dice.choices(ready, [left[part] for part in ready])[0]
                 left[part] -= 1
                 await self._kill(part)
+        self.figures.seconds["of kills"] = monotonic() - began
 
     async def _work_done(self, decisions: int) -> None:
         """Until so many more decisions were recorded, or for a while: what is down comes up again, too."""
