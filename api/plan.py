@@ -16,7 +16,7 @@ from ledger.facts import gather_book
 from ledger.history import history
 from ledger.reading import find_invoice
 from policies.forecast import BookEntry, Planned, forecast
-from policies.steps import Contact, Judge, Wait
+from policies.steps import Close, Contact, Judge, Wait
 
 router = APIRouter(prefix="/v1/invoices", tags=["explain"])
 
@@ -85,6 +85,8 @@ def _cancels(planned: Planned) -> Iterable[str]:
         return _CANCELS_CONTACT
     if isinstance(planned.step, Wait):
         return _CANCELS_WAIT.get(planned.step.until, _ALWAYS)
+    if isinstance(planned.step, Close):
+        return ()
     if isinstance(planned.step, Judge):
         return ("payment of what was agreed", "withdrawal of the agreement")
     return _ALWAYS

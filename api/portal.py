@@ -19,7 +19,6 @@ from typing import Any, get_args
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from babel.numbers import get_currency_precision
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -34,6 +33,7 @@ from ledger.links import token_hash
 from ledger.refusals import Refused
 from ledger.session import as_creditor
 from policies import negotiation
+from policies.money import exponent
 from policies.terms import Channel
 
 router = APIRouter(prefix="/p", tags=["Customer's page"], include_in_schema=False)
@@ -317,9 +317,13 @@ def read_amount(said: str, currency: str) -> int:
 
     The last mark is a decimal mark when fewer than three digits follow it; three digits follow a mark of thousands.
     """
-    digits = get_currency_precision(currency)
+    digits = exponent(currency)
     bare = re.sub(r"[\s\u00a0']", "", said)
-    found = re.fullmatch(r"(\d{1,3}(?:[.,]?\d{3})*|\d+)(?:[.,](\d{1,2}))?", bare)
+    # Where the currency has three decimals, three digits after the only mark are decimals and not thousands.
+    shape = (
+        r"(\d{1,3}(?:[.,]?\d{3})*?|\d+)(?:[.,](\d{1,3}))?" if digits == 3 else r"(\d{1,3}(?:[.,]?\d{3})*|\d+)(?:[.,](\d{1,2}))?"
+    )
+    found = re.fullmatch(shape, bare)
     if found is None or len(bare) > 24:
         raise _Unread
     whole, cents = re.sub(r"[.,]", "", found[1]), found[2] or "0"

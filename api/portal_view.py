@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 import yaml
-from babel.numbers import get_currency_precision
 from markupsafe import Markup
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
@@ -23,6 +22,7 @@ from ledger.agreements import Table, table
 from messages.formats import day, money
 from messages.registers import effective_register, in_register
 from policies import negotiation
+from policies.money import exponent
 
 PAGES = Path(__file__).parent / "pages"
 CSS = (PAGES / "portal.css").read_text(encoding="utf-8")
@@ -277,7 +277,7 @@ def _grants(request: negotiation.Request, at: Table) -> bool:
 
 def plain(amount_minor: int, currency: str) -> str:
     """A sum as it is typed: no separators, no cents when there are none."""
-    digits = get_currency_precision(currency)
+    digits = exponent(currency)
     amount = Decimal(amount_minor).scaleb(-digits)
     return f"{amount:f}" if amount != amount.to_integral_value() else f"{int(amount)}"
 

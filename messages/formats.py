@@ -9,7 +9,9 @@ from typing import Final
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.numbers import format_currency, format_decimal
+
+from policies.money import exponent
 
 # Signs that mean one currency only. "$" is a dozen, so its sums carry the code; US dollars inside the US are the exception.
 _CLEAR_SIGNS: Final = frozenset({"EUR", "GBP", "BRL", "PEN", "INR"})
@@ -36,7 +38,7 @@ def money(amount_minor: int, currency: str, language: str, country: str, *, plai
 
     The code stands in place of "$" unless the customer is in the United States and pays in US dollars (playbook 6).
     """
-    digits = get_currency_precision(currency)
+    digits = exponent(currency)
     amount = Decimal(amount_minor).scaleb(-digits)
     shown = 0 if currency in _NO_CENTS and amount == amount.to_integral_value() else digits
     locale = locale_for(language, country)

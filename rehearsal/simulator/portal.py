@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
-from babel.numbers import get_currency_precision
 from dateutil.relativedelta import relativedelta
+
+from policies.money import exponent
 
 _PURPOSES: dict[str, re.Pattern[str]] = {
     "promise": re.compile(r"promise"),
@@ -117,7 +118,7 @@ def read_parts(page: str, total_minor: int, currency: str) -> list[int]:
 
 def _minor(shown: str, currency: str) -> int:
     """A sum as it is shown to people (`$ 30.000,50`, `R$ 1,234`), in minor units; 0 when it is none."""
-    digits = get_currency_precision(currency)
+    digits = exponent(currency)
     figures = re.sub(r"[^0-9.,]", "", shown)
     whole = re.sub(r"[.,]", "", figures)
     if not whole:
@@ -193,7 +194,7 @@ def _nearest(wanted: str, choices: list[str]) -> str:
 
 def major_units(amount_minor: int, currency: str) -> str:
     """12345 EUR as 123.45, 12345 CLP as 12345."""
-    return f"{Decimal(amount_minor).scaleb(-get_currency_precision(currency)):f}"
+    return f"{Decimal(amount_minor).scaleb(-exponent(currency)):f}"
 
 
 def plan_days(sent: dict[str, str], count: int) -> list[date]:
