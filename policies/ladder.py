@@ -16,9 +16,6 @@ from policies.facts import Instalment, InvoiceFacts, PastContact
 from policies.manual import Manual, Rung, parse_day
 from policies.terms import AttemptState, ContactKey
 
-AGREEMENT_REMINDER = "agreement_reminder"
-"""The rung of the message on the day before a promised date; it stands outside the manual's ladder."""
-
 _DONE = frozenset(s for s in AttemptState if s not in (AttemptState.PLANNED, AttemptState.FAILED))
 
 

@@ -31,6 +31,7 @@ from policies.manual_model import (
     parse_time,
     parse_window,
 )
+from policies.messages import MESSAGES
 from policies.yaml_lines import Document, Loc, read_yaml
 
 __all__ = [
@@ -61,7 +62,7 @@ class Resolved(NamedTuple):
     """Top-level keys, and below them a dotted path for each thing a patch changed: `limits.gap_hours`, `ladder.S5`."""
 
 
-def load_manual(text: str, source: str, *, templates: Collection[str] | None = None) -> Manual:
+def load_manual(text: str, source: str, *, templates: Collection[str] | None = MESSAGES) -> Manual:
     """Read a manual. `source` is its file name, for the errors; `templates` the message names there are, if known.
 
     Raises ManualError with every problem found, each with its line.

@@ -9,13 +9,16 @@ from collections.abc import Collection, Iterator
 from datetime import date
 
 from policies.manual_model import WEEKDAYS, Limits, Manual, Rung, RungDay, parse_day
+from policies.messages import MESSAGES
 from policies.terms import Channel
 
+AGREEMENT_REMINDER = "agreement_reminder"
+"""The message on the day before a promised date; it stands outside the manual's ladder."""
 Finding = tuple[tuple[str | int, ...], str]
 
 
-def findings(manual: Manual, templates: Collection[str] | None = None) -> list[Finding]:
-    """Everything that is wrong across fields, in the order of the file. `templates`: the message names there are, if known."""
+def findings(manual: Manual, templates: Collection[str] | None = MESSAGES) -> list[Finding]:
+    """Everything that is wrong across fields, in the order of the file. `templates`: the messages there are (None: any)."""
     return [
         *_duplicates(manual),
         *_order(manual),
@@ -31,6 +34,8 @@ def findings(manual: Manual, templates: Collection[str] | None = None) -> list[F
 def _duplicates(manual: Manual) -> Iterator[Finding]:
     seen: set[str] = set()
     for index, rung in enumerate(manual.ladder):
+        if rung.rung.startswith(AGREEMENT_REMINDER):
+            yield ("ladder", index, "rung"), f"{AGREEMENT_REMINDER} is the reminder of what was agreed; give the rung another id"
         if rung.rung in seen:
             yield ("ladder", index, "rung"), f"rung {rung.rung} stands twice; give each rung its own id"
         if rung.requires is not None and rung.requires not in seen:

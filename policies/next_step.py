@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from policies.case import NOT_MADE, Case, active_holds, choose, open_agreement
 from policies.facts import Agreement, InvoiceFacts
 from policies.judgement import Judgement, judge
-from policies.ladder import AGREEMENT_REMINDER, day_start, local_day, local_moment
+from policies.ladder import day_start, local_day, local_moment
 from policies.manual import Manual
+from policies.manual_checks import AGREEMENT_REMINDER
 from policies.money import written
 from policies.rungs import ladder_step
 from policies.steps import Close, Contact, Judge, Recall, Step, Wait
