@@ -24,7 +24,8 @@ class NoSuchInvoice(LookupError):
     """No invoice of that id is visible here."""
 
 
-# A stop that began when it was recorded holds for whoever can see it, also where the clock of the one who asks is a little behind.
+# A stop that began when it was recorded holds for whoever can see it, also where the asker's clock is a little behind.
+# An amendment draws the ladder anew (F7): what was passed over for the old dates is not passed over for the new ones.
 _FACTS = Prepared(
     "facts",
     """
@@ -57,7 +58,8 @@ _FACTS = Prepared(
             'may_retry', k.state = 'failed' and coalesce(k.why_failed, '') like 'again:%') order by k.at_utc, k.attempt), '[]')
          from contact k where k.invoice_id = i.id) as contacts,
         (select coalesce(json_agg(json_build_object('key', s.key, 'why', s.why) order by s.id), '[]')
-         from step s where s.invoice_id = i.id and s.kind in ('skip', 'ask') and s.key is not null) as skipped,
+         from step s where s.invoice_id = i.id and s.key is not null and (s.kind = 'ask' or s.kind = 'skip' and s.asked_at >=
+            coalesce((select max(o.superseded_at) from instalment o where o.invoice_id = i.id), '-infinity'))) as skipped,
         (select json_build_object('id', p.id, 'state', p.state, 'proposed_at', p.proposed_at, 'decide_by', p.decide_by,
             'placed_at', p.placed_at, 'return_by', p.return_by) from placement p where p.invoice_id = i.id
             and (p.cycle = i.cycle or p.state in ('approved', 'placed')) order by p.cycle desc limit 1) as placement,
