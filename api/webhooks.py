@@ -6,6 +6,7 @@ Nothing here waits for Temporal: the outbox rings later. What fails is answered 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -53,6 +54,11 @@ class _Data(_Loose):
     id: _Ref = Field(description="the sender's own id; the same money always has the same one")
     amount_minor: _Above0
     currency: Currency
+
+
+EARLIEST = date(1990, 1, 1)
+PAID_AHEAD, VALUE_AHEAD = timedelta(days=2), timedelta(days=31)
+"""How far after now, in any zone, a payer's and a bank's date may lie."""
 
 
 class PaidData(_Data):
@@ -242,10 +248,26 @@ def _read_standard(body: bytes) -> Paid | OnItsWay | Reversed | str:
         raise gateways.BadBody(places) from error
 
 
+def _refuse_strange_days(data: PaidData | OnItsWayData | ReversedData, now: datetime) -> None:
+    """A payer's day that has not come yet, or a bank's far ahead, would judge promises wrongly (F66): ask the sender to look."""
+    if isinstance(data, OnItsWayData):
+        return
+    days = [("paid_on", data.paid_on, PAID_AHEAD)]
+    if isinstance(data, PaidData) and data.value_on is not None:
+        days.append(("value_on", data.value_on, VALUE_AHEAD))
+    for name, day, ahead in days:
+        latest = (now + ahead).date()
+        if not EARLIEST <= day <= latest:
+            raise Stop(
+                400, "not-understood", f"/data/{name}: {day} is not between {EARLIEST} and {latest}; correct it and send again"
+            )
+
+
 def _apply_standard(come: Incoming, event: Paid | OnItsWay | Reversed | str) -> str:
     if isinstance(event, str):
         return f"stored only: {event}"
     data = event.data
+    _refuse_strange_days(data, come.now)
     if isinstance(data, ReversedData):
         done = record_reversal(
             come.session, come.creditor_id, source="standard", source_ref=data.id, payment_ref=data.reverses,

@@ -87,6 +87,19 @@ def test_the_body_is_not_read_before_its_signature(house: House) -> None:
     assert one(house, "select count(*) from inbox") == 0
 
 
+@pytest.mark.parametrize(
+    ("days", "status"), [({"paid_on": "2026-03-04"}, 200), ({"paid_on": "2026-03-05"}, 400), ({"paid_on": "0001-01-01"}, 400),
+                         ({"value_on": "2026-04-02"}, 200), ({"value_on": "2026-04-03"}, 400)],
+)  # fmt: skip
+def test_a_payers_day_that_has_not_come_is_refused_with_its_place(
+    house: House, invoice: UUID, days: dict[str, str], status: int
+) -> None:
+    answer = gateway(house).paid("p1", 400, **days)
+    assert answer.status_code == status
+    if status == 400:
+        assert next(iter(days)) in answer.json()["detail"] and one(house, "select count(*) from inbox") == 0
+
+
 def test_a_body_that_is_too_large_is_refused(house: House) -> None:
     assert gateway(house).send("x" * 5_000_000).status_code == 413
 
