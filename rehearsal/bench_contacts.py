@@ -73,7 +73,7 @@ def histories(house: House, sizes: Sizes) -> list[Figure]:
     with house.simulator(), house.worker(database, "daily"):
         for length in lengths:
             creditor = add_bench_creditor(engine, house.sealer, every_day(length), slug=f"rungs{length}")
-            due_on = today.date() + timedelta(days=10)
+            due_on = today.date() + timedelta(days=2)
             bodies = [invoice(f"H-{n}", f"C-{n}", due_on) for n in range(sizes.histories)]
             _accept(house, engine, creditor, bodies, today + NINE_IN_BOGOTA)
         short, long = asyncio.run(_ended(house, engine, sizes, lengths))
