@@ -14,11 +14,11 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, Field, StrictInt
 
 from api.examples import AGREEMENTS
-from api.problems import responses
+from api.problems import problem, responses
 from api.security import Caller, caller
 from ledger import agreements, holds, payments, placements, stops, unmatched
 from ledger.holds import DisputeReason, SuppressionReason
-from ledger.refusals import not_found
+from ledger.refusals import Refused, not_found
 from policies import negotiation
 from policies.terms import Instant, MinorUnits, Model
 from policies.typed import STORABLE, Day
@@ -196,10 +196,21 @@ def close_dispute(invoice_id: UUID, body: ClosedIn, who: Decider, request: Reque
     return DoneOut()
 
 
-@router.post("/invoices/{invoice_id}/already-paid", tags=["Disputes"], summary="The customer says it is paid")
-def already_paid(invoice_id: UUID, who: Decider, request: Request) -> HeldOut:
-    """Held for the manual's working days, and a task to look for the payment."""
-    return HeldOut(until=holds.say_already_paid(who.session, invoice_id, actor=who.actor, now=_now(request)))
+@router.post(
+    "/invoices/{invoice_id}/already-paid", tags=["Disputes"], summary="The customer says it is paid", response_model=HeldOut
+)
+def already_paid(invoice_id: UUID, who: Decider, request: Request) -> HeldOut | Response:
+    """Held for the manual's working days, and a task to look for the payment; said again, the task and no second hold."""
+    now = _now(request)
+    try:
+        with who.session.begin_nested():
+            return HeldOut(until=holds.say_already_paid(who.session, invoice_id, actor=who.actor, now=now))
+    except Refused as refused:
+        if refused.code != "said-before":
+            raise
+        # An answer and not an exception: the task must be committed with it.
+        holds.look_again(who.session, invoice_id, now=now)
+        return problem(refused.status, refused.code, refused.detail)
 
 
 @router.post("/invoices/{invoice_id}/placement/approve", tags=["Placement"], summary="Approve the placement with an agency")

@@ -47,9 +47,7 @@ def caller(scope: str) -> Any:
     if scope not in SCOPES:
         raise ValueError(f"{scope!r} is not one of the scopes {', '.join(SCOPES)}")
 
-    def guard(
-        request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-    ) -> Iterator[Caller]:
+    def guard(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> Iterator[Caller]:
         with Session(request.app.state.engine) as session:
             try:
                 who = _caller(request, session, given, scope)

@@ -298,7 +298,15 @@ def _events(state: State, source: str, read: Callable[[Any], Sequence[Came]]) ->
     except (ValueError, KeyError) as error:
         raise Stop(400, "not-understood", f"the body is not what {source} sends: {type(error).__name__}") from error
     results: dict[str, int] = {}
+    failed: Exception | None = None
     for item in came:
-        result = take_receipt(state, source, item, now) if isinstance(item, Receipt) else take_reply(state, source, item, now)
+        take = take_receipt if isinstance(item, Receipt) else take_reply
+        try:
+            result = take(state, source, item, now)  # type: ignore[arg-type]
+        except Exception as error:  # one that can never be applied must not keep those behind it from being applied
+            failed = failed or error
+            continue
         results[result] = results.get(result, 0) + 1
+    if failed is not None:
+        raise failed
     return JSONResponse({"received": True, "results": results})

@@ -136,9 +136,7 @@ def _accept_part(desk: _Desk, items: list[_Item], results: dict[int, Accepted], 
     return [results[index] for index in range(count)]
 
 
-def _read(
-    bodies: Sequence[InvoiceIn | Unreadable], country: str, sealer: Sealer, results: dict[int, Accepted]
-) -> list[_Item]:
+def _read(bodies: Sequence[InvoiceIn | Unreadable], country: str, sealer: Sealer, results: dict[int, Accepted]) -> list[_Item]:
     items: list[_Item] = []
     ids = new_ids(len(bodies))
     for index, given in enumerate(bodies):
@@ -220,9 +218,7 @@ def _invoice_row(item: _Item) -> bulk.InvoiceRow:
     )  # fmt: skip
 
 
-def _compare(
-    session: Session, items: list[_Item], known: dict[str, tuple[str, bytes]], results: dict[int, Accepted]
-) -> None:
+def _compare(session: Session, items: list[_Item], known: dict[str, tuple[str, bytes]], results: dict[int, Accepted]) -> None:
     changed: list[_Item] = []
     for item in items:
         invoice_id, accepted_hash = known[item.intake.number]

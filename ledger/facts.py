@@ -54,7 +54,7 @@ _FACTS = Prepared(
                 'amount_minor', s.amount_minor) order by s.number) from milestone s where s.agreement_id = g.id))
             order by g.made_at), '[]') from agreement g where g.invoice_id = i.id) as agreements,
         (select coalesce(json_agg(json_build_object('key', k.key, 'channel', k.channel, 'state', k.state, 'at', k.at_utc,
-            'local_date', k.local_date, 'late_days', k.late_days,
+            'local_date', k.local_date, 'late_days', k.late_days, 'address_id', k.address_id,
             'may_retry', k.state = 'failed' and coalesce(k.why_failed, '') like 'again:%') order by k.at_utc, k.attempt), '[]')
          from contact k where k.invoice_id = i.id) as contacts,
         (select coalesce(json_agg(json_build_object('key', s.key, 'why', s.why) order by s.id), '[]')

@@ -142,9 +142,7 @@ def _import_part(
     session.execute(text("select 1 from import_run where id = :id for update"), {"id": run_id})
     taken = [(line, row) for line, row in rows if is_wanted(how, row)]
     done.left_out += len(rows) - len(taken)
-    results = accept_batch(
-        session, creditor_id, [_read(how, row) for _, row in taken], now=now, sealer=sealer, actor="import"
-    )
+    results = accept_batch(session, creditor_id, [_read(how, row) for _, row in taken], now=now, sealer=sealer, actor="import")
     wrong: list[Wrong] = []
     for (line, row), result in zip(taken, results, strict=True):
         if result.verdict == "new":

@@ -126,9 +126,7 @@ def cancel(session: Session, invoice_id: UUID | str, *, reason: str, now: dateti
     return True
 
 
-def pause(
-    session: Session, invoice_id: UUID | str, *, until: datetime, reason: str, now: datetime, actor: str = "api"
-) -> UUID:
+def pause(session: Session, invoice_id: UUID | str, *, until: datetime, reason: str, now: datetime, actor: str = "api") -> UUID:
     """Hold an open invoice until an instant (F74); returns the hold's id, the same one for the same pause again.
 
     The end lies in the future and within the manual's `pause_days_max`. A new pause takes the place of the present one.

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+TOLD_KEPT_DAYS = 7
+"""How long a told ring is kept for whoever looks for it."""
 UNSEEN_SECONDS = 60
 """A fact that no decision has seen for so long is rung again."""
 OVERDUE = timedelta(minutes=5)
@@ -49,6 +51,17 @@ def told(session: Session, ids: Sequence[int]) -> None:
         session.execute(text("update outbox set done_at = clock_timestamp() where id = any(:ids)"), {"ids": list(ids)})
 
 
+def forget_told(session: Session) -> None:
+    """Drop rings that were told long ago, oldest first and a bounded number at a time; the timeline keeps the facts."""
+    session.execute(
+        text(
+            "delete from outbox where id in (select id from (select id, done_at from outbox order by id limit 5000) oldest"
+            " where done_at < clock_timestamp() - make_interval(days => :days))"
+        ),
+        {"days": TOLD_KEPT_DAYS},
+    )
+
+
 def not_told(session: Session, ids: Sequence[int], *, why: str) -> None:
     """Keep rings for later, behind those that were never tried; `why` is the class of the error, without data."""
     if ids:
@@ -60,6 +73,7 @@ def not_told(session: Session, ids: Sequence[int], *, why: str) -> None:
 def reconcile(session: Session, *, now: datetime) -> int:
     """Ring what was not seen, what is overdue and what was never started (I1, I12); returns how many.
 
+    The same invoice is rung again after ever longer pauses, at most an hour: its activity may be waiting for a provider.
     `now` is business time; how long a fact was unseen is wall time.
     """
     rung = session.execute(
@@ -74,7 +88,8 @@ def reconcile(session: Session, *, now: datetime) -> int:
                 or (i.outcome is null and i.next_at < :overdue))
                 and not exists (select 1 from outbox o where o.invoice_id = i.id and o.done_at is null)
                 and not exists (select 1 from outbox o where o.invoice_id = i.id and o.signal = 'reconcile'
-                    and o.created_at > clock_timestamp() - make_interval(secs => :unseen))
+                    and o.created_at > clock_timestamp() - least(interval '1 hour',
+                        greatest(make_interval(secs => :unseen), (clock_timestamp() - i.changed_at) / 10)))
             """
         ),
         {"unseen": UNSEEN_SECONDS, "overdue": now - OVERDUE},

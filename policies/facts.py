@@ -75,6 +75,8 @@ class PastContact(Model):
     at: Instant
     local_date: date
     late_days: int = 0
+    address_id: str = ""
+    """Which address was tried; empty where only the channel is known."""
     may_retry: bool = False
     """A failed attempt that surely did not go out: the same channel may be tried again."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -159,7 +160,12 @@ def test_a_channel_without_a_provider_gives_way_to_the_next(house: House) -> Non
 def test_two_workers_at_one_invoice_send_one_message(house: House) -> None:
     invoice = due(house)
     done: list[Next] = []
-    threads = [threading.Thread(target=lambda: done.append(house.contact(invoice))) for _ in range(6)]
+
+    def work() -> None:
+        with suppress(ApplicationError):  # one that found no turn is asked again by Temporal
+            done.append(house.contact(invoice))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

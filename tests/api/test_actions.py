@@ -64,6 +64,10 @@ def test_a_dispute_is_opened_and_closed(house: House, invoice: UUID) -> None:
 def test_already_paid_says_until_when_it_holds(house: House, invoice: UUID) -> None:
     answer = house.client.post(f"/v1/invoices/{invoice}/already-paid")
     assert (answer.status_code, answer.json()["until"]) == (200, "2026-03-06T05:00:00Z")
+    change(house, "update hold set until = until - interval '30 days', starts_at = starts_at - interval '30 days'")
+    again = house.client.post(f"/v1/invoices/{invoice}/already-paid")
+    assert again.status_code == 409 and again.json()["type"].endswith("said-before")
+    assert one(house, "select count(*) from task where kind = 'find_payment'") == 2
 
 
 def test_a_placement_is_approved_and_its_file_read(house: House, invoice: UUID) -> None:

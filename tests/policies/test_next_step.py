@@ -180,7 +180,7 @@ def test_a_rung_that_limits_push_past_the_next_one_is_skipped_with_the_limit_as_
 def test_a_rung_moved_by_a_limit_reserves_its_slot() -> None:
     limited = manual("limits: {contacts: [{max: 1, days: 1}]}\n")
     step = obey(ana(budget=(entry(at("2026-03-05 08:00")),)), at("2026-03-05 09:00"), limited)
-    assert isinstance(step, Contact) and step.reserve and step.at == at("2026-03-06 00:00")
+    assert isinstance(step, Contact) and step.reserve and step.at == at("2026-03-06 09:00")
     before = obey(ana(budget=(entry(at("2026-03-05 08:00")),)), at("2026-03-04 09:00"), limited)
     assert isinstance(before, Contact) and not before.reserve
 

@@ -415,6 +415,8 @@ create table outbox (
     last_error text
 );
 create index outbox_pending on outbox (id) where done_at is null;
+create index outbox_waiting on outbox (invoice_id) where done_at is null;
+create index outbox_reconciled on outbox (invoice_id, created_at) where signal = 'reconcile';
 
 -- Not of any tenant: the played clock, the progress of imports, and counters.
 create table ledger_clock (
