@@ -99,9 +99,7 @@ def lint_words(text: str, language: str, *, stage: str = "early", name: str = ""
     return found
 
 
-def lint(
-    rendered: Rendered, channel: Channel, language: str, name: str, *, values: MessageValues | None = None
-) -> list[Finding]:
+def lint(rendered: Rendered, channel: Channel, language: str, name: str, *, values: MessageValues | None = None) -> list[Finding]:
     """Everything wrong with a rendered message; an empty list means it may leave.
 
     With `values` it also checks that the sender's name and the links of those values are there, and does not read the names
@@ -113,9 +111,7 @@ def lint(
     own = rendered.subject + "\n" + rendered.text
     for given in _given(values):
         own = own.replace(given, "·").replace(sms.to_gsm7(given), "·")
-    found = lint_words(
-        own, language, stage=text.stage if text else "early", name=name, final=text.final if text else False
-    )
+    found = lint_words(own, language, stage=text.stage if text else "early", name=name, final=text.final if text else False)
     found += _locked_screen(rendered, channel, language)
     found += _length(rendered, channel)
     found += _ways(rendered, channel, language, text, values)

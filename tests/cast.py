@@ -112,9 +112,7 @@ def invoice_body(number: str = "F-1001", **change: Any) -> dict[str, Any]:
     return body | change
 
 
-def accepted_invoice(
-    worker: Engine, creditor: Creditor, number: str = "F-1001", *, now: datetime = NOW, **change: Any
-) -> UUID:
+def accepted_invoice(worker: Engine, creditor: Creditor, number: str = "F-1001", *, now: datetime = NOW, **change: Any) -> UUID:
     """An invoice of the creditor, accepted and committed; returns its id."""
     body = InvoiceIn.model_validate(invoice_body(number, **change))
     with Session(worker) as session, session.begin():

@@ -214,7 +214,7 @@ INNOCENT: Final[dict[str, tuple[str, ...]]] = {
     ),
     "en": (
         "Your invoice F-10 for $150.00 is due on Friday, June 12. You can pay it here.",
-        "We do not see your payment of June 12 yet. If you have made it, tap \"Already paid\" and we will look for it.",
+        'We do not see your payment of June 12 yet. If you have made it, tap "Already paid" and we will look for it.',
         "What suits you best: pay now, choose a date, or split it into 3 payments?",
         "If something on the invoice is wrong, tell us: that part is on hold while we check it.",
         "Noted: $50.00 on July 3. We will not write before then, except a reminder the day before.",

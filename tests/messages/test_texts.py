@@ -69,9 +69,7 @@ def test_a_missing_register_form_is_refused_with_its_place() -> None:
         parse_template("pre_due", broken)
 
 
-@pytest.mark.parametrize(
-    ("register", "said"), [("tu", "Puedes pagarla"), ("usted", "Puede pagarla"), ("vos", "Podés pagarla")]
-)
+@pytest.mark.parametrize(("register", "said"), [("tu", "Puedes pagarla"), ("usted", "Puede pagarla"), ("vos", "Podés pagarla")])
 def test_each_register_has_its_own_sentence(register: str, said: str) -> None:
     assert said in written("pre_due", Channel.EMAIL, ANA, register=register)
 

@@ -49,9 +49,7 @@ def agreement(
     """An agreement of 1 March 2026 with these (date, sum) milestones."""
     milestones = tuple(Milestone(number=i, due_on=on, amount_minor=amount) for i, (on, amount) in enumerate(sums, 1))
     fields: dict[str, Any] = {"kind": kind, "state": state}
-    return Agreement(
-        id="agr-1", made_at=made_at, made_on=made_at.date(), grace_days=grace_days, milestones=milestones, **fields
-    )
+    return Agreement(id="agr-1", made_at=made_at, made_on=made_at.date(), grace_days=grace_days, milestones=milestones, **fields)
 
 
 def paid(on: date, amount_minor: int, recorded_at: datetime | None = None) -> PaymentFact:
