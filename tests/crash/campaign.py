@@ -47,6 +47,8 @@ HOURS = (9, 16)
 DAYS = 34
 STUCK_SECONDS = 9.0
 """Business time waits so long for an invoice that is due; what waits for an activity of a dead worker is passed by."""
+KILL_AFTER_SECONDS = 2.0
+"""A kill waits so long at most for the decisions that are to come before it."""
 DECISIONS = 1_500
 """About so many a campaign of 200 invoices takes: kills are spread over them."""
 FAULTS = {
@@ -75,7 +77,8 @@ class Figures:
 class Campaign:
     """A town, a stack and so many kills. `run` brings it to quiet; then `outside` and `figures` are complete."""
 
-    def __init__(self, stack: Stack, *, invoices: int, kills: int, seed: int) -> None:
+    def __init__(self, stack: Stack, *, invoices: int, kills: int, seed: int, patience: float = 1.0) -> None:
+        """`patience` stretches what time and kills wait for, so that more gets done between two kills."""
         self.stack = stack
         self.town: list[Household] = build_town(invoices, seed)
         self.manual = manual_drill()
@@ -83,6 +86,7 @@ class Campaign:
         self.figures = Figures()
         self._dice = random.Random(f"{seed}|campaign")
         self._kills = kills
+        self._patience = patience
         self._seed = seed
         self._engine: Engine = make_engine(stack.postgres.url("puntual_worker", DATABASE), pool_size=8, name="drill")
         self._http = httpx.AsyncClient(base_url=stack.api_url, timeout=10.0)
@@ -226,7 +230,7 @@ class Campaign:
         return len(self.outside.answered) < min((position + 1) / 14, 1) * sum(len(home.bodies) for home in self.town)
 
     def _stuck(self) -> int:
-        return sum(1 for since in self._due_since.values() if monotonic() - since > STUCK_SECONDS)
+        return sum(1 for since in self._due_since.values() if monotonic() - since > STUCK_SECONDS * self._patience)
 
     def _outside_lives(self, now: datetime) -> None:
         """Let the outside come as far as business time; while it is still busy with an earlier moment it is left alone."""
@@ -303,7 +307,7 @@ class Campaign:
 
     async def _work_done(self, decisions: int) -> None:
         """Until so many more decisions were recorded, or for a while: what is down comes up again, too."""
-        until, ends = await self._until_done(self._decisions) + decisions, monotonic() + 2.0
+        until, ends = await self._until_done(self._decisions) + decisions, monotonic() + KILL_AFTER_SECONDS * self._patience
         while monotonic() < ends and await self._until_done(self._decisions) < until:
             await asyncio.sleep(self._dice.uniform(0.01, 0.05))
 
