@@ -226,7 +226,6 @@ def _creditor_id(session: Session, slug: str) -> UUID:
 
 def _manual(given: str) -> Manual:
     """A manual out of a file, or one of ours; raises Trouble with a line for each thing that is wrong in it."""
-    from messages.catalogue import TEMPLATES
     from policies.manual import builtin_manual, load_manual
 
     path = Path(given)
@@ -234,9 +233,6 @@ def _manual(given: str) -> Manual:
         chosen = load_manual(path.read_text(), str(path)) if path.suffix in (".yaml", ".yml") else builtin_manual(given)
     except (ValueError, KeyError, OSError) as error:
         raise Trouble(str(error.args[0] if isinstance(error, KeyError) else error)) from None
-    unknown = sorted({r.template for r in chosen.ladder if r.action == "contact"} - set(TEMPLATES))
-    if unknown:
-        raise Trouble(f"{given}: there is no text {', '.join(unknown)}; there are {', '.join(sorted(TEMPLATES))}")
     return chosen
 
 

@@ -68,7 +68,7 @@ def test_what_is_wrong_is_one_line_and_never_a_trace(
         ("key", "revoke", "0123456789"): "no key with prefix",
         ("webhook", "add", "--creditor", "nobody", "--kind", "stripe"): "--secret whsec_",
         ("manual", "check", "nope"): "there is no manual 'nope'",
-        ("manual", "check", str(manual)): "there is no text predue",
+        ("manual", "check", str(manual)): "there is no message 'predue'",
         ("api",): "PUNTUAL_API_URL must be set",
     }.items():
         assert puntual(monkeypatch, *words) == 1
