@@ -31,6 +31,8 @@ SOCKET_BYTES_MAX = 107
 _ROOT_DATA = Path("/var/lib/puntual")
 ROOT_RUNS_AS = "nobody"
 """PostgreSQL refuses to run as root."""
+YIELDS = 5
+"""Webhooks are acknowledged before workflows go on: on a busy machine Temporal and the worker step back for the API."""
 RETENTION = "400d"
 SEARCH_ATTRIBUTES = {
     "PuntualCreditor": "Keyword",
@@ -345,7 +347,8 @@ class Temporal:
         ):
             command += ["--dynamic-config-value", value]
         return Part(
-            name="temporal", command=command, log=self.home / "log" / "temporal.log", ready=self.ready, prepare=self.check
+            name="temporal", command=command, log=self.home / "log" / "temporal.log", ready=self.ready, prepare=self.check,
+            yields=YIELDS,
         )  # fmt: skip
 
     def ready(self) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from embedded import Postgres, Temporal, home_folder
+from embedded import YIELDS, Postgres, Temporal, home_folder
 from ledger.migrations import bootstrap_sql, migrate
 from rehearsal.simulator.keys import simulated_keys
 from settings import Settings
@@ -171,7 +171,9 @@ class Stack:
     def _worker(self, environment: dict[str, str]) -> Part:
         address = environment["PUNTUAL_METRICS_ADDRESS"]
         metrics = f"http://{address}/metrics"
-        return self._own("worker", ["-m", "cli", "worker"], environment, ready=lambda: "num_pollers" in _get(metrics))
+        return self._own(
+            "worker", ["-m", "cli", "worker"], environment, ready=lambda: "num_pollers" in _get(metrics), yields=YIELDS
+        )
 
     def _api(self, environment: dict[str, str]) -> Part:
         port = self.ports.api
@@ -183,11 +185,11 @@ class Stack:
 
     def _own(
         self, name: str, arguments: list[str], environment: dict[str, str], *, ready: Callable[[], bool],
-        prepare: Callable[[], None] = lambda: None,
+        prepare: Callable[[], None] = lambda: None, yields: int = 0,
     ) -> Part:  # fmt: skip
         return Part(
             name=name, command=[sys.executable, *arguments], log=self.home / "log" / f"{name}.log", ready=ready, prepare=prepare,
-            env=environment, cwd=PROJECT, start_s_max=60.0, stop_s_max=30.0,
+            env=environment, cwd=PROJECT, start_s_max=60.0, stop_s_max=30.0, yields=yields,
         )  # fmt: skip
 
 

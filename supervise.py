@@ -59,14 +59,18 @@ class Part:
     start_s_max: float = 30.0
     stop_s_max: float = 15.0
     cwd: Path | None = None
+    yields: int = 0
+    """How far it steps back when the processor is busy (as `nice`): what answers somebody goes before what can wait."""
 
 
-def _ask_for_death_signal(number: int, parent: int) -> Callable[[], None] | None:
+def _in_the_child(number: int, parent: int, yields: int) -> Callable[[], None]:
     libc = _libc
-    if libc is None:
-        return None
 
     def in_the_child() -> None:
+        if yields:
+            os.nice(yields)
+        if libc is None:
+            return
         libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
@@ -87,7 +91,7 @@ def _spawn(part: Part, log: IO[bytes]) -> subprocess.Popen[bytes]:
             group=part.group,
             extra_groups=None if part.user is None else [],
             start_new_session=True,  # Ctrl-C in the terminal goes to the supervisor, which stops the parts in order
-            preexec_fn=_ask_for_death_signal(part.stop_signal, os.getpid()),
+            preexec_fn=_in_the_child(part.stop_signal, os.getpid(), part.yields),
         )
     except FileNotFoundError:
         raise Trouble(f"{part.name}: {part.command[0]} is missing: run `make install` again") from None

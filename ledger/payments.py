@@ -245,6 +245,13 @@ def _settled(
             ),
             {"now": now, "invoice": invoice_id},
         )
+        session.execute(
+            text(
+                "update task set done_at = :now, outcome = 'payment received' where invoice_id = :invoice"
+                " and kind = 'find_payment' and done_at is null"
+            ),
+            {"now": now, "invoice": invoice_id},
+        )
     given = done.by_payment.get(payment.id, 0)
     detail = {
         "payment": str(payment.id), "source": payment.source, "amount_minor": payment.amount_minor, "currency": payment.currency,

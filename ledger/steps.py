@@ -20,6 +20,12 @@ from policies.manual import Manual
 from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
 from policies.terms import AttemptState
 
+# What is no longer to be done: everything but a dead address once nothing is owed; the placement once nobody answered in time.
+_MOOT = text(
+    "update task set done_at = :now, outcome = 'closed: ' || :outcome where invoice_id = :invoice and done_at is null"
+    " and (kind = 'approve_placement' or (:settled and kind <> 'fix_contact'))"
+)
+_SETTLED = ("paid", "credited", "cancelled", "written_off", "recalled_paid")
 _FREE = text("delete from contact where invoice_id = :invoice and state = 'planned'")
 _VERSIONS = {"policy": version("puntual"), "tzdata": version("tzdata"), "holidays": version("holidays"), "law": "none"}
 
@@ -137,6 +143,7 @@ def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Clos
         tell(session, facts.invoice_id, at=now, kind="held_back", detail=detail)
     elif isinstance(step, Close) and before.outcome != step.outcome:
         tell(session, facts.invoice_id, at=now, kind="closed", detail={"step": step_id, "outcome": step.outcome})
+        session.execute(_MOOT, {**invoice, "outcome": step.outcome, "settled": step.outcome in _SETTLED, "now": now})
 
 
 def _reserve(session: Session, facts: InvoiceFacts, step: Contact) -> None:

@@ -16,6 +16,7 @@ from activities.wire import Next
 from ledger import contacts
 from ledger.facts import gather
 from ledger.history import history
+from ledger.holds import say_already_paid
 from ledger.session import lock_debtor
 from ledger.steps import decide
 from policies.steps import Contact
@@ -49,6 +50,16 @@ def test_a_payment_one_second_before_the_moment_means_that_nothing_is_sent(house
     house.pays(invoice)
     step = house.contact(invoice)
     assert step.kind == "close" and house.received() == 0 and house.contacts(invoice) == []
+
+
+def test_what_a_payment_makes_needless_is_done(house: House) -> None:
+    invoice = due(house)
+    with Session(house.worker) as session, session.begin():
+        say_already_paid(session, invoice, actor="customer", now=house.tools.clock.now())
+    house.plan(invoice)
+    house.pays(invoice)
+    assert house.plan(invoice).kind == "close"
+    assert [r.outcome for r in house.rows("select outcome from task")] == ["payment received"]
 
 
 def test_a_part_payment_changes_what_is_asked(house: House) -> None:

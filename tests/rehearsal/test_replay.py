@@ -102,6 +102,18 @@ async def test_with_a_weekly_limit_it_holds_in_plain_sql_and_no_rung_is_lost_wit
     assert _unexplained(file, tmp_path / "contacts.csv", {(row.number, row.rung) for row in reasons}) == []
 
 
+@pytest.mark.drill
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["unlimited", "weekly"])
+async def test_the_whole_portfolio(
+    shared_folder: Path, tmp_path: Path, database: Database, temporal: TemporalServer, name: str
+) -> None:
+    file, out = shared_folder / "data" / PORTFOLIO, tmp_path / "contacts.csv"
+    _, told = await _replay(file, builtin_manual(name), database, temporal, out)
+    assert told["outcomes"] == {"paid": told["invoices"]} and told["lost"] == 0
+    assert (differences(file, out) if name == "unlimited" else too_close(out)) == []
+
+
 def _unexplained(file: Path, contacts: Path, skipped: set[tuple[str, str]]) -> list[str]:
     """Rungs that were due before the payment and neither went out nor were skipped, nor waited for a slot that never came."""
     with contacts.open(encoding="utf-8", newline="") as opened:
