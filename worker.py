@@ -19,8 +19,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.collector import Collector, Tools
 from activities.compose import Composer
@@ -38,8 +37,8 @@ from workflows.words import started_with
 log = logging.getLogger("puntual.worker")
 
 INVOICES = "invoices"
-# The workflow's own modules hold constants and pure functions; loading them for each workflow took a sixth of a worker's time.
-_RUNNER = SandboxedWorkflowRunner(SandboxRestrictions.default.with_passthrough_modules("workflows", "activities"))
+# docs/decisions/0006: the workflow is small, its histories are replayed in every check, and the sandbox cost a fifth of a worker.
+_RUNNER = UnsandboxedWorkflowRunner()
 THREADS = 24
 BUILD = f"puntual-{version('puntual')}"
 """Written into every task of every history: short, and readable in the Temporal UI."""
