@@ -65,7 +65,7 @@ def _accept(house: House, engine: Engine, creditor: Creditor, bodies: list[dict[
 
 
 def histories(house: House, sizes: Sizes) -> list[Figure]:
-    """Marginal cost of a contact: ladders of two lengths, a rung every second, real timers, the outside over HTTP."""
+    """Marginal cost of a contact: ladders of two lengths, a rung every two seconds, real timers, the outside over HTTP."""
     database = house.database("histories")
     engine = house.engine(database)
     today = datetime.combine(wall_now().date(), datetime.min.time(), UTC)
@@ -93,7 +93,7 @@ def histories(house: House, sizes: Sizes) -> list[Figure]:
 
 async def _ended(house: House, engine: Engine, sizes: Sizes, lengths: tuple[int, int]) -> tuple[Cost, Cost]:
     client = await connect(Settings(temporal_address=house.stack.temporal.address))
-    until = monotonic() + 120 + 2 * max(lengths)
+    until = monotonic() + 160 + 4 * max(lengths)
     while await asyncio.to_thread(count, engine, "select count(*) from invoice where outcome is null"):
         if monotonic() > until:
             raise RuntimeError("the ladders did not end: is the worker running?")

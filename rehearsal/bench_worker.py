@@ -2,7 +2,7 @@
 
 told      the worker without its relay, which runs in the bench beside the loop it is compared with
 whole     the worker as it is in production, with its relay
-daily     a worker on whose clock a day passes every second, with real timers
+daily     a worker on whose clock a day passes every two seconds, with real timers
 noop      a worker for a workflow of the same shape that does nothing
 bare      an HTTP handler that does nothing but one INSERT, on the API's server
 """
@@ -29,15 +29,15 @@ from rehearsal.bench_noop import NOOP_QUEUE, Noop, noop
 from settings import Settings
 
 DAY = timedelta(days=1)
-DAY_LASTS = timedelta(seconds=1)
+DAY_LASTS = timedelta(seconds=2)
 NINE_IN_BOGOTA = timedelta(hours=14)
 """After midnight UTC: when the rungs of the bench fall due."""
 
 
 class DailyClock:
-    """Days that last a second: each second it jumps to the next nine o'clock, and in between it runs at normal pace.
+    """Days that last two seconds: every two seconds it jumps to the next nine o'clock, and in between it runs at normal pace.
 
-    So real timers fire, a second apart, and what must happen within five seconds of business time has its five seconds.
+    So real timers fire, two seconds apart, and what must happen within five seconds of business time has its five seconds.
     """
 
     def __init__(self, began: datetime) -> None:
