@@ -69,17 +69,25 @@ def closed_parent(folder: Path) -> Path | None:
 
 
 def _reachable_copy(install: Path) -> Path:
-    """The server's files, copied once to where PostgreSQL's user can read them; only what root wrote is ever run."""
+    """The server's files, copied once to where PostgreSQL's user can read them; only what root wrote is ever run.
+
+    The wheel's binaries find their libraries beside the package (`<package>.libs`), so both are copied in the same places.
+    """
+    package = install.parent
     mark = f"{install}:{(install / 'bin' / 'postgres').stat().st_mtime_ns}"
-    copy = _ROOT_DATA / f"postgresql-{hashlib.sha256(mark.encode()).hexdigest()[:10]}"
+    copy = _ROOT_DATA / f"server-{hashlib.sha256(mark.encode()).hexdigest()[:10]}"
     if not copy.is_dir():
         fresh = Path(tempfile.mkdtemp(prefix="new-", dir=_open_folder(_ROOT_DATA)))
-        shutil.copytree(install, fresh / "it", symlinks=True)
-        (fresh / "it").chmod(0o755)
+        shutil.copytree(install, fresh / "it" / package.name / install.name, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, fresh / "it" / libraries.name, symlinks=True)
+        for folder in (fresh / "it", fresh / "it" / package.name):
+            folder.chmod(0o755)
         with contextlib.suppress(OSError):  # another start was quicker
             (fresh / "it").rename(copy)
         shutil.rmtree(fresh, ignore_errors=True)
-    return copy
+    return copy / package.name / install.name
 
 
 def _open_folder(folder: Path) -> Path:
