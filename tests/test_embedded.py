@@ -20,6 +20,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
+import embedded
 from clock import monotonic
 from doctor import running_on
 from embedded import SEARCH_ATTRIBUTES, Postgres, Temporal
@@ -321,3 +322,12 @@ def test_ports_are_kept_for_the_commands_typed_beside_a_running_stack(home: Path
         cwd=PROJECT, env={**os.environ, "PUNTUAL_HOME": str(home)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "there is no creditor 'acme': add it with `puntual creditor add`" in done.stderr
+
+
+def test_a_copy_of_the_server_for_a_closed_project_runs(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "_ROOT_DATA", short_folder / "root-data")
+    install = Postgres.binary("postgres").parent.parent
+    copy = embedded._reachable_copy(install)
+    assert copy == embedded._reachable_copy(install) and install not in copy.parents
+    said = subprocess.run([copy / "bin" / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    assert f"PostgreSQL) {embedded.POSTGRES_MAJOR}" in said
