@@ -194,9 +194,9 @@ def invoice(number: str, account: str, due_on: date, issued_on: date | None = No
 
 
 def every_day(contacts: int) -> Manual:
-    """A manual with a rung on each of so many days in a row, by e-mail, without limits."""
+    """A manual with a rung on each of so many days in a row, by e-mail, without limits; it rests for a day after the last."""
     head = 'name: daily\nversion: 1\ndeadline_basis: as_stated\nsend_at: "09:00"\nladder:\n'
-    rung = "  - {{rung: R{0}, day: D+{0}, channels: [email], template: first_reminder, tone: helpful}}\n"
+    rung = "  - {{rung: R{0}, day: D+{0}, channels: [email], template: first_reminder, expires_days: 1}}\n"
     return load_manual(head + "".join(rung.format(day) for day in range(1, contacts + 1)), "daily.yaml")
 
 
