@@ -57,6 +57,8 @@ _FACTS = Prepared(
             'local_date', k.local_date, 'late_days', k.late_days, 'address_id', k.address_id,
             'may_retry', k.state = 'failed' and coalesce(k.why_failed, '') like 'again:%') order by k.at_utc, k.attempt), '[]')
          from contact k where k.invoice_id = i.id) as contacts,
+        (select max(h.local_date) from manual_contact h where h.invoice_id = i.id and h.outcome = 'conversation')
+            as last_conversation_on,
         (select coalesce(json_agg(json_build_object('key', s.key, 'why', s.why) order by s.id), '[]')
          from step s where s.invoice_id = i.id and s.key is not null and (s.kind = 'ask' or s.kind = 'skip' and s.asked_at >=
             coalesce((select max(o.superseded_at) from instalment o where o.invoice_id = i.id), '-infinity'))) as skipped,
@@ -83,8 +85,14 @@ _FACTS = Prepared(
 
 _BUDGET = text(
     """
-    select k.invoice_id::text, k.key, k.person_id::text, k.channel, k.state, k.at_utc as at, k.local_date
-    from contact k where k.account_id = :account and k.state <> 'failed' and k.at_utc > :since order by k.at_utc, k.id
+    select k.invoice_id::text, k.key, k.person_id::text, k.channel, k.state, k.at_utc as at, k.local_date,
+        'delivered' as outcome, false as inbound, false as manual
+    from contact k where k.account_id = :account and k.state <> 'failed' and k.at_utc > :since
+    union all
+    select h.invoice_id::text, 'manual:' || h.id, coalesce(h.person_id::text, ''), h.channel, 'delivered', h.at_utc, h.local_date,
+        h.outcome, h.direction = 'in', true
+    from manual_contact h where h.account_id = :account and h.outcome <> 'wrong_number' and h.at_utc > :since
+    order by 6, 2
     """
 )
 

@@ -1,7 +1,8 @@
 """How many contacts there may be, and how far apart: rolling caps over local dates and a gap in hours (F48).
 
 A cap of n in d days holds in every run of d local dates, so a contact must fit with those before it and with the slots already
-reserved after it. Planned, claimed, calling, accepted, delivered and unknown all count; failed attempts do not.
+reserved after it. Planned, claimed, calling, accepted, delivered and unknown all count; failed attempts do not. Of what people
+did, calls that never connected and the customer's own do not count.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ class Budget:
             for entry in entries
             if entry.at >= oldest
             and entry.state is not AttemptState.FAILED
+            and entry.is_attempt
             and not (entry.key == own[1] and entry.invoice_id == own[0])
         ]
         self._counters = [_Counter(cap, _days(counted, cap, person_id)) for cap in caps]

@@ -88,19 +88,33 @@ class SkippedRung(Model):
     why: str
 
 
+Outcome = Literal["delivered", "conversation", "voicemail", "no_answer", "not_connected", "no_message_possible", "wrong_number"]
+"""How a contact by a person ended; what went out by itself counts as delivered."""
+
+
 class BudgetEntry(Model):
     """A contact or a reserved slot of the same person or account, whatever the invoice; what limits are counted on.
 
-    `state` planned is a reservation. Failed attempts are not given.
+    `state` planned is a reservation. Failed attempts are not given, nor are calls to a wrong number (F36). `manual`: a person
+    made it and told us (F48); then `channel` may be a visit, `key` is `manual:<id>`, and `person_id` is empty where nobody is
+    known. `inbound`: the customer began it.
     """
 
     invoice_id: str
     key: str
     person_id: str
-    channel: Channel
+    channel: Channel | Literal["visit"]
     state: AttemptState
     at: Instant
     local_date: date
+    outcome: Outcome = "delivered"
+    inbound: bool = False
+    manual: bool = False
+
+    @property
+    def is_attempt(self) -> bool:
+        """Whether a house limit counts it: we tried, and something could reach the customer."""
+        return not self.inbound and self.outcome not in ("not_connected", "no_message_possible", "wrong_number")
 
 
 class Reach(Model):
@@ -160,6 +174,8 @@ class InvoiceFacts(Model):
     holds: tuple[Hold, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     contacts: tuple[PastContact, ...] = ()
+    last_conversation_on: date | None = None
+    """The local date on which a person last spoke with the customer about this invoice (F6)."""
     skipped: tuple[SkippedRung, ...] = ()
     placement: Placement | None = None
     # the account and the people behind it

@@ -71,11 +71,18 @@ def last_real_contact(facts: InvoiceFacts) -> PastContact | None:
     return max(made, key=lambda c: c.at) if made else None
 
 
+def last_contact_day(facts: InvoiceFacts) -> date | None:
+    """The local date of the latest contact of this invoice, by us or by a person who spoke with the customer (F6)."""
+    last = last_real_contact(facts)
+    days = [day for day in (last.local_date if last else None, facts.last_conversation_on) if day is not None]
+    return max(days, default=None)
+
+
 def candidates(facts: InvoiceFacts, manual: Manual) -> list[Candidate]:
     """The rungs still to come or due, earliest first; each with the moment the ladder asks for."""
     done = {c.key: c for c in facts.contacts if c.state in _DONE}
     passed = {s.key for s in facts.skipped}
-    last = last_real_contact(facts)
+    last = last_contact_day(facts)
     found: list[Candidate] = []
     for instalment in facts.instalments:
         if instalment.balance_minor <= 0:
@@ -93,7 +100,7 @@ def _of_rung(
     rung: Rung,
     done: dict[str, PastContact],
     passed: set[str],
-    last: PastContact | None,
+    last: date | None,
 ) -> Iterator[Candidate]:
     day = rung_day(facts, manual, instalment, rung)
     for occurrence in range(rung.repeat.at_most if rung.repeat else 1):
@@ -107,6 +114,6 @@ def _of_rung(
             day = made.local_date + timedelta(days=rung.repeat.every_days)
             continue
         if occurrence == 0 and rung.after_contact_days is not None and last is not None:
-            day = max(day, last.local_date + timedelta(days=rung.after_contact_days))
+            day = max(day, last + timedelta(days=rung.after_contact_days))
         yield Candidate(local_moment(day, manual.send_at, facts.zone), instalment, position, key, rung, day)
         return

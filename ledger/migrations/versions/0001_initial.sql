@@ -302,6 +302,31 @@ create table receipt (
 );
 create index receipt_by_contact on receipt (contact_id);
 
+-- What people did and told us: calls, visits, letters of their own. They count as ours do. No free text, so nothing personal.
+create table manual_contact (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    account_id uuid not null references account,
+    invoice_id uuid not null references invoice,
+    person_id uuid references person,          -- null where the account has nobody
+    ref text not null,                         -- the creditor's own: the same one is the same contact
+    channel text not null check (channel in ('email', 'sms', 'whatsapp', 'voice', 'letter', 'visit')),
+    direction text not null check (direction in ('out', 'in')),
+    outcome text not null check (outcome in ('conversation', 'voicemail', 'no_answer', 'not_connected', 'no_message_possible',
+        'delivered', 'wrong_number')),
+    note_code text not null default '',        -- a word of the creditor's own list
+    at_utc timestamptz not null,
+    zone text not null,
+    at_local timestamp not null,
+    local_date date not null,
+    utc_offset_min int not null,
+    recorded_at timestamptz not null,
+    recorded_by text not null,
+    unique (creditor_id, ref)
+);
+create index manual_contact_by_account on manual_contact (account_id, at_utc);
+create index manual_contact_by_invoice on manual_contact (invoice_id);
+
 -- Every decision: what was known, what was answered, by which rules and versions (I9).
 create table step (
     id bigint generated always as identity primary key,
@@ -466,7 +491,7 @@ grant select, insert, update, delete on all tables in schema public to puntual_w
 grant usage on all sequences in schema public to puntual_api, puntual_worker;
 grant select on all tables in schema public to puntual_api;
 grant insert on manual, account, person, address, suppression, invoice, instalment, entry, payment, hold, agreement, milestone,
-    receipt, event, step, task, portal_link, inbox, outbox, import_run to puntual_api;
+    receipt, event, step, task, portal_link, inbox, outbox, import_run, manual_contact to puntual_api;
 grant update on account, person, address, suppression, invoice, instalment, payment, hold, agreement, contact, task, placement,
     portal_link, inbox, import_run to puntual_api;
 grant update (stopped_until, stopped_why) on creditor to puntual_api;
