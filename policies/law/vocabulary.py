@@ -1,0 +1,192 @@
+"""The facts a rule may hang on: one name for each, what it means, and what is taken for granted when nobody states it.
+
+A fact that is not stated is ordinary: the recipient is the debtor, the channel was authorised, nobody opted out, no attorney, no
+suit, the notice was sent long ago, the debt is more than 30 days past due, the telephone number is a mobile's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+Shape = Literal["flag", "word", "words", "day", "days", "hours", "times", "number", "zones"]
+
+
+class Fact(NamedTuple):
+    """One fact: the shape of its value, the value when nobody states it, and its meaning."""
+
+    shape: Shape
+    ordinary: Any
+    meaning: str
+
+
+FACTS: dict[str, Fact] = {
+    # who and where
+    "recipient": Fact("word", "debtor", "who would be reached"),
+    "message_mentions_debt": Fact("flag", True, "the message says or shows that a debt is collected"),
+    "place": Fact("word", "", "where a visit or call would reach the debtor: home, work, other"),
+    "number_type": Fact("word", "mobile", "mobile, home, landline or work"),
+    "possible_tz": Fact("zones", (), "IANA zones in which the debtor may be; the time must suit all"),
+    "creditor_tz": Fact("word", "", "the sender's zone; it decides nothing"),
+    "debt_id": Fact("word", "", "which debt the contact is about"),
+    "creditor_id": Fact("word", "", "on whose behalf the contact is made"),
+    # the debt
+    "creditor_type": Fact("word", "", "bank, nbfc, nbfc_mfi, arc, retailer, utility, ..."),
+    "debt_type": Fact("word", "", "regulated_credit, trade, ..."),
+    "loan_type": Fact("word", "", "consumer_credit, microcredit, microfinance, farm_credit, ..."),
+    "days_past_due": Fact("number", None, "days since the debt fell due (below 0: before)"),
+    "in_debt_collection_procedures": Fact("flag", True, "the creditor has begun to collect this debt as overdue"),
+    "served_in_lawsuit": Fact("flag", False, "the debtor was served in a suit for this debt"),
+    "insolvency": Fact("flag", False, "insolvency proceedings are open over the debtor"),
+    "disputed": Fact("flag", False, "the debtor disputes the debt and has asked for court or proof"),
+    "limitation_passed": Fact("flag", False, "the limitation period of the debt is over"),
+    # what the debtor wants
+    "channel_authorised": Fact("flag", True, "the debtor agreed to this channel"),
+    "electronic_consent": Fact("flag", True, "the debtor agreed to electronic messages about this debt"),
+    "opted_out_channels": Fact("words", (), "channels the debtor closed"),
+    "cease_communication_received": Fact("flag", False, "a written request to stop was received"),
+    "writing_only_requested": Fact("flag", False, "the debtor asked to be written to only"),
+    "attorney_represented": Fact("flag", False, "a lawyer speaks for the debtor in this debt"),
+    "preferred_window": Fact("hours", (), "[from, to]: the only hours the debtor wants"),
+    "inconvenient": Fact("times", (), "[{days, from, to}]: hours the debtor does not want"),
+    "agreed_hours": Fact("hours", (), "[from, to]: other hours that the debtor asked for"),
+    "hours_waiver_separate_document": Fact("flag", False, "those hours stand in a document apart from the contract"),
+    "waiver_signed_after_contract": Fact("flag", True, "that document is later than the contract"),
+    "prior_consent": Fact("flag", False, "the debtor agreed beforehand, directly, to this contact"),
+    "prior_consent_at": Fact("day", None, "day of that agreement, where it ends with time"),
+    "information_requested": Fact("flag", False, "the debtor asked for what the message says"),
+    "reply_to_debtor_same_channel": Fact("flag", False, "the one answer to what the debtor just wrote, by the same channel"),
+    "procon_block_list": Fact("flag", False, "the number stands on the block list of the consumer office"),
+    "employer_forbids": Fact("flag", False, "the employer does not allow such contacts"),
+    "work_email": Fact("flag", False, "the address is the employer's"),
+    "mobile_supplied": Fact("flag", True, "the debtor gave the mobile number for contact"),
+    "contact_data_current": Fact("flag", True, "telephone and e-mail of the debtor are up to date"),
+    "visit_authorised": Fact("flag", False, "the debtor signed that visits may be made"),
+    "public_post": Fact("flag", False, "others can read the message"),
+    "prerecorded": Fact("flag", False, "the call plays a recorded or artificial voice"),
+    "in_bereavement": Fact("flag", False, "a death, wedding or festival in the debtor's family"),
+    # notices and waits
+    "notice_sent": Fact("day", None, "day the first notice letter was sent; not stated: long ago; null: never"),
+    "notice_never_sent": Fact("flag", False, "the notice that must come first was not sent"),
+    "breathing_space_start": Fact("day", None, "first day of a breathing space"),
+    "breathing_space_type": Fact("word", "standard", "standard or mental_health"),
+    "breathing_space_end": Fact("day", None, "day on which the treatment of a mental-health breathing space ended"),
+    "workplace_stop_at": Fact("day", None, "day of an oral request not to be called at work"),
+    "action": Fact("word", "contact", "what is announced or done: contact, credit_record, suspension, protest, interest, fee, ..."),
+    "action_notice_sent": Fact("day", None, "day on which the notice of that action was sent"),
+    "action_notice_missing": Fact("flag", False, "the notice of that action was never sent"),
+    # the message
+    "message_type": Fact("word", "collection", "collection, transaction_confirmation, fraud_alert, savings_information, ..."),
+    "first_contact": Fact("flag", False, "the first contact about this debt"),
+    "message_says": Fact("words", None, "what the message states: creditor, agency, amount, opt_out, ..."),
+    "message_lacks": Fact("words", (), "what the message leaves out"),
+    "message_does": Fact("words", (), "asks_why, threatens, looks_like_court_paper, mentions_court, ..."),
+}  # fmt: skip
+
+ALIASES = {
+    "possible_timezones": "possible_tz",
+    "attorney": "attorney_represented",
+    "represented_by_attorney": "attorney_represented",
+    "known_attorney": "attorney_represented",
+    "cease_received": "cease_communication_received",
+    "cease_communication": "cease_communication_received",
+    "sued": "served_in_lawsuit",
+    "served": "served_in_lawsuit",
+    "insolvency_proceedings": "insolvency",
+    "in_insolvency": "insolvency",
+    "insolvent": "insolvency",
+    "debt_disputed": "disputed",
+    "dispute": "disputed",
+    "consent": "prior_consent",
+    "consent_given": "prior_consent",
+    "prior_express_consent": "prior_consent",
+    "direct_prior_consent": "prior_consent",
+    "debtor_consented": "prior_consent",
+    "consented": "prior_consent",
+    "consent_at": "prior_consent_at",
+    "consent_date": "prior_consent_at",
+    "debtor_requested": "information_requested",
+    "debtor_requested_information": "information_requested",
+    "information_requested_by_consumer": "information_requested",
+    "requested_by_consumer": "information_requested",
+    "requested_by_debtor": "information_requested",
+    "consumer_requested_information": "information_requested",
+    "debtor_asked": "information_requested",
+    "reply_to_debtor": "reply_to_debtor_same_channel",
+    "employer_prohibits": "employer_forbids",
+    "employer_disallows": "employer_forbids",
+    "employer_email": "work_email",
+    "employer_email_address": "work_email",
+    "writing_only": "writing_only_requested",
+    "written_only": "writing_only_requested",
+    "number_supplied": "mobile_supplied",
+    "mobile_number_supplied": "mobile_supplied",
+    "signed_authorisation": "visit_authorised",
+    "visit_signed_authorisation": "visit_authorised",
+    "visits_authorised": "visit_authorised",
+    "visit_authorised_in_writing": "visit_authorised",
+    "signed_visit_authorisation": "visit_authorised",
+    "phone_type": "number_type",
+    "line_type": "number_type",
+    "social_media_public": "public_post",
+    "public": "public_post",
+    "notice_date": "notice_sent",
+    "notice_sent_on": "notice_sent",
+    "message_purpose": "message_type",
+    "purpose": "message_type",
+    "treatment_end": "breathing_space_end",
+    "prerecorded_call": "prerecorded",
+    "prerecorded_voice": "prerecorded",
+    "location": "place",
+}  # fmt: skip
+"""Other names by which cases state the same facts."""
+
+_WORDS = {
+    "workplace": "work",
+    "office": "work",
+    "cell": "mobile",
+    "mobile_phone": "mobile",
+    "landline_home": "landline",
+    "home_landline": "landline",
+    "mental_health_crisis": "mental_health",
+    "microcredito": "microcredit",
+    "agricultural": "farm_credit",
+    "agricultural_credit": "farm_credit",
+    "information_requested_by_consumer": "information_requested",
+    "requested_information": "information_requested",
+    "consumer": "debtor",
+    "neighbor": "neighbour",
+    "colleague": "workmate",
+    "coworker": "workmate",
+    "co-debtor": "co_debtor",
+    "codebtor": "co_debtor",
+    "reference": "personal_reference",
+}  # fmt: skip
+
+
+def plain(name: str, facts: Mapping[str, Any]) -> Any:
+    """The value of a fact: as stated, else the ordinary one."""
+    return facts.get(name, FACTS[name].ordinary)
+
+
+def normalised(facts: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Facts under their own names and words, and the names that the vocabulary does not know."""
+    found: dict[str, Any] = {}
+    unknown: list[str] = []
+    for given, value in facts.items():
+        name = ALIASES.get(given, given)
+        if name not in FACTS:
+            unknown.append(given)
+            continue
+        found[name] = _WORDS.get(value, value) if isinstance(value, str) else value
+    if found.get("message_type") == "information_requested":
+        found["information_requested"] = True
+    if "notice_sent" in found and not found["notice_sent"]:
+        found["notice_never_sent"] = True
+    if facts.get("notice_sent") is True:
+        del found["notice_sent"]
+    if found.get("place") == "work" and "number_type" not in found:
+        found["number_type"] = "work"
+    elif found.get("number_type") == "work" and "place" not in found:
+        found["place"] = "work"
+    return found, tuple(unknown)
