@@ -29,7 +29,6 @@ Writer = Annotated[Caller, caller("invoices:write")]
 Cashier = Annotated[Caller, caller("payments:write")]
 Decider = Annotated[Caller, caller("decisions:write")]
 Amount = Annotated[StrictInt, Field(gt=0, le=10**15)]
-Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$", description="one word of your own list; never a person's text")]
 FileName = Annotated[Literal["file.csv", "file.json", "recall.csv", "recall.json"], Path()]
 
 

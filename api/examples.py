@@ -60,3 +60,7 @@ AGREEMENTS: dict[str, Example] = {
     "discount": {"value": {"kind": "discount", "pay_on": "2026-03-20"}},
     "promise": {"value": {"kind": "promise", "on": "2026-03-20", "amount_minor": 25000000}},
 }
+MANUAL_CONTACT: dict[str, Any] = {
+    "ref": "call-2026-118", "channel": "call", "direction": "out", "at": "2026-03-02T09:30:00-05:00", "outcome": "conversation",
+    "note_code": "asked_for_copy",
+}  # fmt: skip

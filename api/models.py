@@ -33,6 +33,12 @@ Reason = Annotated[
 ]
 
 
+ClientRef = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9._:/-]+$")]
+"""An id of the caller's own: letters, digits and `. _ : / -`, so that it cannot be a person's text."""
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+"""One word of the caller's own list."""
+
+
 class Closed(BaseModel):
     """Refuses members it does not know, so that a misspelt one is an error."""
 

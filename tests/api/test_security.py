@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from api import actions, console, invoices, plan, portal, webhooks
+from api import actions, console, contacts, invoices, plan, portal, webhooks
 from api.app import create_app
 from ledger.creditors import create_api_key, revoke_api_key, rotate_api_key
 from ledger.people import person_card
@@ -37,6 +37,12 @@ BODIES: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/cancel": {"reason": "test"},
     "POST /v1/invoices/{invoice_id}/pause": {"until": _UNTIL, "reason": "test"},
     "POST /v1/invoices/{invoice_id}/resume": {},
+    "POST /v1/invoices/{invoice_id}/contacts": {
+        "ref": "c-1",
+        "channel": "call",
+        "at": "2026-03-02T14:00:00Z",
+        "outcome": "conversation",
+    },
     "POST /v1/invoices/{invoice_id}/promise": {"on": "2026-03-05"},
     "POST /v1/invoices/{invoice_id}/agreement": {"kind": "promise", "on": "2026-03-05"},
     "POST /v1/invoices/{invoice_id}/agreement/withdraw": None,
@@ -52,7 +58,7 @@ BODIES: dict[str, Any] = {
 
 
 def _routes() -> Iterator[APIRoute]:
-    for room in (invoices, plan, actions, webhooks, portal, console):
+    for room in (invoices, contacts, plan, actions, webhooks, portal, console):
         yield from (route for route in room.router.routes if isinstance(route, APIRoute))
 
 
@@ -117,7 +123,18 @@ def _everything(house: House) -> list[Any]:
     with house.database.worker.connect() as connection:
         return [
             connection.execute(text(f"select md5(string_agg(t::text, '' order by t::text)) from {table} t")).scalar_one()
-            for table in ("invoice", "instalment", "entry", "event", "outbox", "hold", "agreement", "suppression", "payment")
+            for table in (
+                "invoice",
+                "instalment",
+                "entry",
+                "event",
+                "outbox",
+                "hold",
+                "agreement",
+                "suppression",
+                "payment",
+                "manual_contact",
+            )
         ]
 
 
