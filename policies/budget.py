@@ -36,21 +36,25 @@ class _Counter(NamedTuple):
     """Ordinals of the local dates of the contacts that count, sorted."""
 
     def refuses(self, ordinal: int) -> bool:
-        reach, most = self.cap.days - 1, self.cap.max
-        first = bisect_left(self.days, ordinal - reach)
-        last = bisect_right(self.days, ordinal + reach)
-        if last - first < most:
-            return False
-        if most == 0:
+        return rolling_refuses(self.days, ordinal, self.cap.days - 1, self.cap.max)
+
+
+def rolling_refuses(days: Sequence[int], ordinal: int, reach: int, most: int) -> bool:
+    """Whether one more contact on a date would make more than `most` in some run of `reach` + 1 dates; `days` is sorted."""
+    first = bisect_left(days, ordinal - reach)
+    last = bisect_right(days, ordinal + reach)
+    if last - first < most:
+        return False
+    if most == 0:
+        return True
+    # Of the runs of days that hold this one, the fullest begins on a contact or on the day itself.
+    for index in range(first, last):
+        start = days[index]
+        if start > ordinal:
+            break
+        if bisect_right(days, start + reach) - index >= most:
             return True
-        # Of the runs of days that hold this one, the fullest begins on a contact or on the day itself.
-        for index in range(first, last):
-            start = self.days[index]
-            if start > ordinal:
-                break
-            if bisect_right(self.days, start + reach) - index >= most:
-                return True
-        return bisect_right(self.days, ordinal + reach) - bisect_left(self.days, ordinal) >= most
+    return bisect_right(days, ordinal + reach) - bisect_left(days, ordinal) >= most
 
 
 class Budget:

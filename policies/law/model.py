@@ -184,7 +184,7 @@ class Setting(Model):
 class Pack(Model):
     """One jurisdiction."""
 
-    jurisdiction: str = Field(pattern=r"^[A-Z]{2}(-[A-Z]+)?$")
+    jurisdiction: str = Field(pattern=r"^([A-Z]{2}(-[A-Z]+)?|HOUSE)$")
     name: str
     country: str = ""
     region: str = ""

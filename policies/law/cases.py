@@ -1,0 +1,179 @@
+"""Truth cases for law packs: reads them, asks the engine, and says where it differs (`puntual rules check`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field, ValidationError
+
+from policies.hours import zone_of
+from policies.law.base import LawChannel, Party
+from policies.law.count import LawContact
+from policies.law.engine import Law, LawVerdict, Question
+from policies.law.packs import HOUSE
+from policies.law.vocabulary import normalised
+from policies.terms import Instant, Model
+
+
+class CaseError(ValueError):
+    """A file of cases that cannot be read; the text says which case, what and where."""
+
+
+class Prior(Model):
+    """An earlier contact as a case states it."""
+
+    at: Instant
+    channel: LawChannel
+    connected: bool = False
+    outcome: str = ""
+    debt_id: str = ""
+    inbound: bool = False
+    direction: Literal["", "in", "out", "inbound", "outbound"] = ""
+    initiated_by: str = ""
+    consented: bool = False
+    prior_consent: bool = False
+    with_prior_consent: bool = False
+    number_type: str = ""
+    place: str = ""
+    creditor_id: str = ""
+
+    def told(self, debt: str) -> LawContact:
+        """As the engine counts it; a contact that names no debt was about the one in question."""
+        own = self.debt_id or debt
+        return LawContact(
+            at=self.at,
+            channel=self.channel,
+            connected=self.connected,
+            outcome=self.outcome,
+            debts=(own,) if own else (),
+            account=own,
+            creditor=self.creditor_id,
+            inbound=self.inbound or self.direction in ("in", "inbound") or self.initiated_by in ("debtor", "consumer"),
+            consented=self.consented or self.prior_consent or self.with_prior_consent,
+            place=self.place or self.number_type,
+        )
+
+
+class Case(Model):
+    """One truth case; `expect` and `next_allowed_local` are what the engine must say."""
+
+    model_config = {"frozen": True, "extra": "ignore"}
+
+    id: str
+    jurisdiction: str
+    local_datetime: Instant
+    tz: str
+    channel: LawChannel
+    party: Party
+    debtor: Literal["consumer", "business"]
+    prior_contacts: tuple[Prior, ...] = ()
+    facts: dict[str, Any] = Field(default={})
+    expect: Literal["allow", "deny"]
+    next_allowed_local: datetime | None = None
+    check_next: bool = True
+    certainty: str = "text"
+
+    def question(self) -> tuple[Question, tuple[str, ...]]:
+        """The question for the engine, and the facts that the vocabulary does not know."""
+        facts, unknown = normalised(self.facts)
+        debt = str(facts.get("debt_id", ""))
+        zones = tuple(dict.fromkeys((self.tz, *facts.get("possible_tz", ()))))
+        return (
+            Question(
+                packs=(HOUSE, self.jurisdiction),
+                at=self.local_datetime,
+                zones=zones,
+                channel=self.channel,
+                party=self.party,
+                debtor=self.debtor,
+                contacts=tuple(prior.told(debt) for prior in self.prior_contacts),
+                facts=facts,
+                debt=debt,
+                account=debt,
+            ),
+            unknown,
+        )
+
+
+class Result(NamedTuple):
+    """What the engine says to one case, and how it differs from what the case expects."""
+
+    case: Case
+    verdict: LawVerdict
+    next_local: datetime | None
+    unknown: tuple[str, ...]
+    differs: str
+
+    def line(self) -> dict[str, Any]:
+        """As JSON: id, verdict, next_allowed_local, rules; `differs` and `unknown_facts` only where there are some."""
+        found: dict[str, Any] = {
+            "id": self.case.id,
+            "verdict": "allow" if self.verdict.allowed else "deny",
+            "next_allowed_local": self.next_local.isoformat() if self.next_local is not None else None,
+            "rules": list(self.verdict.rules),
+        }
+        if self.unknown:
+            found["unknown_facts"] = list(self.unknown)
+        if self.differs:
+            found["differs"] = self.differs
+        return found
+
+
+def read_cases(data: Any, source: str) -> list[Case]:
+    """The cases of a JSON list (or of `{"cases": [...]}`). Raises CaseError with every case that cannot be read."""
+    listed = data.get("cases") if isinstance(data, Mapping) else data
+    if not isinstance(listed, list):
+        raise CaseError(f"{source}: a file of cases is a JSON list of objects, or an object with such a list under `cases`")
+    found: list[Case] = []
+    problems: list[str] = []
+    for number, each in enumerate(listed, 1):
+        try:
+            found.append(Case.model_validate(each))
+        except ValidationError as error:
+            name = each.get("id", "without id") if isinstance(each, Mapping) else "not an object"
+            told = "; ".join(
+                f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors(include_url=False)
+            )
+            problems.append(f"{source}: case {number} ({name}): {told}")
+    if problems:
+        raise CaseError("\n".join(problems))
+    return found
+
+
+def judge(law: Law, case: Case) -> Result:
+    """Ask the engine about one case. Raises CaseError for an unknown jurisdiction or zone."""
+    question, unknown = case.question()
+    try:
+        verdict = law.verdict(question)
+    except (KeyError, ValueError) as error:
+        raise CaseError(f"case {case.id}: {error.args[0]}") from None
+    next_local = None
+    if not verdict.allowed and verdict.at is not None:
+        next_local = verdict.at.astimezone(zone_of(case.tz))
+    differs = []
+    if verdict.allowed != (case.expect == "allow"):
+        differs.append(f"expected {case.expect}")
+    elif case.check_next and not verdict.allowed and next_local != case.next_allowed_local:
+        wanted = case.next_allowed_local.isoformat() if case.next_allowed_local is not None else "never"
+        differs.append(f"expected next {wanted}")
+    return Result(case, verdict, next_local, unknown, "; ".join(differs))
+
+
+def judged(law: Law, cases: list[Case]) -> Iterator[Result]:
+    """The results in the order of the cases."""
+    return (judge(law, case) for case in cases)
+
+
+def summary(results: list[Result]) -> dict[str, Any]:
+    """Counts: all, passed, and passed of all by certainty."""
+    total = Counter(result.case.certainty for result in results)
+    passed = Counter(result.case.certainty for result in results if not result.differs)
+    return {
+        "cases": len(results),
+        "passed": sum(passed.values()),
+        "differ": len(results) - sum(passed.values()),
+        "by_certainty": {name: {"passed": passed[name], "of": count} for name, count in sorted(total.items())},
+    }

@@ -1,0 +1,174 @@
+"""Which earlier contacts a cap or a spacing counts, and on which local days there is no room left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from policies.budget import rolling_refuses
+from policies.hours import local_date_of
+from policies.law.days import day_start
+from policies.law.model import Cap, CrossChannel, Spacing
+
+if TYPE_CHECKING:
+    from policies.law.engine import Opens, Question
+
+CONVERSATION = "conversation"
+_WEEK_DAYS = 7
+
+
+class LawContact(NamedTuple):
+    """One contact or attempt, whoever made it; a reserved slot counts as one that reaches the debtor."""
+
+    at: datetime
+    channel: str
+    connected: bool
+    outcome: str = ""
+    debts: tuple[str, ...] = ()
+    account: str = ""
+    person: str = ""
+    creditor: str = ""
+    inbound: bool = False
+    consented: bool = False
+    place: str = ""
+
+
+class CountedDays:
+    """The local dates of the contacts that count, and the test whether one more fits on a day."""
+
+    def __init__(self, dates: list[date], test: Callable[[list[int], int], bool]) -> None:
+        self._days = sorted(day.toordinal() for day in dates)
+        self._test = test
+
+    def refuses(self, day: date) -> bool:
+        """True when one more contact on this day would be too many."""
+        return self._test(self._days, day.toordinal())
+
+
+class History:
+    """The contacts of one question as one zone dates them."""
+
+    def __init__(self, question: Question, facts: Mapping[str, Any], zone: str) -> None:
+        self._question, self._facts, self._zone = question, facts, zone
+
+    def _mine(self, contact: LawContact, per: str) -> bool:
+        question = self._question
+        debt = question.debt or str(self._facts.get("debt_id", ""))
+        if per == "debt":
+            return not contact.debts or not debt or debt in contact.debts
+        if per == "account":
+            return not contact.account or not question.account or contact.account == question.account
+        if per == "creditor":
+            creditor = str(self._facts.get("creditor_id", ""))
+            return not contact.creditor or not creditor or contact.creditor == creditor
+        return not contact.person or not question.person or contact.person == question.person
+
+    def _dates(self, contacts: list[LawContact]) -> list[date]:
+        return [local_date_of(contact.at, self._zone) for contact in contacts]
+
+    def cap(self, rule: Cap, channel: str) -> CountedDays | None:
+        """The days on which the cap leaves no room; None when nothing counts and there is room."""
+        counted = [contact for contact in self._question.contacts if self._counts(rule, contact)]
+        if len(counted) < rule.max:
+            return None
+        return CountedDays(self._dates(counted), _test_of(rule))
+
+    def _counts(self, rule: Cap, contact: LawContact) -> bool:
+        channels = rule.of or rule.channels
+        if channels and contact.channel not in channels:
+            return False
+        if contact.inbound or contact.consented or contact.outcome in rule.free:
+            return False
+        if "number_type" in rule.when and contact.place and contact.place != self._facts.get("number_type"):
+            return False
+        if rule.counts == "contacts" and not contact.connected and contact.outcome not in rule.also:
+            return False
+        return self._mine(contact, rule.per)
+
+    def spacing(self, rule: Spacing, channel: str, zone: str) -> Opens:
+        """When the wait after the contacts that count is over."""
+        channels = rule.of or rule.channels
+        counted = [
+            contact
+            for contact in self._question.contacts
+            if (not channels or contact.channel in channels)
+            and self._mine(contact, rule.per)
+            and (rule.after == "attempt" or contact.connected)
+            and (rule.after != "conversation" or contact.outcome in (CONVERSATION, ""))
+            and (rule.after == "conversation" or not contact.inbound)
+        ]
+        if rule.days is not None:
+            return _days_apart(self._dates(counted), rule.days, zone)
+        assert rule.hours is not None, "a spacing has days or hours"
+        return _hours_apart([contact.at for contact in counted], timedelta(hours=rule.hours))
+
+    def cross_channel(self, rule: CrossChannel, channel: str) -> CountedDays | None:
+        """The days closed by a contact on another channel."""
+        others = [c for c in self._question.contacts if c.connected and not c.inbound and c.channel != channel]
+        if not others:
+            return None
+        tests = {"day": _within(1), "seven_days": _within(_WEEK_DAYS), "calendar_week": _same_week}
+        by_seven, by_week = tests["seven_days"], tests["calendar_week"]
+        test = tests.get(rule.period, lambda days, day: by_seven(days, day) or by_week(days, day))
+        return CountedDays(self._dates(others), test)
+
+
+def _test_of(rule: Cap) -> Callable[[list[int], int], bool]:
+    most = rule.max
+    if rule.days is not None:
+        reach = rule.days - 1
+        return lambda days, day: rolling_refuses(days, day, reach, most)
+    if rule.period == "calendar_week":
+        return lambda days, day: sum(_week(each) == _week(day) for each in days) >= most
+    if rule.period == "calendar_month":
+        return lambda days, day: sum(_month(each) == _month(day) for each in days) >= most
+    if rule.period == "week":
+        return lambda days, day: (
+            rolling_refuses(days, day, _WEEK_DAYS - 1, most) or sum(_week(each) == _week(day) for each in days) >= most
+        )
+    return lambda days, day: len(days) >= most
+
+
+def _week(ordinal: int) -> int:
+    """Weeks begin on Monday; 1 January of year 1 was one."""
+    return (ordinal - 1) // _WEEK_DAYS
+
+
+def _month(ordinal: int) -> tuple[int, int]:
+    day = date.fromordinal(ordinal)
+    return day.year, day.month
+
+
+def _within(days: int) -> Callable[[list[int], int], bool]:
+    return lambda dates, day: any(abs(day - each) < days for each in dates)
+
+
+def _same_week(dates: list[int], day: int) -> bool:
+    return any(_week(each) == _week(day) for each in dates)
+
+
+def _days_apart(dates: list[date], days: int, zone: str) -> Opens:
+    ordinals = sorted({day.toordinal() for day in dates})
+
+    def opens(at: datetime) -> datetime | None:
+        day = local_date_of(at, zone).toordinal()
+        wanted = day
+        for each in ordinals:
+            if abs(wanted - each) < days:
+                wanted = each + days
+        return at if wanted == day else max(at, day_start(zone, date.fromordinal(wanted)))
+
+    return opens
+
+
+def _hours_apart(instants: list[datetime], gap: timedelta) -> Opens:
+    ordered = sorted(instants)
+
+    def opens(at: datetime) -> datetime | None:
+        for each in ordered:
+            if abs(at - each) < gap:
+                at = each + gap
+        return at
+
+    return opens
