@@ -81,6 +81,7 @@ class FeeRule(Rule):
     unit: Reference | None = None
     unit_bands: tuple[UnitBand, ...] = ()
     from_day: int = Field(default=1, ge=1, description="days after the due date from which it may be asked")
+    contract_wins: bool = Field(default=False, description="fixed_sum only: none where the contract sets an interest rate")
     only_work_done: bool = Field(default=False, description="only for work that was really done")
     free_notice_days: int = Field(default=0, ge=0, description="one free notice must go out within so many days of the delay")
     no_notice_less_units: Figure = Field(default=Decimal(0), description="what the cap loses without that notice")
