@@ -84,7 +84,7 @@ class OpenedOut(BaseModel):
     id: UUID
 
 
-class DoneOut(BaseModel):
+class ActionDone(BaseModel):
     """It is done; `invoices` says how many open invoices it concerns, where that is more than one."""
 
     done: Literal[True] = True
@@ -173,10 +173,10 @@ def agreement(
 
 
 @router.post("/invoices/{invoice_id}/agreement/withdraw", tags=["Agreements"], summary="Give up the open agreement")
-def withdraw(invoice_id: UUID, who: Decider, request: Request) -> DoneOut:
+def withdraw(invoice_id: UUID, who: Decider, request: Request) -> ActionDone:
     """The ladder goes on where the days now stand."""
     agreements.withdraw(who.session, invoice_id, actor=who.actor, now=_now(request))
-    return DoneOut()
+    return ActionDone()
 
 
 @router.post("/invoices/{invoice_id}/dispute", status_code=201, tags=["Disputes"], summary="Open a dispute, whole or in part")
@@ -189,10 +189,10 @@ def dispute(invoice_id: UUID, body: DisputeIn, who: Decider, request: Request) -
 
 
 @router.post("/invoices/{invoice_id}/dispute/close", tags=["Disputes"], summary="Close the dispute")
-def close_dispute(invoice_id: UUID, body: ClosedIn, who: Decider, request: Request) -> DoneOut:
+def close_dispute(invoice_id: UUID, body: ClosedIn, who: Decider, request: Request) -> ActionDone:
     """A sum found to be wrong is amended by itself (PATCH) before or after."""
     holds.close_dispute(who.session, invoice_id, outcome=body.outcome, actor=who.actor, now=_now(request))
-    return DoneOut()
+    return ActionDone()
 
 
 @router.post(
@@ -224,7 +224,12 @@ def decline(invoice_id: UUID, who: Decider, request: Request, body: DecisionIn =
     return _decide(who, invoice_id, "declined", body.by, request)
 
 
-@router.get("/invoices/{invoice_id}/placement/{name}", tags=["Placement"], summary="The placement file or the recall notice")
+@router.get(
+    "/invoices/{invoice_id}/placement/{name}", tags=["Placement"], summary="The placement file or the recall notice",
+    response_class=Response,
+    responses={200: {"description": "the file", "content": {"text/csv": {"schema": {"type": "string"}},
+                                                            "application/json": {"schema": {"type": "object"}}}}},
+)  # fmt: skip
 def placement_file(invoice_id: UUID, name: FileName, who: Decider, request: Request) -> Response:
     """Byte for byte as written. It names the debtor, so it needs `decisions:write`."""
     stem, form = name.split(".")
@@ -271,25 +276,25 @@ def suppress(account_ref: str, body: SuppressionIn, who: Decider, request: Reque
 
 
 @router.post("/suppressions/{suppression_id}/lift", tags=["Stops"], summary="End an account's stop before its date")
-def lift(suppression_id: UUID, who: Decider, request: Request) -> DoneOut:
+def lift(suppression_id: UUID, who: Decider, request: Request) -> ActionDone:
     """The ladder goes on; what came due meanwhile is caught up with one message."""
     stops.lift(who.session, suppression_id, actor=who.actor, now=_now(request))
-    return DoneOut()
+    return ActionDone()
 
 
 @router.post("/creditor/stop", tags=["Stops"], summary="Stop all sending of this creditor")
-def stop(body: StopIn, who: Decider, request: Request) -> DoneOut:
+def stop(body: StopIn, who: Decider, request: Request) -> ActionDone:
     """From the next send on (F93)."""
     held = stops.stop_creditor(
         who.session, who.creditor_id, until=body.until, reason=body.reason, actor=who.actor, now=_now(request)
     )
-    return DoneOut(invoices=held)
+    return ActionDone(invoices=held)
 
 
 @router.post("/creditor/resume", tags=["Stops"], summary="Send again")
-def resume(who: Decider, request: Request) -> DoneOut:
+def resume(who: Decider, request: Request) -> ActionDone:
     """What came due meanwhile is caught up with one message each, never with a burst."""
-    return DoneOut(invoices=stops.resume_creditor(who.session, who.creditor_id, actor=who.actor, now=_now(request)))
+    return ActionDone(invoices=stops.resume_creditor(who.session, who.creditor_id, actor=who.actor, now=_now(request)))
 
 
 def _agree(who: Caller, invoice_id: UUID, wish: negotiation.Request, request: Request) -> AgreedOut:

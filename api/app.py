@@ -6,19 +6,16 @@ import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
 
 from api import actions, console, contacts, invoices, plan, portal, problems, webhooks
 from api.limits import BodyLimits, Limits, TokenBuckets
-from api.models import BatchIn
+from api.openapi import described
 from clock import Clock, LedgerClock, RealClock  # before anything that reads a time zone: it points zoneinfo at tzdata
 from ledger.sealing import Sealer
 from ledger.session import make_engine, refuse_wrong_role
@@ -47,7 +44,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits
     app.add_api_route("/health", health, methods=["GET"], summary="Whether the ledger can be reached", tags=["Operation"])
     app.mount("/docs/assets", StaticFiles(packages=[("fastapi_offline", "static")]), name="docs-assets")
     app.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
-    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    app.openapi = lambda: described(app)  # type: ignore[method-assign]
     return app
 
 
@@ -83,23 +80,3 @@ def health(request: Request) -> dict[str, str]:
     with request.app.state.engine.connect() as connection:
         connection.execute(text("select 1"))
     return {"status": "ok"}
-
-
-def _described(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, in which every refusal is problem+json."""
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        problem = {"schema": {"$ref": "#/components/schemas/ProblemOut"}}
-        for path in schema["paths"].values():
-            for operation in path.values():
-                if operation.get("security"):
-                    for status in ("401", "403", "429"):
-                        operation["responses"].setdefault(status, {"description": HTTPStatus(int(status)).phrase})
-                for status, response in operation["responses"].items():
-                    if int(status) >= 400:
-                        response["content"] = {problems.MEDIA_TYPE: problem}
-        batch = BatchIn.model_json_schema(ref_template="#/components/schemas/{model}")
-        schema["components"]["schemas"].update(batch.pop("$defs"))
-        schema["components"]["schemas"]["BatchIn"] = batch
-        app.openapi_schema = schema
-    return app.openapi_schema

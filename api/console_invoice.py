@@ -11,7 +11,8 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from api import console_words as say
-from api.plan import PlannedStep, plan_of
+from api.models import PlannedStep
+from api.plan import plan_of
 from ledger import overview
 from ledger.facts import gather_book
 from ledger.history import history

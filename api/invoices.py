@@ -34,6 +34,7 @@ from api.models import (
     PauseIn,
     ResumeIn,
 )
+from api.plan import foresee
 from api.problems import BASE, Stop, problem, responses, validation_spots
 from api.security import Caller, caller
 from ledger import invoices as ledger
@@ -141,11 +142,16 @@ def get_invoice(invoice_id: UUID, who: Reader, request: Request) -> InvoiceOut:
     openapi_extra={"requestBody": {"content": {"application/json": {"example": AMENDMENT}}}},
 )  # fmt: skip
 def patch_invoice(invoice_id: UUID, body: AmendIn, who: Writer, request: Request) -> AmendedOut:
-    """The plan is drawn anew from the changed dates (F7). Sending the same again changes nothing."""
-    find_invoice(who.session, invoice_id)
+    """The plan is drawn anew from the changed dates, and both plans are answered, the year to come (F7). Sending the same again
+    changes nothing."""
+    account, now = find_invoice(who.session, invoice_id).row.account_id, request.app.state.clock.now()
     dues = _amended_dues(body, ledger.due_list(who.session, invoice_id))
-    done = ledger.amend(who.session, invoice_id, dues, reason=body.reason, now=request.app.state.clock.now(), actor=who.actor)
-    return AmendedOut(changed=done.changed, balance_minor=done.balance_minor, freed_minor=done.freed_minor)
+    before = foresee(who.session, account, invoice_id, now=now)
+    done = ledger.amend(who.session, invoice_id, dues, reason=body.reason, now=now, actor=who.actor)
+    after = foresee(who.session, account, invoice_id, now=now) if done.changed else before
+    return AmendedOut(
+        changed=done.changed, balance_minor=done.balance_minor, freed_minor=done.freed_minor, plan_before=before, plan_after=after
+    )
 
 
 @router.post("/{invoice_id}/cancel", response_model=DoneOut, summary="Cancel", responses=responses(401, 403, 404, 409, 422, 429))

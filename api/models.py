@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from policies.intake import AmountMinor, InstalmentIn, InvoiceIn
 from policies.terms import Instant
@@ -188,12 +188,89 @@ class InvoicePage(BaseModel):
     cursor: str | None
 
 
+class PlannedStep(BaseModel):
+    """One thing that will happen if no new fact comes."""
+
+    invoice_id: UUID
+    number: str
+    what: str = Field(description="contact, wait, skip, judge, ask, handoff, place, recall or close")
+    at: datetime
+    at_local: datetime = Field(description="the same moment on the debtor's clock")
+    rung: str | None = None
+    channel: str | None = None
+    amount_minor: int | None = None
+    why: str
+    rules: list[str]
+    depends_on: list[str] = Field(description="numbers of the debtor's other invoices whose contacts moved this step")
+    cancelled_by: list[str] = Field(description="what would cancel or move it")
+
+
+class Plan(BaseModel):
+    """The steps to come of one invoice, in order."""
+
+    invoice_id: UUID
+    as_of: datetime
+    until: datetime
+    steps: list[PlannedStep]
+
+
+class ReceiptOut(BaseModel):
+    """What a provider said about a contact."""
+
+    status: str
+    at: datetime
+    reason: str
+
+
+class ContactMadeOut(BaseModel):
+    """The contact that an event of the history tells of, with what its provider said since."""
+
+    id: UUID
+    key: str = Field(description="instalment.cycle.rung.occurrence: delivered at most once")
+    rung: str
+    channel: str
+    state: str = Field(description="planned, claimed, calling, accepted, delivered, failed or unknown")
+    amount_minor: int
+    currency: str
+    at_local: datetime = Field(description="on the customer's clock, without its offset")
+    zone: str
+    late_days: int
+    template: str
+    text_version: str | None
+    provider: str | None
+    attempt: int
+    receipts: list[ReceiptOut]
+
+
+class EventOut(BaseModel):
+    """One thing that happened, and why."""
+
+    id: int
+    at: datetime
+    what: str = Field(description="accepted, contacted, payment_received, held_back, closed, ...")
+    by: str = Field(description="puntual, customer, or the key or person who did it")
+    why: str
+    rules: list[str] = Field(description="ids of the rules that decided")
+    versions: dict[str, str] = Field(description="of manual, policy, law, tzdata and holidays at that decision")
+    detail: dict[str, JsonValue] = Field(description="ids, sums, dates and states of this kind of event; never personal data")
+    contact: ContactMadeOut | None = None
+
+
+class HistoryOut(BaseModel):
+    """What happened to one invoice, in order."""
+
+    invoice_id: UUID
+    events: list[EventOut]
+
+
 class AmendedOut(BaseModel):
-    """After an amendment."""
+    """After an amendment, with the steps to come before and after it (F7)."""
 
     changed: bool
     balance_minor: int
     freed_minor: int = Field(description="paid money that no longer has a debt to lie on, now unallocated")
+    plan_before: Plan
+    plan_after: Plan
 
 
 class DoneOut(BaseModel):

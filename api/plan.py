@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 
+from api.models import HistoryOut, Plan, PlannedStep
+from api.problems import responses
 from api.security import Caller, caller
 from ledger.facts import gather_book
 from ledger.history import history
@@ -18,7 +20,8 @@ from ledger.reading import find_invoice
 from policies.forecast import BookEntry, Planned, forecast
 from policies.steps import Close, Contact, Judge, Wait
 
-router = APIRouter(prefix="/v1/invoices", tags=["explain"])
+router = APIRouter(prefix="/v1/invoices", tags=["Explain"], responses=responses(401, 403, 404, 422, 429))
+Reader = Annotated[Caller, caller("invoices:read")]
 
 _ALWAYS = ("payment in full", "cancellation", "write-off", "stop of the creditor")
 _CANCELS_CONTACT = (
@@ -33,32 +36,6 @@ _CANCELS_WAIT = {
     "agency": ("payment in full (recalls the debt)",),
     "stop": ("the stop is lifted",),
 }
-
-
-class PlannedStep(BaseModel):
-    """One thing that will happen if no new fact comes."""
-
-    invoice_id: UUID
-    number: str
-    what: str = Field(description="contact, wait, skip, judge, ask, handoff, place, recall or close")
-    at: datetime
-    at_local: datetime = Field(description="the same moment on the debtor's clock")
-    rung: str | None = None
-    channel: str | None = None
-    amount_minor: int | None = None
-    why: str
-    rules: list[str]
-    depends_on: list[str] = Field(description="numbers of the debtor's other invoices whose contacts moved this step")
-    cancelled_by: list[str] = Field(description="what would cancel or move it")
-
-
-class Plan(BaseModel):
-    """The steps to come of one invoice, in order."""
-
-    invoice_id: UUID
-    as_of: datetime
-    until: datetime
-    steps: list[PlannedStep]
 
 
 def plan_of(book: list[BookEntry], invoice_id: str, *, now: datetime, until: datetime) -> list[PlannedStep]:
@@ -92,23 +69,27 @@ def _cancels(planned: Planned) -> Iterable[str]:
     return _ALWAYS
 
 
-@router.get("/{invoice_id}/plan")
+def foresee(session: Session, account_id: UUID, invoice_id: UUID, *, now: datetime, days: int = 365) -> Plan:
+    """The plan of an invoice of that account, `days` ahead, as the ledger stands in this transaction."""
+    until = now + timedelta(days=days)
+    book = gather_book(session, account_id, now)
+    return Plan(invoice_id=invoice_id, as_of=now, until=until, steps=plan_of(book, str(invoice_id), now=now, until=until))
+
+
+@router.get("/{invoice_id}/plan", summary="What will happen, when and why")
 def read_plan(
     invoice_id: UUID,
+    who: Reader,
     request: Request,
-    who: Annotated[Caller, caller("invoices:read")],
     days: Annotated[int, Query(ge=1, le=730, description="how far ahead to look, in days")] = 365,
 ) -> Plan:
     """The steps to come: when, why, and what would cancel each; the policy run forward over the debtor's whole book."""
     view = find_invoice(who.session, invoice_id)
-    now = request.app.state.clock.now()
-    until = now + timedelta(days=days)
-    book = gather_book(who.session, view.row.account_id, now)
-    return Plan(invoice_id=invoice_id, as_of=now, until=until, steps=plan_of(book, str(invoice_id), now=now, until=until))
+    return foresee(who.session, view.row.account_id, invoice_id, now=request.app.state.clock.now(), days=days)
 
 
-@router.get("/{invoice_id}/history")
-def read_history(invoice_id: UUID, who: Annotated[Caller, caller("invoices:read")]) -> dict[str, Any]:
-    """What happened, in order: each fact, decision and contact with its reason, rule ids and versions."""
+@router.get("/{invoice_id}/history", summary="What happened, by whom and why", response_model_exclude_unset=True)
+def read_history(invoice_id: UUID, who: Reader) -> HistoryOut:
+    """In order: each fact, decision and contact with its reason, rule ids and versions."""
     find_invoice(who.session, invoice_id)
-    return {"invoice_id": invoice_id, "events": history(who.session, invoice_id)}
+    return HistoryOut.model_validate({"invoice_id": invoice_id, "events": history(who.session, invoice_id)})

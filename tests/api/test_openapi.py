@@ -45,9 +45,18 @@ def _bodies(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{method.upper()} {path}", media
 
 
+def _answers(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for status, answer in operation["responses"].items():
+                if int(status) < 300 and "application/json" in answer.get("content", {}):
+                    yield f"{method.upper()} {path} {status}", answer["content"]["application/json"]
+
+
 def test_every_example_is_valid_against_its_schema(house: House) -> None:
     document = _described(house)
-    found: Found = [one for place, media in _bodies(document) for one in _beside(media, place)]
+    shown = [*_bodies(document), *_answers(document)]
+    found: Found = [one for place, media in shown for one in _beside(media, place)]
     found += _inside(document["components"]["schemas"], "schemas")
     wrong = {
         place: error.message
@@ -67,6 +76,20 @@ def test_every_body_has_an_example(house: House) -> None:
         and not list(_inside(schemas.get(media["schema"].get("$ref", "").rpartition("/")[2], {}), place))
     ]
     assert lacking == []
+
+
+def test_every_answer_is_of_a_known_form_and_has_an_example(house: House) -> None:
+    document = _described(house)
+    files = {"GET /v1/invoices/{invoice_id}/placement/{name} 200"}
+    found = dict(_answers(document))
+    assert sorted(place for place, media in found.items() if "example" not in media and place not in files) == []
+    free = [place for place, media in found.items() if media["schema"].get("additionalProperties") is True]
+    assert free == [] and len(found) > 30
+
+
+def test_every_webhook_shows_its_body(house: House) -> None:
+    operations = {path: ops["post"] for path, ops in _described(house)["paths"].items() if path.startswith("/webhooks/")}
+    assert len(operations) == 6 and [path for path, operation in operations.items() if "requestBody" not in operation] == []
 
 
 def test_every_refusal_is_described_as_a_problem(house: House) -> None:

@@ -1,0 +1,119 @@
+"""What each route answers when all is well, as the API's description shows it; a test holds each against its schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ID, _ACCOUNT, _OTHER = (
+    "01a200e7-0eb2-7844-8efd-31b0bd5406bf", "01a200e7-0eb1-7c19-9aef-e6c7f409367f", "01a200e7-0eb3-7d20-8a51-5a1f0e9c2b77",
+)  # fmt: skip
+_ROW: dict[str, Any] = {
+    "id": _ID, "number": "F-1001", "currency": "COP", "issued_on": "2026-03-01", "state": "open", "balance_minor": 25000000,
+    "account": {"id": _ACCOUNT, "ref": "C-1001", "kind": "consumer", "country": "CO", "zone": "America/Bogota"},
+    "instalments": [{"number": 1, "due_on": "2026-03-16", "amount_minor": 25000000, "balance_minor": 25000000}],
+    "next": {
+        "kind": "contact", "at": "2026-03-13T14:00:00Z", "rung": "S1", "channel": "email", "why": "S1 falls on 2026-03-13.",
+    },
+    "held_why": None, "entered_at": "2026-03-02T15:00:00Z", "workflow_id": "invoice:acme:F-1001",
+}  # fmt: skip
+_STEP: dict[str, Any] = {
+    "invoice_id": _ID, "number": "F-1001", "what": "contact", "at": "2026-03-13T14:00:00Z",
+    "at_local": "2026-03-13T09:00:00-05:00", "rung": "S1", "channel": "email", "amount_minor": 25000000, "why": "S1 falls on 2026-03-13.", "rules": ["ladder.S1"],
+    "depends_on": [], "cancelled_by": ["payment in full", "cancellation", "dispute"],
+}  # fmt: skip
+_PLAN: dict[str, Any] = {
+    "invoice_id": _ID, "as_of": "2026-03-02T15:00:00Z", "until": "2027-03-02T15:00:00Z", "steps": [_STEP],
+}  # fmt: skip
+_LATER = _PLAN | {"steps": [_STEP | {
+    "at": "2026-03-27T14:00:00Z", "at_local": "2026-03-27T09:00:00-05:00", "why": "S1 falls on 2026-03-27.",
+}]}  # fmt: skip
+_EVENTS: list[dict[str, Any]] = [
+    {
+        "id": 1, "at": "2026-03-02T15:00:00Z", "what": "accepted", "by": "key 3f9a01c27b", "why": "", "rules": [], "versions": {},
+        "detail": {"number": "F-1001", "amount_minor": 25000000},
+    },
+    {
+        "id": 2, "at": "2026-03-13T14:00:01Z", "what": "contacted", "by": "puntual", "why": "S1 falls on 2026-03-13.",
+        "rules": ["ladder.S1"], "versions": {"policy": "0.1.0", "law": "none", "manual": "5b0c9a1f2e3d4c5b"},
+        "detail": {"key": "1.1.S1.0", "rung": "S1", "channel": "email", "amount_minor": 25000000, "currency": "COP"},
+        "contact": {
+            "id": _OTHER, "key": "1.1.S1.0", "rung": "S1", "channel": "email", "state": "delivered", "amount_minor": 25000000,
+            "currency": "COP", "at_local": "2026-03-13T09:00:01", "zone": "America/Bogota", "late_days": 0, "template": "pre_due",
+            "text_version": "pre_due.es.3", "provider": "sendgrid", "attempt": 1,
+            "receipts": [{"status": "delivered", "at": "2026-03-13T14:00:05Z", "reason": ""}],
+        },
+    },
+]  # fmt: skip
+_CONTACTS: list[dict[str, Any]] = [
+    {
+        "id": _OTHER, "made": "automatic", "channel": "email", "direction": "out", "outcome": "delivered",
+        "at": "2026-03-13T14:00:01Z", "at_local": "2026-03-13T09:00:01", "zone": "America/Bogota", "person_id": _ACCOUNT,
+        "address_id": _OTHER, "rung": "S1", "key": "1.1.S1.0", "template": "pre_due", "amount_minor": 25000000, "currency": "COP",
+        "ref": None, "note_code": "", "recorded_by": None,
+    },
+    {
+        "id": _ID, "made": "manual", "channel": "voice", "direction": "out", "outcome": "conversation",
+        "at": "2026-03-18T14:30:00Z", "at_local": "2026-03-18T09:30:00", "zone": "America/Bogota", "person_id": _ACCOUNT,
+        "address_id": None, "rung": None, "key": None, "template": None, "amount_minor": None, "currency": None,
+        "ref": "call-2026-118", "note_code": "asked_for_copy", "recorded_by": "key 3f9a01c27b",
+    },
+]  # fmt: skip
+_AGREED: dict[str, Any] = {
+    "id": _OTHER, "kind": "promise", "currency": "COP", "made_on": "2026-03-18", "grace_days": 1, "waived_minor": 0,
+    "milestones": [{"number": 1, "due_on": "2026-03-20", "amount_minor": 25000000}],
+}  # fmt: skip
+_UNMATCHED: dict[str, Any] = {
+    "id": _OTHER, "kind": "payment", "why": "no_invoice", "source": "standard", "source_ref": "pay-9", "amount_minor": 5000000,
+    "left_minor": 5000000, "currency": "COP", "paid_on": "2026-03-14", "recorded_at": "2026-03-14T15:00:00Z", "hint": "F-1OO1",
+    "invoice_id": None, "invoice_number": None,
+}  # fmt: skip
+_MANUAL: dict[str, Any] = {
+    "id": "5b0c9a1f2e3d4c5b6a79881726354433221100ffeeddccbbaa99887766554433", "name": "acme", "origin": {"send_at": "invoice"},
+    "content": {"send_at": "10:00", "limits": {"holidays": True}},
+}  # fmt: skip
+
+ANSWERS: dict[str, Any] = {
+    "POST /v1/invoices": {"id": _ID, "number": "F-1001", "status": "created"},
+    "GET /v1/invoices": {"invoices": [_ROW], "cursor": None},
+    "POST /v1/invoices/batch": {
+        "created": 1, "same": 0, "different": 0, "refused": 1,
+        "results": [
+            {"index": 0, "status": "created", "id": _ID, "problem": None},
+            {"index": 1, "status": "refused", "id": None, "problem": {
+                "type": "https://puntual.example/problems/invalid", "title": "This invoice makes no sense as it is",
+                "status": 422, "detail": "/due_on: give due_on and amount_minor, or instalments",
+                "errors": [{"where": "body", "pointer": "/due_on", "detail": "give due_on and amount_minor, or instalments"}]}},
+        ],
+    },
+    "GET /v1/invoices/{invoice_id}": _ROW | {"outcome_at": None, "cycle": 1, "revision": 1, "holds": [], "manual": _MANUAL},
+    "PATCH /v1/invoices/{invoice_id}": {
+        "changed": True, "balance_minor": 25000000, "freed_minor": 0, "plan_before": _PLAN, "plan_after": _LATER,
+    },
+    "POST /v1/invoices/{invoice_id}/cancel": {"changed": True},
+    "POST /v1/invoices/{invoice_id}/pause": {"id": _OTHER, "until": "2026-04-01T14:00:00Z"},
+    "POST /v1/invoices/{invoice_id}/resume": {"changed": True},
+    "POST /v1/invoices/{invoice_id}/contacts": {"id": _OTHER, "status": "created"},
+    "GET /v1/invoices/{invoice_id}/contacts": {"contacts": _CONTACTS, "cursor": None},
+    "GET /v1/invoices/{invoice_id}/plan": _PLAN,
+    "GET /v1/invoices/{invoice_id}/history": {"invoice_id": _ID, "events": _EVENTS},
+    "POST /v1/invoices/{invoice_id}/promise": _AGREED,
+    "POST /v1/invoices/{invoice_id}/agreement": _AGREED,
+    "POST /v1/invoices/{invoice_id}/agreement/withdraw": {"done": True, "invoices": None},
+    "POST /v1/invoices/{invoice_id}/dispute": {"id": _OTHER},
+    "POST /v1/invoices/{invoice_id}/dispute/close": {"done": True, "invoices": None},
+    "POST /v1/invoices/{invoice_id}/already-paid": {"until": "2026-03-24T05:00:00Z"},
+    "POST /v1/invoices/{invoice_id}/placement/approve": {"id": _OTHER},
+    "POST /v1/invoices/{invoice_id}/placement/decline": {"id": _OTHER},
+    "GET /v1/payments/unmatched": [_UNMATCHED],
+    "POST /v1/payments/{payment_id}/apply": {"applied_minor": 5000000, "left_minor": 0, "balance_minor": 20000000},
+    "POST /v1/accounts/{account_ref}/suppressions": {"id": _OTHER},
+    "POST /v1/suppressions/{suppression_id}/lift": {"done": True, "invoices": None},
+    "POST /v1/creditor/stop": {"done": True, "invoices": 214},
+    "POST /v1/creditor/resume": {"done": True, "invoices": 214},
+    "POST /webhooks/payments/{token}": {"received": True, "result": "applied"},
+    "POST /webhooks/stripe/{token}": {"received": True, "result": "applied"},
+    "POST /webhooks/sendgrid": {"received": True, "results": {"delivered": 1}},
+    "POST /webhooks/twilio/status/{contact_id}": {"received": True, "results": {"delivered": 1}},
+    "POST /webhooks/carrier": {"received": True, "results": {"failed": 1}},
+    "GET /health": {"status": "ok"},
+}  # fmt: skip
