@@ -18,6 +18,8 @@ from policies.manual_model import (
     Agency,
     Band,
     Cap,
+    Consequence,
+    LateCharges,
     Limits,
     Manual,
     Offer,
@@ -35,7 +37,7 @@ from policies.messages import MESSAGES
 from policies.yaml_lines import Document, Loc, read_yaml
 
 __all__ = [
-    "BUILTIN", "WEEKDAYS", "Agency", "Band", "Cap", "Limits", "Manual", "ManualError", "Offer", "Pauses", "PromiseRules",
+    "BUILTIN", "WEEKDAYS", "Agency", "Band", "Cap", "Consequence", "LateCharges", "Limits", "Manual", "ManualError", "Offer", "Pauses", "PromiseRules",
     "Repeat", "Resolved", "Rung", "RungDay", "Weekday", "builtin_manual", "load_manual", "manual_schema", "parse_day",
     "parse_time", "parse_window", "resolve",
 ]  # fmt: skip

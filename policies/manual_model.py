@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from policies.terms import Channel, Currency, MinorUnits, Model
 
@@ -131,6 +132,7 @@ class Limits(Model):
     firm_eves: bool = Field(default=True, description="false: no firm rung on the day before a public holiday")
     contacts: tuple[Cap, ...] = ()
     gap_hours: int | None = Field(default=None, ge=1, le=2400, description="least hours between two contacts to one person")
+    fold: bool = Field(default=True, description="true: what one person is due by one channel in one window is one message (F38)")
 
 
 class Repeat(Model):
@@ -209,6 +211,46 @@ class Agency(Model):
     return_after_days: int = Field(default=180, ge=1, le=1100)
 
 
+def _exact(value: object) -> object:
+    return str(value) if isinstance(value, float) else value
+
+
+YearlyPercent = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=1000, max_digits=9)]
+
+
+class LateCharges(Model):
+    """Late interest and fees, posted only where the law pack of the debtor's place and the contract allow them (F63)."""
+
+    interest: Literal["statutory", "contract", "none"] = "none"
+    contract_rate_pct: YearlyPercent | None = Field(default=None, description="percent a year that the contract sets, if it does")
+    fixed_sum: bool = Field(default=False, description="the fixed sum of late-payment laws, once per invoice")
+    fee_minor: dict[Currency, Annotated[int, Field(gt=0)]] = Field(default={}, description="late fee of the contract, once")
+    fee_pct: YearlyPercent | None = Field(default=None, description="late fee of the contract in percent of the late sum, once")
+    fee_after_days: int = Field(default=1, ge=1, le=3660, description="days after the due date at which the fee is owed")
+    post: Literal["monthly"] = "monthly"
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> LateCharges:
+        if self.interest == "contract" and self.contract_rate_pct is None:
+            raise ValueError("interest: contract needs contract_rate_pct, the percent a year that the contract sets")
+        if self.fee_minor and self.fee_pct is not None:
+            raise ValueError("give fee_minor or fee_pct, not both")
+        return self
+
+
+ConsequenceKind = Literal["suspension", "order_hold", "contract_end", "interest", "credit_record", "protest", "agency", "court"]
+
+
+class Consequence(Model):
+    """What this house really does to a debt, after which notice, how many days later, and whether a payment undoes it."""
+
+    kind: ConsequenceKind
+    notice: str = Field(description="the message that announces it")
+    wait_days: Days = Field(description="least calendar days between the notice and the act")
+    done_by: str = Field(description="the rung that does it, or late_charges for interest")
+    undone_on_payment: bool = True
+
+
 class Manual(Model):
     """One resolved manual. `id` names its content: two manuals with the same id say the same."""
 
@@ -223,6 +265,10 @@ class Manual(Model):
     bands: tuple[Band, ...] = ()
     pauses: Pauses = Pauses()
     agency: Agency | None = None
+    late_charges: LateCharges | None = Field(default=None, description="null: nothing is ever added to a debt")
+    consequences: tuple[Consequence, ...] = Field(
+        default=(), description="what a message may announce, because it is really done"
+    )
 
     @property
     def id(self) -> str:
