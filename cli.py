@@ -39,6 +39,7 @@ from ledger.refusals import Refused
 from ledger.sealing import Sealer
 from ledger.session import make_engine
 from policies.manual import Manual
+from rules_command import rules_app
 from settings import Settings
 from stack import Ports, Stack, settings_given, settings_here
 from supervise import Trouble
@@ -54,6 +55,7 @@ app.add_typer(creditor_app, name="creditor")
 app.add_typer(key_app, name="key")
 app.add_typer(manual_app, name="manual")
 app.add_typer(webhook_app, name="webhook")
+app.add_typer(rules_app, name="rules")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 

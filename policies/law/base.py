@@ -78,7 +78,11 @@ class Rule(Model):
         binds = self.binds
         if party not in binds.party or debtor not in binds.debtor:
             return False
-        for name, wanted in (("creditor_type", binds.creditor_types), ("debt_type", binds.debt_types), ("loan_type", binds.loan_types)):
+        for name, wanted in (
+            ("creditor_type", binds.creditor_types),
+            ("debt_type", binds.debt_types),
+            ("loan_type", binds.loan_types),
+        ):
             if wanted and facts.get(name) not in wanted:
                 return False
         late = facts.get("days_past_due")

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from policies.hours import zone_of
 from policies.law.base import LawChannel, Party
 from policies.law.count import LawContact
-from policies.law.engine import Law, LawVerdict, Question
+from policies.law.engine import Law, LawVerdict, Question, Refusal
 from policies.law.packs import HOUSE
 from policies.law.vocabulary import normalised
 from policies.terms import Instant, Model
@@ -135,7 +135,8 @@ def read_cases(data: Any, source: str) -> list[Case]:
         except ValidationError as error:
             name = each.get("id", "without id") if isinstance(each, Mapping) else "not an object"
             told = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors(include_url=False)
+                f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors(include_url=False)
             )
             problems.append(f"{source}: case {number} ({name}): {told}")
     if problems:
@@ -144,12 +145,13 @@ def read_cases(data: Any, source: str) -> list[Case]:
 
 
 def judge(law: Law, case: Case) -> Result:
-    """Ask the engine about one case. Raises CaseError for an unknown jurisdiction or zone."""
+    """Ask the engine about one case; a case whose jurisdiction, zone or facts cannot be used is refused and says why."""
     question, unknown = case.question()
     try:
         verdict = law.verdict(question)
-    except (KeyError, ValueError) as error:
-        raise CaseError(f"case {case.id}: {error.args[0]}") from None
+    except (KeyError, ValueError, TypeError) as error:
+        why = str(error.args[0])
+        return Result(case, LawVerdict(False, None, (Refusal("case.unusable", why, "house"),)), None, unknown, why)
     next_local = None
     if not verdict.allowed and verdict.at is not None:
         next_local = verdict.at.astimezone(zone_of(case.tz))

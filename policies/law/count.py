@@ -12,7 +12,8 @@ from policies.law.days import day_start
 from policies.law.model import Cap, CrossChannel, Spacing
 
 if TYPE_CHECKING:
-    from policies.law.engine import Opens, Question
+    from policies.law.engine import Question
+    from policies.law.opening import Opens
 
 CONVERSATION = "conversation"
 _WEEK_DAYS = 7

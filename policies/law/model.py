@@ -129,7 +129,7 @@ class NoticeWait(Rule):
 
 
 class Moratorium(Rule):
-    """No contact from the day `start` states, for so many days (that day is day one), or until `days` after the day `end` states."""
+    """No contact from the day `start` states for so many days (it is day one), or until `days` after the day `end` states."""
 
     kind: Literal["moratorium"]
     start: Literal["breathing_space_start", "workplace_stop_at"]

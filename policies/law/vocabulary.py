@@ -72,7 +72,7 @@ FACTS: dict[str, Fact] = {
     "breathing_space_type": Fact("word", "standard", "standard or mental_health"),
     "breathing_space_end": Fact("day", None, "day on which the treatment of a mental-health breathing space ended"),
     "workplace_stop_at": Fact("day", None, "day of an oral request not to be called at work"),
-    "action": Fact("word", "contact", "what is announced or done: contact, credit_record, suspension, protest, interest, fee, ..."),
+    "action": Fact("word", "contact", "what is announced or done: contact, credit_record, suspension, interest, ..."),
     "action_notice_sent": Fact("day", None, "day on which the notice of that action was sent"),
     "action_notice_missing": Fact("flag", False, "the notice of that action was never sent"),
     # the message
