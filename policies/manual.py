@@ -37,9 +37,9 @@ from policies.messages import MESSAGES
 from policies.yaml_lines import Document, Loc, read_yaml
 
 __all__ = [
-    "BUILTIN", "WEEKDAYS", "Agency", "Band", "Cap", "Consequence", "LateCharges", "Limits", "Manual", "ManualError", "Offer", "Pauses", "PromiseRules",
-    "Repeat", "Resolved", "Rung", "RungDay", "Weekday", "builtin_manual", "load_manual", "manual_schema", "parse_day",
-    "parse_time", "parse_window", "resolve",
+    "BUILTIN", "WEEKDAYS", "Agency", "Band", "Cap", "Consequence", "LateCharges", "Limits", "Manual", "ManualError", "Offer",
+    "Pauses", "PromiseRules", "Repeat", "Resolved", "Rung", "RungDay", "Weekday", "builtin_manual", "load_manual",
+    "manual_schema", "parse_day", "parse_time", "parse_window", "resolve",
 ]  # fmt: skip
 
 BUILTIN = ("b2b_corporate", "b2b_sme", "b2c_credit", "b2c_subscription", "unlimited", "weekly")
