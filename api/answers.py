@@ -18,7 +18,8 @@ _ROW: dict[str, Any] = {
 }  # fmt: skip
 _STEP: dict[str, Any] = {
     "invoice_id": _ID, "number": "F-1001", "what": "contact", "at": "2026-03-13T14:00:00Z",
-    "at_local": "2026-03-13T09:00:00-05:00", "rung": "S1", "channel": "email", "amount_minor": 25000000, "why": "S1 falls on 2026-03-13.", "rules": ["ladder.S1"],
+    "at_local": "2026-03-13T09:00:00-05:00", "rung": "S1",
+    "channel": "email", "amount_minor": 25000000, "why": "S1 falls on 2026-03-13.", "rules": ["ladder.S1"],
     "depends_on": [], "cancelled_by": ["payment in full", "cancellation", "dispute"],
 }  # fmt: skip
 _PLAN: dict[str, Any] = {

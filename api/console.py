@@ -5,7 +5,7 @@ Nothing personal is shown: invoices and accounts go by the creditor's own refere
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -34,7 +34,8 @@ from api.console_session import (
 )
 from api.problems import Stop
 from ledger import overview
-from ledger.overview import SORTS, Place, Wanted
+from ledger.lateness import first_days
+from ledger.overview import SORTS, Wanted
 from ledger.unmatched import unmatched
 from policies.calendars import effective_due
 
@@ -69,7 +70,7 @@ def read_list(
         raise Stop(404, "not-found", "There is no such list.")
     now: datetime = request.app.state.clock.now()
     today = now.astimezone(ZoneInfo(who.creditor.zone)).date()
-    not_late_from = {place: _not_late_from(today, place) for place in overview.places(who.session)}
+    not_late_from = first_days(who.session, today)
     wanted = Wanted(
         not_late_from, state, overdue == "1", _refs(request, account), following, held == "1", person == "1",
         tuple(dict.fromkeys([q.strip(), *_refs(request, q)])) if q.strip() else (),
@@ -187,14 +188,6 @@ def _refs(request: Request, account: str) -> tuple[str, ...]:
     """A reference that is personal was made opaque when it came in; both forms find the account."""
     given = account.strip()
     return (given, request.app.state.sealer.opaque_ref(given)) if given else ()
-
-
-def _not_late_from(today: date, place: Place) -> date:
-    """The first due date that is not overdue today: weekends and holidays before today move to today or later."""
-    day = today
-    while effective_due(day - timedelta(days=1), place.basis, place.country, place.region) >= today:
-        day -= timedelta(days=1)
-    return day
 
 
 def _shown(row: Row[Any], beside: Row[Any], today: date) -> Shown:

@@ -39,7 +39,7 @@ from api.problems import BASE, Stop, problem, responses, validation_spots
 from api.security import Caller, caller
 from ledger import invoices as ledger
 from ledger.acceptance import Accepted
-from ledger.reading import Filter, View, find_invoice, holds_of, list_invoices, manual_of
+from ledger.reading import Filter, State, View, find_invoice, holds_of, list_invoices, manual_of
 from policies.intake import InvoiceIn, Problem, Unreadable
 from policies.manual import Manual
 from policies.terms import Instant
@@ -105,11 +105,13 @@ def post_batch(raw: Annotated[bytes, Depends(_raw_body)], who: Writer, request: 
 def get_invoices(
     who: Reader,
     request: Request,
-    status: Annotated[str | None, Query(pattern="^[a-z_]{3,20}$", description="open, closed, paid, cancelled, ...")] = None,
+    status: Annotated[State | None, Query(description="`closed` is all that is not open")] = None,
     account: Annotated[
         str | None, Query(max_length=120, pattern=STORABLE, description="the account's reference, as you posted it")
     ] = None,
-    overdue: Annotated[bool | None, Query(description="whether an instalment is past its due date with money left on it")] = None,
+    overdue: Annotated[
+        bool | None, Query(description="whether an open invoice has money left past its effective due date")
+    ] = None,
     next_before: Annotated[Instant | None, Query(description="whose next step comes before this instant")] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,

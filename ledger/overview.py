@@ -1,7 +1,6 @@
 """What the console lists: invoices with what they owe, how late they are, what comes next and who must act; sums by currency.
 
-A day is late by the effective due date (playbook 1 and 7): the due date moved to the next working day of the place of payment.
-PostgreSQL knows no holidays, so the caller gives, for each place of payment and basis, the first day that is not yet overdue.
+What is overdue is said in ledger/lateness.py.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from ledger import lateness
+from ledger.lateness import Place
 from ledger.refusals import Refused
 
 Sort = Literal["due", "next", "number"]
@@ -30,34 +31,13 @@ _SORT_KEY = {
 }
 _HELD = "(i.outcome is null and i.held_why is not null and i.held_why = i.next_why)"
 _TASKS = "from task t where t.done_at is null and (t.invoice_id = i.id or (t.invoice_id is null and t.account_id = i.account_id))"
-_FROM = """
-    from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id
-        join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id
-        join unnest(cast(:countries as text[]), cast(:regions as text[]), cast(:bases as text[]), cast(:days as date[]))
-            as k (country, region, basis, day) on k.country = i.place_of_payment and k.region = i.place_of_payment_region
-                and k.basis = coalesce(m.content ->> 'deadline_basis', 'effective')
-        left join lateral (
-            select min(b.due_on) as due_on, sum(b.balance_minor) filter (where b.due_on < k.day) as overdue_minor
-            from (select n.due_on, (select coalesce(sum(e.amount_minor), 0) from entry e
-                      where e.invoice_id = i.id and e.instalment = n.number) as balance_minor
-                  from instalment n where n.invoice_id = i.id and n.superseded_at is null) b
-            where b.balance_minor > 0 and i.outcome is null
-        ) u on true
-"""
+_FROM = f" from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id {lateness.JOIN} "
 _COLUMNS = f"""
     i.id, i.number, i.currency, i.balance_minor, i.status, i.outcome, i.outcome_at, i.next_kind, i.next_at, i.next_why,
     i.next_rung, i.next_channel, i.manual_id, i.place_of_payment, i.place_of_payment_region, k.basis, u.due_on,
     coalesce(u.overdue_minor, 0) as overdue_minor, a.ref as account_ref, a.zone as account_zone, a.country as account_country,
     a.kind as account_kind, {_HELD} as is_held
 """
-
-
-class Place(NamedTuple):
-    """Where an invoice is paid, and how its manual counts: what moves a due date."""
-
-    country: str
-    region: str
-    basis: Literal["effective", "as_stated"]
 
 
 @dataclass(frozen=True)
@@ -96,24 +76,13 @@ class Listed:
     cursor: str | None
 
 
-def places(session: Session) -> list[Place]:
-    """Every place of payment and basis among the creditor's invoices."""
-    rows = session.execute(
-        text(
-            "select distinct i.place_of_payment, i.place_of_payment_region, coalesce(m.content ->> 'deadline_basis', 'effective')"
-            " from invoice i join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id order by 1, 2, 3"
-        )
-    )
-    return [Place(*row) for row in rows]
-
-
 def sums(session: Session, wanted: Wanted) -> list[Sum]:
     """What the whole list holds, one line for each currency, the largest count first."""
     where, values = _where(wanted)
     rows = session.execute(
         text(
             "select i.currency, count(*) as invoices, coalesce(sum(greatest(i.balance_minor, 0)), 0) as owed,"
-            " count(*) filter (where u.overdue_minor > 0) as overdue_count, coalesce(sum(u.overdue_minor), 0) as overdue,"
+            f" count(*) filter (where {lateness.IS_OVERDUE}) as overdue_count, coalesce(sum(u.overdue_minor), 0) as overdue,"
             f" count(*) filter (where {_HELD}) as held_count {_FROM} {where} group by i.currency order by 2 desc, 1"
         ),
         values,
@@ -248,11 +217,7 @@ def siblings(session: Session, account_id: UUID) -> int:
 
 
 def _where(wanted: Wanted) -> tuple[str, dict[str, Any]]:
-    known: Sequence[tuple[Place, date]] = list(wanted.not_late_from.items())
-    values: dict[str, Any] = {
-        "countries": [p.country for p, _ in known], "regions": [p.region for p, _ in known],
-        "bases": [p.basis for p, _ in known], "days": [day for _, day in known],
-    }  # fmt: skip
+    values = lateness.values(wanted.not_late_from)
     clauses = ["true"]
     if wanted.state == "open":
         clauses.append("i.outcome is null")
@@ -262,7 +227,7 @@ def _where(wanted: Wanted) -> tuple[str, dict[str, Any]]:
         clauses.append("i.outcome = :state")
         values["state"] = wanted.state
     if wanted.overdue:
-        clauses.append("u.overdue_minor > 0")
+        clauses.append(lateness.IS_OVERDUE)
     if wanted.account_refs:
         clauses.append("a.ref = any(cast(:accounts as text[]))")
         values["accounts"] = list(wanted.account_refs)

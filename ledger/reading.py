@@ -8,21 +8,27 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from ledger import lateness
 from ledger.refusals import Refused, not_found
 
-_COLUMNS = """
+State = Literal["open", "closed", "paid", "cancelled", "written_off", "credited", "ladder_ended", "recalled_paid", "returned"]
+"""What a list may be narrowed to: each state that an invoice shows, and `closed` for all but `open`."""
+_STATE = (
+    "(case when i.status <> 'open' then i.status when i.outcome is not null then i.outcome"
+    " when i.balance_minor <= 0 then 'paid' else 'open' end)"
+)
+_COLUMNS = f"""
     i.id, i.number, i.currency, i.issued_on, i.status, i.outcome, i.outcome_at, i.balance_minor, i.entered_at, i.cycle,
     i.revision, i.next_kind, i.next_at, i.next_why, i.next_rung, i.next_channel, i.held_why, i.manual_id, i.account_id,
     a.ref as account_ref, a.kind as account_kind, a.country as account_country, a.zone as account_zone,
     'invoice:' || c.slug || ':' || i.number as workflow_id,
-    case when i.status <> 'open' then i.status when i.outcome is not null then i.outcome
-         when i.balance_minor <= 0 then 'paid' else 'open' end as state
+    {_STATE} as state
 """
 _FROM = " from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id "
 _DUES = text(
@@ -30,17 +36,13 @@ _DUES = text(
     " where e.invoice_id = n.invoice_id and e.instalment = n.number), 0) as balance_minor from instalment n"
     " where n.invoice_id = any(cast(:ids as uuid[])) and n.superseded_at is null order by n.invoice_id, n.number"
 )
-_OVERDUE = (
-    "exists (select 1 from instalment n where n.invoice_id = i.id and n.superseded_at is null and n.due_on < :today"
-    " and (select coalesce(sum(e.amount_minor), 0) from entry e where e.invoice_id = i.id and e.instalment = n.number) > 0)"
-)
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What a list is narrowed to; `today` is the creditor's, for `overdue`."""
+    """What a list is narrowed to; `today` is the creditor's, for `overdue` (ledger/lateness.py)."""
 
-    state: str | None = None
+    state: State | None = None
     account_refs: tuple[str, ...] = ()
     overdue: bool | None = None
     next_before: datetime | None = None
@@ -94,8 +96,12 @@ def list_invoices(session: Session, wanted: Filter, *, limit: int, cursor: str |
         values["after_at"], values["after_id"] = _read_cursor(cursor)
         clauses.append("(i.entered_at, i.id) > (:after_at, cast(:after_id as uuid))")
     where = f" where {' and '.join(clauses)}" if clauses else ""
+    source = _FROM
+    if wanted.overdue is not None and wanted.today is not None:
+        source += lateness.JOIN
+        values |= lateness.values(lateness.first_days(session, wanted.today))
     rows = session.execute(
-        text(f"select {_COLUMNS} {_FROM} {where} order by i.entered_at, i.id limit :limit"), {**values, "limit": limit + 1}
+        text(f"select {_COLUMNS} {source} {where} order by i.entered_at, i.id limit :limit"), {**values, "limit": limit + 1}
     ).all()
     more = len(rows) > limit
     rows = rows[:limit]
@@ -108,19 +114,16 @@ def list_invoices(session: Session, wanted: Filter, *, limit: int, cursor: str |
 def _clauses(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
     clauses: list[str] = []
     values: dict[str, Any] = {}
-    if wanted.state == "open":
-        clauses.append("i.status = 'open' and i.outcome is null")
-    elif wanted.state == "closed":
-        clauses.append("(i.status <> 'open' or i.outcome is not null)")
+    if wanted.state == "closed":
+        clauses.append(f"{_STATE} <> 'open'")
     elif wanted.state is not None:
-        clauses.append("(i.status = :state or i.outcome = :state)")
+        clauses.append(f"{_STATE} = :state")
         values["state"] = wanted.state
     if wanted.account_refs:
         clauses.append("a.ref = any(cast(:accounts as text[]))")
         values["accounts"] = list(wanted.account_refs)
     if wanted.overdue is not None:
-        clauses.append(_OVERDUE if wanted.overdue else f"not {_OVERDUE}")
-        values["today"] = wanted.today
+        clauses.append(lateness.IS_OVERDUE if wanted.overdue else f"not {lateness.IS_OVERDUE}")
     if wanted.next_before is not None:
         clauses.append("i.outcome is null and i.next_at < :next_before")
         values["next_before"] = wanted.next_before

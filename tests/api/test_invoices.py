@@ -202,19 +202,38 @@ def test_the_list_pages_through_everything_once_while_more_comes_in(house: House
 
 
 def test_the_list_is_narrowed_by_state_account_and_lateness(house: House) -> None:
-    _post(house, cast.invoice_body("F-1", issued_on="2026-02-01", due_on="2026-03-01"))
-    _post(house, cast.invoice_body("F-2", due_on="2026-03-02"))
+    _post(house, cast.invoice_body("F-1", issued_on="2026-02-01", due_on="2026-02-27"))
+    _post(house, cast.invoice_body("F-2", issued_on="2026-02-01", due_on="2026-03-01"))
     gone = _post(house, cast.invoice_body("F-3", account=cast.debtor_luis())).json()["id"]
     house.client.post(f"/v1/invoices/{gone}/cancel", json={"reason": "credit note"})
 
     def numbers(**query: Any) -> list[str]:
         return [row["number"] for row in house.client.get("/v1/invoices", params=query).json()["invoices"]]
 
-    assert numbers(overdue=True) == ["F-1"]  # due on the 1st; today is the 2nd, and what is due today is not late
+    # Today is Monday the 2nd: what fell due on Sunday is due today, and what is due today is not late (playbook 1).
+    assert (numbers(overdue=True), numbers(overdue=False)) == (["F-1"], ["F-2", "F-3"])
     assert numbers(status="open") == ["F-1", "F-2"]
     assert numbers(status="cancelled") == numbers(status="closed") == ["F-3"]
     assert numbers(account="B-2001") == ["F-3"]
     assert numbers(next_before="2026-04-01T00:00:00Z") == []
+
+
+def test_the_list_is_narrowed_by_the_state_it_shows(house: House) -> None:
+    _post(house, cast.invoice_body("F-1"))
+    with house.database.worker.begin() as connection:
+        connection.execute(text("update invoice set balance_minor = 0"))
+    assert [row["state"] for row in house.client.get("/v1/invoices").json()["invoices"]] == ["paid"]
+    found = {
+        s: len(house.client.get("/v1/invoices", params={"status": s}).json()["invoices"]) for s in ("open", "closed", "paid")
+    }
+    assert found == {"open": 0, "closed": 1, "paid": 1}
+
+
+def test_a_state_that_no_invoice_has_is_refused_with_those_there_are(house: House) -> None:
+    answer = house.client.get("/v1/invoices", params={"status": "foo"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/status")
+    for state in ("open", "closed", "paid", "cancelled", "written_off", "credited", "ladder_ended", "recalled_paid", "returned"):
+        assert state in answer.json()["errors"][0]["detail"]
 
 
 def test_an_account_reference_that_is_an_address_is_opaque_everywhere_and_still_finds_its_invoices(house: House) -> None:
