@@ -128,7 +128,7 @@ def accrue(
         if isinstance(regime, _Silent):
             if regime.unknown:
                 return Accrual(why=regime.why)
-            whys[regime.why] = None
+            whys |= {regime.why: None} if regime.why else {}
             continue
         span = [day for day, _ in days]
         line = _line(debt.currency, regime, span[0], span[-1])
@@ -147,9 +147,11 @@ def _by_day(
         passed = sum(1 for on in changes if on < day)
         if passed != known:
             principal, known = debt.principal_on(day), passed
-        if principal and debt.bears(day):
+        if not principal:
+            yield day, _Silent("")
+        elif debt.bears(day):
             yield day, _regime(rules, debt, late, rates, day, principal)
-        elif not debt.bears(day):
+        else:
             yield day, _Silent("interest is frozen while the debtor is protected")
         day += _ONE_DAY
 
