@@ -1,4 +1,4 @@
-"""May we contact now, and if not, from when on: the one question that hours, budgets and (later) law packs answer together.
+"""May we contact now, and if not, from when on: the one question that hours, budgets and law packs answer together.
 
 Every layer must agree; all that refuse are named; the moment given is the first at which none of them does (F46).
 """
@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from policies.budget import Budget, Refusal
-from policies.facts import BudgetEntry
+from policies.facts import BudgetEntry, LawTerms
 from policies.hours import (
     Place,
     calendar_note,
@@ -21,6 +21,8 @@ from policies.hours import (
     open_spans,
     zone_of,
 )
+from policies.law.engine import Hearing
+from policies.law.wish import hearing
 from policies.manual import Limits
 from policies.terms import Channel
 
@@ -52,6 +54,7 @@ class _Wish(NamedTuple):
     place: Place
     limits: Limits
     budget: Budget
+    law: Hearing | None
 
 
 def first_allowed(
@@ -64,13 +67,14 @@ def first_allowed(
     firm: bool,
     place: Place,
     limits: Limits,
+    law: LawTerms | None = None,
     until: datetime | None = None,
 ) -> Verdict:
     """The verdict on contacting `person_id` by `channel` at `asked`, and the first moment at or after it that is allowed.
 
     `budget` is the account's contacts and reserved slots over all invoices; the one named by `own` (invoice id, key) is not
-    counted. A moment at or after `until`, or more than 400 days ahead, does not count. Raises ValueError for a naive instant
-    or an unknown zone.
+    counted. `law` says which law packs speak and what they must know. A moment at or after `until`, or more than 400 days ahead,
+    does not count. Raises ValueError for a naive instant or an unknown zone.
     """
     if asked.tzinfo is None:
         raise ValueError("asked must be an aware instant")
@@ -78,7 +82,8 @@ def first_allowed(
     last = asked + timedelta(days=HORIZON_DAYS)
     last = min(last, until.astimezone(UTC)) if until is not None else last
     counted = Budget(budget, limits, channel=channel, person_id=person_id, own=own, since=asked)
-    wish = _Wish(channel, firm, place, limits, counted)
+    heard = hearing(law, asked, channel=channel, person_id=person_id, budget=budget, own=own) if law is not None else None
+    wish = _Wish(channel, firm, place, limits, counted, heard)
     today = local_date_of(asked, place.zone)
     span_ends, refusals = _refusals(wish, asked, today)
     found = _search(wish, asked, today, last) if refusals else _now(wish, asked, span_ends, last)
@@ -108,6 +113,9 @@ def _refusals(wish: _Wish, asked: datetime, today: date) -> tuple[datetime, list
     too_close = wish.budget.too_close(asked)
     if too_close is not None:
         found.append(too_close)
+    if wish.law is not None:
+        found.extend(Refusal(refusal.rule, refusal.why.rstrip(".")) for refusal in wish.law.refusals(asked))
+        ends = max(asked, wish.law.closes(asked, ends))
     return ends, found
 
 
@@ -116,7 +124,22 @@ def _now(wish: _Wish, asked: datetime, ends: datetime, last: datetime) -> tuple[
 
 
 def _search(wish: _Wish, asked: datetime, today: date, last: datetime) -> tuple[datetime, datetime] | None:
-    """The first allowed moment in [asked, last) and when it ends."""
+    """The first allowed moment in [asked, last) and when it ends: the house and the law asked in turn until they agree."""
+    while (found := _search_house(wish, asked, today, last)) is not None:
+        at, ends = found
+        if wish.law is None:
+            return found
+        lawful = wish.law.first(at, until=last)
+        if lawful is None:
+            return None
+        if lawful == at:
+            return at, max(at, wish.law.closes(at, ends))
+        asked, today = lawful, local_date_of(lawful, wish.place.zone)
+    return None
+
+
+def _search_house(wish: _Wish, asked: datetime, today: date, last: datetime) -> tuple[datetime, datetime] | None:
+    """The first moment in [asked, last) that the house's own limits allow, and when it ends."""
     day = today - _ONE_DAY
     best: tuple[datetime, datetime] | None = None
     for _ in range(HORIZON_DAYS + 4):

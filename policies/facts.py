@@ -110,11 +110,42 @@ class BudgetEntry(Model):
     outcome: Outcome = "delivered"
     inbound: bool = False
     manual: bool = False
+    address_id: str = ""
+    template: str = ""
+    """With the address, whether a slot can be shared by others (F38)."""
 
     @property
     def is_attempt(self) -> bool:
         """Whether a house limit counts it: we tried, and something could reach the customer."""
         return not self.inbound and self.outcome not in ("not_connected", "no_message_possible", "wrong_number")
+
+
+class Ride(Model):
+    """A message of this debtor that leaves now; whatever else asks for its window may go with it and costs no contact (F38)."""
+
+    person_id: str
+    address_id: str
+    channel: Channel
+    bundle: str
+    """Which texts can share it (`policies.messages.bundle_of`)."""
+    ends: Instant
+    """A rung that asks for an earlier moment than this may go with it."""
+
+
+class LawTerms(Model):
+    """Which law packs speak for a debt, and what they must know that does not change from contact to contact."""
+
+    packs: tuple[str, ...]
+    """Codes of the packs of every place the debtor may be in."""
+    zones: tuple[str, ...]
+    """Every zone the debtor may be in; a moment must suit all."""
+    party: Literal["first", "third"] = "first"
+    """Whether the creditor collects in its own name or the house collects for it."""
+    debtor: DebtorKind = DebtorKind.CONSUMER
+    facts: dict[str, str | bool | int | tuple[str, ...]] = {}
+    """Facts of the law vocabulary: creditor_type, debt_type, preferred_window, ..."""
+    settings: dict[str, dict[str, str]] = {}
+    """The creditor's choices for the settings of packs."""
 
 
 class Reach(Model):
@@ -191,6 +222,8 @@ class InvoiceFacts(Model):
     exempt_until: Instant | None = None
     # the same debtor's other contacts
     budget: tuple[BudgetEntry, ...] = ()
+    ride: Ride | None = None
+    """Given when the question is whether this invoice goes with a message of another one."""
     # the creditor
     creditor_zone: str
     creditor_country: str

@@ -1,0 +1,60 @@
+"""A wish to contact as the law engine hears it: our channels, contacts and facts in the words of the packs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from policies.facts import BudgetEntry, LawTerms
+from policies.law.count import LawContact
+from policies.law.engine import Hearing, Question
+from policies.law.packs import shipped_law
+from policies.terms import AttemptState
+
+_CHANNELS = {"voice": "call"}
+_OUTCOMES = {"not_connected": "not_connected_to_number"}
+_REACHED = frozenset(("delivered", "conversation"))
+
+
+def law_channel(channel: str) -> str:
+    """Our channel in the words of the packs: an automatic call is a call."""
+    return _CHANNELS.get(channel, channel)
+
+
+def law_contact(entry: BudgetEntry) -> LawContact | None:
+    """A contact or a reserved slot as packs count it; None for one that reached a stranger or surely failed."""
+    if entry.state is AttemptState.FAILED or entry.outcome == "wrong_number":
+        return None
+    return LawContact(
+        at=entry.at,
+        channel=law_channel(entry.channel),
+        connected=entry.outcome in _REACHED,
+        outcome=_OUTCOMES.get(entry.outcome, entry.outcome),
+        debts=(entry.invoice_id,) if entry.invoice_id else (),
+        person=entry.person_id,
+        inbound=entry.inbound,
+    )
+
+
+def hearing(
+    law: LawTerms, asked: datetime, *, channel: str, person_id: str, budget: Sequence[BudgetEntry], own: tuple[str, str]
+) -> Hearing:
+    """Everything the packs have to say to this wish. The entry named by `own` (invoice id, key) is not counted."""
+    contacts = [
+        contact
+        for entry in budget
+        if not (entry.key == own[1] and entry.invoice_id == own[0]) and (contact := law_contact(entry)) is not None
+    ]
+    question = Question(
+        packs=law.packs,
+        at=asked,
+        zones=law.zones,
+        channel=law_channel(channel),
+        party=law.party,
+        debtor=law.debtor.value,
+        contacts=contacts,
+        facts=law.facts,
+        person=person_id,
+        debt=own[0],
+    )
+    return Hearing(shipped_law(law.settings), question)
