@@ -14,9 +14,10 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, Field, StrictInt
 
 from api.examples import AGREEMENTS
+from api.models import DoneOut, WriteOffIn
 from api.problems import problem, responses
 from api.security import Caller, caller
-from ledger import agreements, holds, payments, placements, stops, unmatched
+from ledger import agreements, holds, invoices, payments, placements, stops, unmatched
 from ledger.holds import DisputeReason, SuppressionReason
 from ledger.refusals import Refused, not_found
 from policies import negotiation
@@ -210,6 +211,12 @@ def already_paid(invoice_id: UUID, who: Decider, request: Request) -> HeldOut | 
         # An answer and not an exception: the task must be committed with it.
         holds.look_again(who.session, invoice_id, now=now)
         return problem(refused.status, refused.code, refused.detail)
+
+
+@router.post("/invoices/{invoice_id}/write-off", tags=["Invoices"], summary="Write off what is still owed")
+def write_off(invoice_id: UUID, body: WriteOffIn, who: Decider, request: Request) -> DoneOut:
+    """Nothing is asked any more; sent again, nothing changes. Later money is recorded and told, and reopens nothing."""
+    return DoneOut(changed=invoices.write_off(who.session, invoice_id, reason=body.reason, now=_now(request), actor=who.actor))
 
 
 @router.post("/invoices/{invoice_id}/placement/approve", tags=["Placement"], summary="Approve the placement with an agency")

@@ -103,6 +103,7 @@ ANSWERS: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/dispute": {"id": _OTHER},
     "POST /v1/invoices/{invoice_id}/dispute/close": {"done": True, "invoices": None},
     "POST /v1/invoices/{invoice_id}/already-paid": {"until": "2026-03-24T05:00:00Z"},
+    "POST /v1/invoices/{invoice_id}/write-off": {"changed": True},
     "POST /v1/invoices/{invoice_id}/placement/approve": {"id": _OTHER},
     "POST /v1/invoices/{invoice_id}/placement/decline": {"id": _OTHER},
     "GET /v1/payments/unmatched": [_UNMATCHED],

@@ -128,7 +128,8 @@ def invoice_state(row: Any, beside: Any) -> Tag:
 
 _HEADLINES = {
     "accepted": "Accepted", "closed": "Closed", "reopened": "Reopened: money went back", "amended": "Amended",
-    "cancelled": "Cancelled by the creditor", "paused": "Paused", "resumed": "Resumed", "payment_received": "Payment received",
+    "cancelled": "Cancelled by the creditor", "written_off": "Written off", "manual_contact": "A person made contact",
+    "paused": "Paused", "resumed": "Resumed", "payment_received": "Payment received",
     "payment_reversed": "Payment reversed", "payment_in_process": "Payment on its way", "payment_failed": "The payment failed",
     "promise_made": "Promise to pay", "agreement_made": "Agreement made", "agreement_withdrawn": "Agreement withdrawn",
     "dispute_opened": "Disputed by the customer", "dispute_closed": "Dispute closed",
@@ -207,6 +208,10 @@ def _says(kind: str, detail: Mapping[str, Any], contact: Mapping[str, Any] | Non
     if "promised_minor" in detail:
         return f"{money(detail.get('paid_minor') or 0, currency)} of {currency} {money(detail['promised_minor'], currency)} came"
     if kind == "accepted" and "amount_minor" in detail:
+        return f"{currency} {money(detail['amount_minor'], currency)}"
+    if kind == "manual_contact":
+        return f"{words(str(detail.get('channel')))} {detail.get('direction')}: {words(str(detail.get('outcome')))}"
+    if kind == "written_off":
         return f"{currency} {money(detail['amount_minor'], currency)}"
     if kind == "task_opened":
         return task(str(detail.get("task", "")))

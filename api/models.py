@@ -60,6 +60,12 @@ class CancelIn(Closed):
     reason: Reason = "cancelled by the creditor"
 
 
+class WriteOffIn(Closed):
+    """Why what is still owed is given up."""
+
+    reason: Reason = Field(examples=["cheaper than to go on"])
+
+
 class PauseIn(Closed):
     """No pause without an end (F74)."""
 

@@ -1,4 +1,4 @@
-"""What happens to an accepted invoice from the creditor's side: amended, cancelled, paused, resumed.
+"""What happens to an accepted invoice from the creditor's side: amended, cancelled, written off, paused, resumed.
 
 Accepting is in ledger/acceptance.py and is offered here too, so that callers know one address. Each function takes the debtor's
 lock before it touches money, notes one fact, and never commits.
@@ -25,8 +25,10 @@ from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
 from policies.intake import Problem, Unreadable, check_dues
 from policies.manual import Manual
+from policies.money import written
 
-__all__ = ["Accepted", "Amended", "Difference", "accept", "accept_batch", "amend", "cancel", "due_list", "pause", "resume"]
+__all__ = ["Accepted", "Amended", "Difference", "accept", "accept_batch", "amend", "cancel", "due_list", "pause", "resume",
+           "write_off"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,38 @@ def cancel(session: Session, invoice_id: UUID | str, *, reason: str, now: dateti
     refresh_balance(session, invoice.id)
     detail = {"reason": reason, "freed_minor": max(-moved, 0)}
     note_fact(session, invoice.id, at=now, kind="cancelled", detail=detail, actor=actor)
+    return True
+
+
+def write_off(session: Session, invoice_id: UUID | str, *, reason: str, now: datetime, actor: str = "api") -> bool:
+    """Give up what is still owed; what was paid stays where it lies. False when it was written off before.
+
+    Money that comes afterwards is recorded and told, and reopens nothing. Raises Refused `not-found`, `invoice-closed` when
+    nothing is owed.
+    """
+    invoice = _locked(session, invoice_id)
+    if invoice.status == "written_off":
+        return False
+    if invoice.status != "open":
+        raise _closed(invoice, "write off")
+    if invoice.balance_minor <= 0:
+        detail = f"nothing is owed on invoice {invoice.number}: there is nothing to write off"
+        raise Refused("invoice-closed", detail, more={"state": "paid"})
+    owed = session.execute(
+        text(
+            "select instalment, sum(amount_minor) as owed from entry where invoice_id = :id group by instalment"
+            " having sum(amount_minor) > 0 order by instalment"
+        ),
+        {"id": invoice.id},
+    ).all()
+    for row in owed:
+        _enter(session, invoice, row.instalment, "write_off", -int(row.owed), now, reason)
+    session.execute(text("update invoice set status = 'written_off' where id = :id"), {"id": invoice.id})
+    refresh_balance(session, invoice.id)
+    given_up = sum(int(row.owed) for row in owed)
+    detail_of = {"reason": reason, "amount_minor": given_up, "currency": invoice.currency}
+    note = f"{written(given_up, invoice.currency)} given up"
+    note_fact(session, invoice.id, at=now, kind="written_off", detail=detail_of, actor=actor, note=note)
     return True
 
 

@@ -10,10 +10,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
 from ledger.creditors import create_api_key
+from ledger.facts import gather
 from ledger.placements import write_files
+from policies.next_step import next_step
+from policies.steps import Close
 from tests import cast
 from tests.api.conftest import House
-from tests.api.outside import change, one
+from tests.api.outside import change, gateway, one
 from tests.cast import NOW, accepted_invoice, sealer
 
 
@@ -112,6 +115,37 @@ def test_all_sending_is_stopped_with_an_end_and_resumed(house: House, invoice: U
     assert house.client.post("/v1/creditor/resume").status_code == 409
 
 
+def test_what_is_written_off_asks_for_nothing_and_later_money_reopens_nothing(house: House) -> None:
+    invoice = accepted_invoice(house.database.worker, house.creditor, amount_minor=1000)
+    hook = gateway(house)
+    hook.paid("p-1", 300)
+    first, again = (
+        house.client.post(f"/v1/invoices/{invoice}/write-off", json={"reason": "cheaper so"}).json() for _ in range(2)
+    )
+    assert (first, again) == ({"changed": True}, {"changed": False})
+    entries = "select string_agg(kind || ' ' || amount_minor, ', ' order by id) from entry"
+    assert one(house, entries) == "charge 1000, payment -300, write_off -700"
+    shown = house.client.get(f"/v1/invoices/{invoice}").json()
+    assert (shown["state"], shown["balance_minor"]) == ("written_off", 0)
+    with Session(house.database.worker) as session:
+        facts, manual = gather(session, invoice, NOW)
+    step = next_step(facts, manual, NOW)
+    assert isinstance(step, Close) and step.outcome == "written_off"
+    change(house, "update invoice set outcome = 'written_off', outcome_at = now()")
+    assert hook.paid("p-2", 700).json()["result"] == "applied"
+    after = house.client.get(f"/v1/invoices/{invoice}").json()
+    assert (after["state"], after["balance_minor"], after["cycle"]) == ("written_off", 0, 1)
+    assert one(house, "select detail ->> 'applied_minor' from event order by id desc limit 1") == "0", "it is told"
+    [left] = house.client.get("/v1/payments/unmatched").json()
+    assert (left["why"], left["left_minor"]) == ("invoice_closed", 700)
+
+
+def test_only_what_is_owed_is_written_off(house: House, invoice: UUID) -> None:
+    gateway(house).paid("p-1", 1000)
+    answer = house.client.post(f"/v1/invoices/{invoice}/write-off", json={"reason": "cheaper so"})
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "invoice-closed")
+
+
 CALLS: list[tuple[str, str, Any]] = [
     ("POST", "/v1/invoices/{id}/promise", {"on": "2026-03-10"}),
     ("POST", "/v1/invoices/{id}/agreement", {"kind": "extension", "until": "2026-03-10"}),
@@ -121,6 +155,7 @@ CALLS: list[tuple[str, str, Any]] = [
     ("POST", "/v1/invoices/{id}/already-paid", None),
     ("POST", "/v1/invoices/{id}/placement/approve", {}),
     ("POST", "/v1/invoices/{id}/placement/decline", {}),
+    ("POST", "/v1/invoices/{id}/write-off", {"reason": "cheaper so"}),
     ("GET", "/v1/invoices/{id}/placement/file.csv", None),
 ]
 

@@ -49,6 +49,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/dispute": {"reason": "wrong_amount"},
     "POST /v1/invoices/{invoice_id}/dispute/close": {"outcome": "withdrawn"},
     "POST /v1/invoices/{invoice_id}/already-paid": None,
+    "POST /v1/invoices/{invoice_id}/write-off": {"reason": "test"},
     "POST /v1/invoices/{invoice_id}/placement/approve": {"by": "lead"},
     "POST /v1/invoices/{invoice_id}/placement/decline": {"by": "lead"},
     "POST /v1/payments/{payment_id}/apply": {"invoice_id": "01a200bd-7838-7c19-9aef-e6c7f409367f"},
