@@ -206,7 +206,7 @@ def _account_row(item: _Item) -> dict[str, Any]:
     return {
         "id": new_ids(1)[0], "ref": item.ref, "kind": intake.kind, "country": intake.country, "region": intake.region,
         "zone": intake.zone, "language": intake.language, "register": intake.register, "manual": intake.manual,
-        "patch": intake.account_patch,
+        "patch": intake.account_patch, "terms": intake.terms,
     }  # fmt: skip
 
 

@@ -26,10 +26,11 @@ _ACCOUNTS = text(
 _LOCKED_ACCOUNTS = text(_ACCOUNTS.text + " for update")
 _ADD_ACCOUNTS = text(
     "insert into account"
-    " (id, creditor_id, ref, kind, country, region, zone, language, register, manual_name, manual_patch, created_at)"
-    " select r.id, :creditor, r.ref, r.kind, r.country, r.region, r.zone, r.language, r.register, r.manual, r.patch, :now"
+    " (id, creditor_id, ref, kind, country, region, zone, language, register, manual_name, manual_patch, terms, created_at)"
+    " select r.id, :creditor, r.ref, r.kind, r.country, r.region, r.zone, r.language, r.register, r.manual, r.patch, r.terms,"
+    " :now"
     " from json_to_recordset(cast(:rows as json)) as r(id uuid, ref text, kind text, country text, region text, zone text,"
-    " language text, register text, manual text, patch jsonb) order by r.ref"
+    " language text, register text, manual text, patch jsonb, terms jsonb) order by r.ref"
     " on conflict (creditor_id, ref) do nothing returning id, ref"
 )
 # One statement: an invoice that lost a race (on conflict) gets no instalment, entry, event or start.

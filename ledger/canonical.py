@@ -56,6 +56,7 @@ def canonical_body(intake: Intake, sealer: Sealer) -> dict[str, Any]:
             "manual": intake.manual,
             "manual_patch": _sorted(intake.account_patch),
             "contacts": [_person(person, sealer) for person in intake.people],
+            **({"terms": _sorted(intake.terms)} if intake.terms else {}),
         },
     }
 

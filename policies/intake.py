@@ -15,6 +15,7 @@ from babel.core import get_global
 from pydantic import AfterValidator, Field, StrictInt
 
 from policies.addresses import BadAddress, clean_address, is_personal_ref
+from policies.manual_model import parse_window
 from policies.places import UnknownZone, default_language, known_zones, plain_region, zone_of, zone_of_phone, zones_of_countries
 from policies.terms import Channel, Currency, DebtorKind, Instant, Model
 from policies.typed import STORABLE, Day, storable
@@ -25,6 +26,7 @@ AmountMinor = Annotated[
 ]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2 code")]
 Patch = Annotated[dict[str, Any], AfterValidator(storable)]
+_WORD = r"^[a-z_]{0,40}$"
 _FIRST_DAY, _LAST_DAY = date(1990, 1, 1), date(2100, 1, 1)
 
 
@@ -58,6 +60,20 @@ class ContactIn(Model):
     channels: tuple[ChannelIn, ...] = Field((), max_length=20)
 
 
+def _hours(given: tuple[str, str]) -> tuple[str, str]:
+    parse_window("-".join(given))
+    return given
+
+
+class PreferencesIn(Model):
+    """What the debtor asked for: heeded from the first contact on (F34)."""
+
+    hours: Annotated[tuple[str, str], AfterValidator(_hours)] | None = Field(
+        None, description='the only hours wanted, as ["18:00", "20:00"] by the debtor\'s clock'
+    )
+    channel: Channel | None = Field(None, description="the channel to try first wherever a rung offers it")
+
+
 class AccountIn(Model):
     """Who owes. The first invoice of an account makes it; later ones add contacts and never overwrite."""
 
@@ -82,6 +98,10 @@ class AccountIn(Model):
         None, max_length=80, pattern=STORABLE, description="name of another manual of the creditor for this account"
     )
     manual_patch: Patch | None = Field(None, description="what differs from the manual for this account")
+    city: str = Field("", max_length=80, pattern=STORABLE, description="for places whose city has rules of its own: New York")
+    debt_type: str = Field("", pattern=_WORD, description="regulated_credit, trade, ...: rules of some places bind only these")
+    loan_type: str = Field("", pattern=_WORD, description="consumer_credit, microcredit, farm_credit, ...")
+    preferences: PreferencesIn | None = None
     contacts: tuple[ContactIn, ...] = Field((), max_length=20)
 
 
@@ -167,6 +187,8 @@ class Intake(NamedTuple):
     register: str
     manual: str | None
     account_patch: dict[str, Any] | None
+    terms: dict[str, Any]
+    """What law packs and preferences need of the account: only what was given, and the zones that are in doubt."""
     invoice_patch: dict[str, Any] | None
     people: tuple[Person, ...]
     place: str
@@ -204,7 +226,7 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
         ref_is_personal=is_personal_ref(account.ref, account.kind, account.country) if personal is None else personal,
         kind=account.kind.value, country=account.country, region=region, zone=zone, zone_given=account.zone or "",
         language=language, register=account.treatment, manual=account.manual, account_patch=account.manual_patch or None,
-        invoice_patch=body.manual_patch or None, people=people, place=place[:2], place_region=place[3:],
+        terms=_terms(account, zone, people), invoice_patch=body.manual_patch or None, people=people, place=place[:2], place_region=place[3:],
     )  # fmt: skip
 
 
@@ -251,6 +273,22 @@ def _person(contact: ContactIn, index: int, account: AccountIn, language: str, w
             continue
         ways.append(Way(given.channel, address, given.consent, given.consent_at, given.proof, given.verified))
     return Person(contact.role, contact.name.strip(), contact.salutation.strip(), (contact.language or language)[:2], tuple(ways))
+
+
+def _terms(account: AccountIn, zone: str, people: tuple[Person, ...]) -> dict[str, Any]:
+    """A telephone that points to another zone than the account leaves the place in doubt: then the time must suit both."""
+    phones = (way.address for person in people for way in person.ways if way.address.startswith("+"))
+    others = {other for phone in phones if (other := zone_of_phone(account.country, phone)) and other != zone}
+    wants = account.preferences
+    terms = {
+        "city": account.city.strip(),
+        "debt_type": account.debt_type,
+        "loan_type": account.loan_type,
+        "zones": sorted(others),
+        "hours": list(wants.hours) if wants and wants.hours else None,
+        "channel": wants.channel.value if wants and wants.channel else None,
+    }
+    return {name: value for name, value in terms.items() if value}
 
 
 def _zone(account: AccountIn, region: str, people: tuple[Person, ...], wrong: list[Problem]) -> str:

@@ -61,6 +61,7 @@ create table account (
     register text not null default '',
     manual_patch jsonb,
     manual_name text,
+    terms jsonb not null default '{}',         -- what law packs and preferences need: city, debt_type, zones in doubt, hours
     exempt_until timestamptz,
     exempt_why text,
     created_at timestamptz not null,
@@ -276,8 +277,10 @@ create table contact (
     text_version text,
     why_failed text,
     step_id bigint,                            -- the decision that allowed it
-    settled_at timestamptz
+    settled_at timestamptz,
+    folded_into uuid references contact        -- the message this rung went with; only that one is a message and counts (F38)
 );
+create index contact_folded on contact (folded_into) where folded_into is not null;
 -- I2: of the attempts of one key at most one has not failed.
 create unique index contact_once on contact (invoice_id, key) where state <> 'failed';
 create unique index contact_attempt on contact (invoice_id, key, attempt);
