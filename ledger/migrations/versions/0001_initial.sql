@@ -144,6 +144,7 @@ create table invoice (
     next_channel text,
     held_why text,                             -- why the last contact was held back
     balance_minor bigint not null,             -- cached sum of the entries, kept in the same transaction
+    charges_asked_on date,                     -- day on which late charges were last looked at (UTC)
     unique (creditor_id, number),
     foreign key (creditor_id, manual_id) references manual
 );
@@ -171,7 +172,8 @@ create table entry (
     account_id uuid not null,
     invoice_id uuid not null references invoice,
     instalment int not null,
-    kind text not null check (kind in ('charge', 'amendment', 'payment', 'reversal', 'credit', 'discount', 'write_off', 'cancellation')),
+    kind text not null check (kind in ('charge', 'amendment', 'payment', 'reversal', 'credit', 'discount', 'write_off', 'cancellation',
+        'interest', 'fee')),
     amount_minor bigint not null,              -- charges above 0, what lowers the debt below 0
     currency char(3) not null,
     payment_id uuid,
@@ -181,6 +183,21 @@ create table entry (
 );
 create index entry_by_invoice on entry (invoice_id);
 create index entry_by_payment on entry (payment_id) where payment_id is not null;
+
+-- What was added to a late debt, once per key: `interest:1:2026-01`, `fixed_sum`, `late_fee`. The sums are in the entries.
+create table late_charge (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    key text not null,
+    what text not null,
+    instalment int not null,
+    amount_minor bigint not null check (amount_minor >= 0),   -- as it stands now; a late payment may have lowered it
+    lines jsonb not null,                      -- the arithmetic, line by line
+    posted_at timestamptz not null,
+    corrected_at timestamptz,
+    unique (invoice_id, key)
+);
 
 create table payment (
     id uuid primary key,
@@ -495,7 +512,7 @@ grant usage on all sequences in schema public to puntual_api, puntual_worker;
 grant select on all tables in schema public to puntual_api;
 grant insert on manual, account, person, address, suppression, invoice, instalment, entry, payment, hold, agreement, milestone,
     receipt, event, step, task, portal_link, inbox, outbox, import_run, manual_contact to puntual_api;
-grant update on account, person, address, suppression, invoice, instalment, payment, hold, agreement, contact, task, placement,
+grant update on account, person, address, suppression, invoice, instalment, late_charge, payment, hold, agreement, contact, task, placement,
     portal_link, inbox, import_run to puntual_api;
 grant update (stopped_until, stopped_why) on creditor to puntual_api;
 -- what only grows stays so, for the worker too
