@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
 
 from api import actions, console, contacts, invoices, plan, portal, problems, webhooks
-from api.limits import BodyLimits, Limits, TokenBuckets
+from api.limits import BodyLimits, Doors, Limits, WebhookLimits
 from api.openapi import described
 from clock import Clock, LedgerClock, RealClock  # before anything that reads a time zone: it points zoneinfo at tzdata
 from ledger.sealing import Sealer
@@ -36,8 +36,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits
     app.state.engine = engine
     app.state.sealer = Sealer(settings.master_key)
     app.state.clock = clock or (LedgerClock(engine) if settings.clock == "ledger" else RealClock())
-    app.state.buckets = TokenBuckets(limits or Limits())
-    app.add_middleware(BodyLimits, limits=limits or Limits(), batch_path="/v1/invoices/batch")
+    limits = limits or Limits()
+    app.state.doors = Doors(limits if settings.clock == "real" else limits.of_played_time())
+    app.add_middleware(WebhookLimits, doors=app.state.doors)
+    app.add_middleware(BodyLimits, limits=limits, batch_path="/v1/invoices/batch")
     problems.install(app)
     for room in (invoices, contacts, plan, actions, webhooks, portal, console):
         app.include_router(room.router)

@@ -25,6 +25,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from api import console_pages as pages
+from api.limits import client_address, too_many
 from api.problems import Stop
 from clock import wall_now
 from ledger.creditors import hash_key
@@ -89,7 +90,7 @@ def looker(request: Request) -> Iterator[Looker]:
     prefix = prefix_of(request.app.state.sealer, request.cookies.get(COOKIE, ""), wall_now())
     if prefix is None:
         raise SignIn
-    if request.app.state.buckets.wait_seconds(prefix) > 0:
+    if request.app.state.doors.keys.wait_seconds(prefix) > 0:
         raise Stop(429, "too-many-requests", "too many pages at once: wait a second and reload", headers={"Retry-After": "1"})
     with Session(request.app.state.engine) as session:
         key = live_key(request, session, prefix)
@@ -108,12 +109,20 @@ Who = Annotated[Looker, Depends(looker, scope="function")]
 
 
 def key_for_sign_in(request: Request, given: str) -> str | None:
-    """The prefix of a whole key that was pasted, when it opens the console; compared in constant time."""
+    """The prefix of a whole key that was pasted, when it opens the console; compared in constant time.
+
+    Raises Stop 429 when this address has tried too many.
+    """
     shape = _KEY.fullmatch(given.strip())
     with Session(request.app.state.engine) as session:
         row = live_key(request, session, shape[1] if shape else "")
     matches = hmac.compare_digest(hash_key(given.strip()), _NOBODY if row is None else bytes(row.secret_hash))
-    return shape[1] if shape is not None and matches else None
+    if shape is None or not matches:
+        wait = request.app.state.doors.refused_keys.wait_seconds(client_address(request.scope))
+        if wait > 0:
+            raise too_many(wait)
+        return None
+    return shape[1]
 
 
 def open_session(request: Request, response: Response, prefix: str) -> None:

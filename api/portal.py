@@ -19,7 +19,7 @@ from typing import Any, get_args
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Row, text
@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import State
 
 from api import portal_view as view
+from api.limits import guard_portal
 from ledger import agreements, holds, receipts
 from ledger.holds import DisputeReason
 from ledger.links import token_hash
@@ -36,7 +37,7 @@ from policies import negotiation
 from policies.money import exponent
 from policies.terms import Channel
 
-router = APIRouter(prefix="/p", tags=["Customer's page"], include_in_schema=False)
+router = APIRouter(prefix="/p", tags=["Customer's page"], include_in_schema=False, dependencies=[Depends(guard_portal)])
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _STYLE = base64.b64encode(hashlib.sha256(view.CSS.encode()).digest()).decode()

@@ -7,7 +7,6 @@ the answer is sent; any exception rolls it back.
 from __future__ import annotations
 
 import hmac
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from api.limits import refuse_key, too_many
 from api.problems import Stop
 from ledger.creditors import SCOPES, hash_key
 from ledger.session import as_creditor
@@ -73,11 +73,11 @@ def _caller(request: Request, session: Session, given: HTTPAuthorizationCredenti
     matches = hmac.compare_digest(hash_key(given.credentials), _NOBODY if row is None else bytes(row.secret_hash))
     now = request.app.state.clock.now()
     if row is None or not matches or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
-        raise Stop(401, "key-refused", "this key is unknown, revoked or past its end: ask for a new one", headers=_CHALLENGE)
-    wait = request.app.state.buckets.wait_seconds(prefix)
+        said = "this key is unknown, revoked or past its end: ask for a new one"
+        raise refuse_key(request, Stop(401, "key-refused", said, headers=_CHALLENGE))
+    wait = request.app.state.doors.keys.wait_seconds(prefix)
     if wait > 0:
-        seconds = max(1, math.ceil(wait))
-        raise Stop(429, "too-many-requests", f"send again in {seconds} s", headers={"Retry-After": str(seconds)})
+        raise too_many(wait)
     if scope not in row.scopes:
         raise Stop(403, "scope-missing", f"this needs a key with scope {scope}; yours has {', '.join(row.scopes)}", scope=scope)
     return Caller(row.creditor_id, row.id, f"key {prefix}", session)

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from api.limits import Limits, TokenBuckets
+from api.limits import Limits, Rate, TokenBuckets
 from ledger.session import make_engine
 from tests import cast
 from tests.api.conftest import House, settings_of
@@ -63,7 +63,7 @@ def test_too_large_a_body_is_refused_announced_or_streamed(house: House, path: s
 
 
 def test_too_many_requests_of_one_key_wait_and_another_key_goes_on(house: House) -> None:
-    app = create_app(settings_of(house.database), clock=house.clock, limits=Limits(requests_per_second=0.01, burst=2))
+    app = create_app(settings_of(house.database), clock=house.clock, limits=Limits(key=Rate(0.01, 2)))
     other = cast.creditor_brill(house.database.worker, slug="norte")
     with TestClient(app) as client:
         mine, theirs = ({"Authorization": f"Bearer {c.key.key}"} for c in (house.creditor, other))
@@ -75,7 +75,7 @@ def test_too_many_requests_of_one_key_wait_and_another_key_goes_on(house: House)
 
 
 def test_buckets_forget_the_oldest_keys_first() -> None:
-    buckets = TokenBuckets(Limits(requests_per_second=0.001, burst=1, keys_remembered=2))
+    buckets = TokenBuckets(Rate(0.001, 1), remembered=2)
     assert [buckets.wait_seconds(key) > 0 for key in ("a", "a", "b", "c", "b", "a")] == [False, True, False, False, True, False]
 
 
