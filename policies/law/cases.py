@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from policies.hours import zone_of
 from policies.law.base import LawChannel, Party
@@ -22,16 +22,25 @@ class CaseError(ValueError):
     """A file of cases that cannot be read; the text says which case, what and where."""
 
 
+_CHANNELS = {"phone": "call", "phone_call": "call", "voicemail": "call", "text": "sms", "mail": "letter", "post": "letter"}
+CaseChannel = Annotated[
+    LawChannel, BeforeValidator(lambda given: _CHANNELS.get(given, given) if isinstance(given, str) else given)
+]
+"""A channel under its own name or another that cases use."""
+
+
 class Prior(Model):
-    """An earlier contact as a case states it."""
+    """An earlier contact as a case states it; what else it says of the contact is not needed."""
+
+    model_config = {"frozen": True, "extra": "ignore"}
 
     at: Instant
-    channel: LawChannel
+    channel: CaseChannel
     connected: bool = False
     outcome: str = ""
     debt_id: str = ""
     inbound: bool = False
-    direction: Literal["", "in", "out", "inbound", "outbound"] = ""
+    direction: str = ""
     initiated_by: str = ""
     consented: bool = False
     prior_consent: bool = False
@@ -51,7 +60,9 @@ class Prior(Model):
             debts=(own,) if own else (),
             account=own,
             creditor=self.creditor_id,
-            inbound=self.inbound or self.direction in ("in", "inbound") or self.initiated_by in ("debtor", "consumer"),
+            inbound=self.inbound
+            or self.direction in ("in", "inbound", "incoming")
+            or self.initiated_by in ("debtor", "consumer"),
             consented=self.consented or self.prior_consent or self.with_prior_consent,
             place=self.place or self.number_type,
         )
@@ -66,7 +77,7 @@ class Case(Model):
     jurisdiction: str
     local_datetime: Instant
     tz: str
-    channel: LawChannel
+    channel: CaseChannel
     party: Party
     debtor: Literal["consumer", "business"]
     prior_contacts: tuple[Prior, ...] = ()

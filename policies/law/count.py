@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from policies.law.opening import Opens
 
 CONVERSATION = "conversation"
+_NO_CONVERSATION = frozenset(
+    "voicemail ringless_voicemail message_left limited_content_voicemail limited_content_message no_answer busy delivered "
+    "no_message_possible not_connected_to_number wrong_number third_party answered_by_third_party".split()
+)
 _WEEK_DAYS = 7
 
 
@@ -70,18 +74,37 @@ class History:
 
     def cap(self, rule: Cap, channel: str) -> CountedDays | None:
         """The days on which the cap leaves no room; None when nothing counts and there is room."""
-        counted = [contact for contact in self._question.contacts if self._counts(rule, contact)]
+        counted = [contact for contact in self._question.contacts if self._counts(rule, contact, channel)]
+        if rule.after_conversation:
+            talks = [each.at for each in self._question.contacts if _conversation(each) and self._mine(each, rule.per)]
+            counted = [contact for contact in counted if talks and contact.at >= min(talks)]
         if len(counted) < rule.max:
             return None
-        return CountedDays(self._dates(counted), _test_of(rule))
+        full = _test_of(rule)
+        free = self._consented_days(rule)
+        return CountedDays(self._dates(counted), (lambda days, day: day not in free and full(days, day)) if free else full)
 
-    def _counts(self, rule: Cap, contact: LawContact) -> bool:
-        channels = rule.of or rule.channels
+    def _consented_days(self, rule: Cap | Spacing) -> range:
+        """The local dates (as ordinals) on which a dated consent lifts the rule."""
+        given = self._facts.get("prior_consent_at")
+        if not given or rule.consent_days is None:
+            return range(0)
+        first, since = _consent(given, self._zone)
+        talks = [
+            local_date_of(each.at, self._zone).toordinal()
+            for each in self._question.contacts
+            if _conversation(each) and self._mine(each, rule.per) and each.at > since
+        ]
+        last = first + rule.consent_days - 1
+        return range(first, 1 + (min(last, min(talks) - 1) if talks else last))
+
+    def _counts(self, rule: Cap, contact: LawContact, channel: str) -> bool:
+        channels = (channel,) if rule.same_channel else rule.of or rule.channels
         if channels and contact.channel not in channels:
             return False
         if contact.inbound or contact.consented or contact.outcome in rule.free:
             return False
-        if "number_type" in rule.when and contact.place and contact.place != self._facts.get("number_type"):
+        if "number_type" in rule.when and contact.place and contact.place not in _listed(rule.when["number_type"]):
             return False
         if rule.counts == "contacts" and not contact.connected and contact.outcome not in rule.also:
             return False
@@ -95,12 +118,11 @@ class History:
             for contact in self._question.contacts
             if (not channels or contact.channel in channels)
             and self._mine(contact, rule.per)
-            and (rule.after == "attempt" or contact.connected)
-            and (rule.after != "conversation" or contact.outcome in (CONVERSATION, ""))
+            and (_conversation(contact) if rule.after == "conversation" else contact.connected or rule.after == "attempt")
             and (rule.after == "conversation" or not contact.inbound)
         ]
         if rule.days is not None:
-            return _days_apart(self._dates(counted), rule.days, zone)
+            return _days_apart(self._dates(counted), rule.days, zone, self._consented_days(rule))
         assert rule.hours is not None, "a spacing has days or hours"
         return _hours_apart([contact.at for contact in counted], timedelta(hours=rule.hours))
 
@@ -149,11 +171,36 @@ def _same_week(dates: list[int], day: int) -> bool:
     return any(_week(each) == _week(day) for each in dates)
 
 
-def _days_apart(dates: list[date], days: int, zone: str) -> Opens:
+def _conversation(contact: LawContact) -> bool:
+    """Whether the debtor was spoken to: a call or visit that reached the debtor, unless its outcome says otherwise."""
+    spoken = contact.connected and contact.channel in ("call", "visit") and contact.outcome not in _NO_CONVERSATION
+    return CONVERSATION in contact.outcome or spoken
+
+
+def _consent(given: object, zone: str) -> tuple[int, datetime]:
+    """The local date (ordinal) of a consent, and the instant after which a conversation uses it up."""
+    try:
+        at = given if isinstance(given, datetime) else datetime.fromisoformat(str(given))
+        if at.tzinfo is not None:
+            return local_date_of(at, zone).toordinal(), at
+        day = at.date()
+    except ValueError:
+        raise ValueError(f"prior_consent_at: {given!r} is not a date or an instant") from None
+    # Only the day is known: a conversation of the same day is the one in which the consent was given.
+    return day.toordinal(), day_start(zone, day + timedelta(days=1)) - timedelta(microseconds=1)
+
+
+def _listed(wanted: object) -> tuple[object, ...]:
+    return tuple(wanted) if isinstance(wanted, (list, tuple)) else (wanted,)
+
+
+def _days_apart(dates: list[date], days: int, zone: str, free: range) -> Opens:
     ordinals = sorted({day.toordinal() for day in dates})
 
     def opens(at: datetime) -> datetime | None:
         day = local_date_of(at, zone).toordinal()
+        if day in free:
+            return at
         wanted = day
         for each in ordinals:
             if abs(wanted - each) < days:

@@ -10,6 +10,7 @@ from dateutil.easter import easter
 from policies.calendars import holiday_name
 from policies.hours import local_spans
 from policies.law.model import Calendar, DayEntry, Pack
+from policies.manual_model import WEEKDAYS
 
 _ONE_DAY = timedelta(days=1)
 _MINUTES = 24 * 60
@@ -24,6 +25,10 @@ def _names(entry: DayEntry, day: date) -> bool:
         return day.weekday() == 5
     if entry.day.startswith("easter"):
         return day == easter(day.year) + timedelta(days=int(entry.day.removeprefix("easter")))
+    if ">=" in entry.day:
+        weekday, _, first = entry.day.partition(">=")
+        since = (day - date.fromisoformat(f"{day.year}-{first}")).days
+        return WEEKDAYS[day.weekday()] == weekday and 0 <= since < len(WEEKDAYS)
     return entry.day in (f"{day:%m-%d}", day.isoformat())
 
 

@@ -12,6 +12,7 @@ from policies.manual_model import WEEKDAYS, Weekday, parse_window
 from policies.terms import Model
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+_CONSENT = "local dates for which `prior_consent_at` lifts the rule, its own day the first; a later conversation uses it up"
 _WINDOWS = dict[Weekday, tuple[str, ...]]
 
 
@@ -54,6 +55,9 @@ class Cap(Rule):
     free: tuple[Word, ...] = Field(default=("not_connected_to_number",), description="outcomes that never count")
     per: Literal["debt", "account", "person", "creditor"] = "person"
     of: tuple[LawChannel, ...] = Field(default=(), description="channels that are counted; none: those the rule binds")
+    same_channel: bool = Field(default=False, description="only contacts by the channel that is asked about are counted")
+    after_conversation: bool = Field(default=False, description="nothing is counted before a first conversation")
+    consent_days: int | None = Field(default=None, ge=1, description=_CONSENT)
 
     @model_validator(mode="after")
     def _one_period(self) -> Cap:
@@ -71,6 +75,7 @@ class Spacing(Rule):
     after: Literal["attempt", "contact", "conversation"] = "contact"
     per: Literal["debt", "account", "person", "creditor"] = "person"
     of: tuple[LawChannel, ...] = ()
+    consent_days: int | None = Field(default=None, ge=1, description=_CONSENT)
 
     @model_validator(mode="after")
     def _one_length(self) -> Spacing:
@@ -151,9 +156,11 @@ AnyRule = Annotated[
 
 
 class DayEntry(Model):
-    """A day that the general calendar does not have, or has and the pack drops."""
+    """A day the general calendar lacks, or has and the pack drops; `mon>=05-18` is the first Monday from 18 May on."""
 
-    day: str = Field(pattern=r"^(\d\d-\d\d|\d{4}-\d\d-\d\d|easter[+-]\d{1,2}|sunday|saturday)$")
+    day: str = Field(
+        pattern=r"^(\d\d-\d\d|\d{4}-\d\d-\d\d|easter[+-]\d{1,2}|sunday|saturday|(mon|tue|wed|thu|fri|sat|sun)>=\d\d-\d\d)$"
+    )
     name: str
     from_: Day | None = Field(default=None, alias="from")
     until: Day | None = None
