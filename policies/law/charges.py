@@ -85,6 +85,8 @@ class Accrual(Model):
     lines: tuple[ChargeLine, ...] = ()
     total_minor: MinorUnits = 0
     why: str = ""
+    waits: bool = False
+    """True when a figure is missing: nothing can be said of these days yet."""
 
 
 class _Regime(NamedTuple):
@@ -127,7 +129,7 @@ def accrue(
     for regime, days in groupby(_by_day(speaking, debt, late, rates, first, last), key=lambda each: each[1]):
         if isinstance(regime, _Silent):
             if regime.unknown:
-                return Accrual(why=regime.why)
+                return Accrual(why=regime.why, waits=True)
             whys |= {regime.why: None} if regime.why else {}
             continue
         span = [day for day, _ in days]
@@ -175,6 +177,8 @@ def _regime(
     if rule is None:
         only = next((each for each in valid if each.use == "contract_only"), None)
         return _Silent(only.text if only else "the law packs of this place know no statutory interest for this debt")
+    if rule.currency is not None and rule.currency != debt.currency:
+        return _Silent(f"{rule.id}: its rate is for debts in {rule.currency}, and this one is in {debt.currency}")
     if late.contract_rate_pct is not None and rule.contract_wins:
         return _Silent(
             f"{rule.id}: the contract sets a rate of its own, so there is no statutory interest: use interest: contract"

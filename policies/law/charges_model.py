@@ -37,6 +37,7 @@ class InterestRule(Rule):
     reference: Reference | None = None
     factor: Figure = Decimal(1)
     points_pct: Figure = Decimal(0)
+    currency: Currency | None = Field(default=None, description="statutory only: for debts in this currency")
     fixed_at_start: bool = Field(default=False, description="true: the reference at the first day of interest holds to the end")
     starts_after_days: int = Field(default=1, ge=1, description="days after the due date at which the first day of interest lies")
     year_days: Literal[360, 365] = 365

@@ -99,14 +99,18 @@ def events_of(facts: InvoiceFacts) -> tuple[DebtEvent, ...]:
     return tuple(sorted([*paid, *agreed], key=lambda event: event.on))
 
 
-def limitation_of(rules: Iterable[Rule], facts: InvoiceFacts, *, party: str = "first") -> LimitationDate | Unknown:
+def limitation_of(rules: Iterable[Rule], facts: InvoiceFacts) -> LimitationDate | Unknown:
     """The earliest limitation date among an invoice's open instalments; Unknown when any of them has none."""
-    rules, events = tuple(rules), events_of(facts)
+    if facts.law is None:
+        return Unknown(why="no law pack speaks for this account")
+    rules, law, events = tuple(rules), facts.law, events_of(facts)
     found: list[LimitationDate] = []
     for instalment in facts.instalments:
         if instalment.balance_minor <= 0:
             continue
-        one = limitation_date(rules, due_on=instalment.due_on, party=party, debtor=facts.kind.value, events=events)
+        one = limitation_date(
+            rules, due_on=instalment.due_on, party=law.party, debtor=law.debtor.value, facts=law.facts, events=events
+        )
         if isinstance(one, Unknown):
             return one
         found.append(one)
