@@ -22,7 +22,19 @@ class CaseError(ValueError):
     """A file of cases that cannot be read; the text says which case, what and where."""
 
 
-_CHANNELS = {"phone": "call", "phone_call": "call", "voicemail": "call", "text": "sms", "mail": "letter", "post": "letter"}
+_CHANNELS = {
+    "phone": "call",
+    "phone_call": "call",
+    "voice": "call",
+    "voicemail": "call",
+    "ringless_voicemail": "call",
+    "text": "sms",
+    "e-mail": "email",
+    "mail": "letter",
+    "post": "letter",
+    "instant_message": "chat",
+    "social_media": "social",
+}
 CaseChannel = Annotated[
     LawChannel, BeforeValidator(lambda given: _CHANNELS.get(given, given) if isinstance(given, str) else given)
 ]
@@ -45,6 +57,7 @@ class Prior(Model):
     consented: bool = False
     prior_consent: bool = False
     with_prior_consent: bool = False
+    consent: bool = False
     number_type: str = ""
     place: str = ""
     creditor_id: str = ""
@@ -63,7 +76,7 @@ class Prior(Model):
             inbound=self.inbound
             or self.direction in ("in", "inbound", "incoming")
             or self.initiated_by in ("debtor", "consumer"),
-            consented=self.consented or self.prior_consent or self.with_prior_consent,
+            consented=self.consented or self.prior_consent or self.with_prior_consent or self.consent,
             place=self.place or self.number_type,
         )
 

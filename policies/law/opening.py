@@ -138,9 +138,9 @@ def notice(rule: NoticeWait, facts: Mapping[str, Any], zone: str) -> Opens:
 
 def moratorium(rule: Moratorium, facts: Mapping[str, Any], zone: str) -> Opens:
     start = facts.get(rule.start)
-    if not start:
+    if not start and (rule.end is None or not facts.get(rule.end)):
         return always
-    first = _as_date(start)
+    first = _as_date(start) if start else date.min
     if rule.end is not None:
         end = facts.get(rule.end)
         return _between(zone, first, _as_date(end) + timedelta(days=rule.days + 1) if end else None)

@@ -49,11 +49,14 @@ FACTS: dict[str, Fact] = {
     "attorney_represented": Fact("flag", False, "a lawyer speaks for the debtor in this debt"),
     "preferred_window": Fact("hours", (), "[from, to]: the only hours the debtor wants"),
     "inconvenient": Fact("times", (), "[{days, from, to}]: hours the debtor does not want"),
+    "inconvenient_places": Fact("words", (), "places where the debtor does not want to be reached"),
+    "place_unwanted": Fact("flag", False, "the contact would reach the debtor at such a place"),
     "agreed_hours": Fact("hours", (), "[from, to]: other hours that the debtor asked for"),
     "hours_waiver_separate_document": Fact("flag", False, "those hours stand in a document apart from the contract"),
     "waiver_signed_after_contract": Fact("flag", True, "that document is later than the contract"),
     "prior_consent": Fact("flag", False, "the debtor agreed beforehand, directly, to this contact"),
-    "prior_consent_at": Fact("day", None, "day of that agreement, where it ends with time"),
+    "prior_consent_at": Fact("day", None, "day or instant of that agreement, where it ends with time"),
+    "prior_consent_used_up": Fact("flag", False, "a conversation since then has used that agreement up"),
     "information_requested": Fact("flag", False, "the debtor asked for what the message says"),
     "reply_to_debtor_same_channel": Fact("flag", False, "the one answer to what the debtor just wrote, by the same channel"),
     "procon_block_list": Fact("flag", False, "the number stands on the block list of the consumer office"),
@@ -138,6 +141,42 @@ ALIASES = {
     "prerecorded_call": "prerecorded",
     "prerecorded_voice": "prerecorded",
     "location": "place",
+    "contact_place": "place",
+    "workplace_stop_requested_at": "workplace_stop_at",
+    "workplace_stop_date": "workplace_stop_at",
+    "workplace_stop": "workplace_stop_at",
+    "prior_consent_date": "prior_consent_at",
+    "prior_consent_given_at": "prior_consent_at",
+    "consent_given_at": "prior_consent_at",
+    "consent_used": "prior_consent_used_up",
+    "consent_used_up": "prior_consent_used_up",
+    "prior_consent_used": "prior_consent_used_up",
+    "mobile_number_supplied_by_debtor": "mobile_supplied",
+    "number_supplied_by_debtor": "mobile_supplied",
+    "mobile_provided": "mobile_supplied",
+    "mobile_supplied_by_debtor": "mobile_supplied",
+    "in_collections": "in_debt_collection_procedures",
+    "creditor_in_collections": "in_debt_collection_procedures",
+    "debt_in_collections": "in_debt_collection_procedures",
+    "consent_electronic": "electronic_consent",
+    "consented_electronic": "electronic_consent",
+    "mental_health_treatment_end": "breathing_space_end",
+    "treatment_ended": "breathing_space_end",
+    "treatment_end_date": "breathing_space_end",
+    "opted_out": "opted_out_channels",
+    "opt_out_channels": "opted_out_channels",
+    "opt_out": "opted_out_channels",
+    "inconvenient_times": "inconvenient",
+    "inconvenient_place": "inconvenient_places",
+    "writing_only_request": "writing_only_requested",
+    "written_contact_only": "writing_only_requested",
+    "lawyer_only": "attorney_represented",
+    "lawyer": "attorney_represented",
+    "attorney_known": "attorney_represented",
+    "bereavement": "in_bereavement",
+    "public_social_media": "public_post",
+    "account_id": "debt_id",
+    "opt_out_active": "opted_out_channels",
 }  # fmt: skip
 """Other names by which cases state the same facts."""
 
@@ -161,7 +200,39 @@ _WORDS = {
     "co-debtor": "co_debtor",
     "codebtor": "co_debtor",
     "reference": "personal_reference",
+    "co-obligor": "co_obligor",
+    "cosigner": "co_debtor",
+    "co_signer": "co_debtor",
+    "co_borrower": "co_debtor",
+    "surety": "guarantor",
+    "lawyer": "attorney",
+    "debtor_attorney": "attorney",
+    "attorney_of_debtor": "attorney",
+    "consumer_attorney": "attorney",
+    "consumer_reporting_agency": "credit_bureau",
+    "credit_reporting_agency": "credit_bureau",
+    "bureau": "credit_bureau",
+    "parent_of_minor_debtor": "parent_of_minor",
+    "residential": "landline",
+    "residential_landline": "landline",
+    "home_phone": "landline",
+    "work_phone": "work",
+    "employer_phone": "work",
+    "micro_credit": "microcredit",
+    "micro_finance": "microfinance",
+    "agro_credit": "farm_credit",
 }  # fmt: skip
+_STATED_AS_FLAGS = {
+    "workplace_phone": ("number_type", "work"),
+    "workplace_number": ("number_type", "work"),
+    "work_phone": ("number_type", "work"),
+    "work_number": ("number_type", "work"),
+    "at_work": ("place", "work"),
+    "landline": ("number_type", "landline"),
+    "mental_health_crisis": ("breathing_space_type", "mental_health"),
+    "microfinance": ("loan_type", "microfinance"),
+}
+"""Facts that cases state as a flag and the vocabulary as a word."""
 
 
 def plain(name: str, facts: Mapping[str, Any]) -> Any:
@@ -174,19 +245,47 @@ def normalised(facts: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...
     found: dict[str, Any] = {}
     unknown: list[str] = []
     for given, value in facts.items():
+        if given in _STATED_AS_FLAGS and isinstance(value, bool):
+            if value:
+                found.setdefault(*_STATED_AS_FLAGS[given])
+            continue
         name = ALIASES.get(given, given)
         if name not in FACTS:
             unknown.append(given)
             continue
-        found[name] = _WORDS.get(value, value) if isinstance(value, str) else value
+        found[name] = _value(name, value)
+    _conclude(found, facts)
+    return found, tuple(unknown)
+
+
+def _value(name: str, value: Any) -> Any:
+    """The value in the vocabulary's words."""
+    shape = FACTS[name].shape
+    if shape == "words" and isinstance(value, bool):
+        return ["all"] if value else []
+    if isinstance(value, str):
+        if shape == "words":
+            return [value]
+        if shape == "word" and not name.endswith(("_id", "_tz")):
+            return _WORDS.get(value.lower(), value.lower())
+    return value
+
+
+def _conclude(found: dict[str, Any], stated: Mapping[str, Any]) -> None:
+    """What follows from the facts stated."""
     if found.get("message_type") == "information_requested":
         found["information_requested"] = True
     if "notice_sent" in found and not found["notice_sent"]:
         found["notice_never_sent"] = True
-    if facts.get("notice_sent") is True:
+    if stated.get("notice_sent") is True:
         del found["notice_sent"]
     if found.get("place") == "work" and "number_type" not in found:
         found["number_type"] = "work"
     elif found.get("number_type") == "work" and "place" not in found:
         found["place"] = "work"
-    return found, tuple(unknown)
+    if found.get("place") and found["place"] in (found.get("inconvenient_places") or ()):
+        found["place_unwanted"] = True
+    if isinstance(found.get("prior_consent"), str):
+        found["prior_consent_at"] = found.pop("prior_consent")
+    if found.get("prior_consent_used_up"):
+        found["prior_consent"], found["prior_consent_at"] = False, None
