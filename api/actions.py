@@ -141,7 +141,7 @@ class UnmatchedOut(BaseModel):
     currency: str
     paid_on: date
     recorded_at: datetime
-    hint: str
+    hint: str = Field(description="what came with it; it may be personal, and is kept sealed")
     invoice_id: UUID | None
     invoice_number: str | None
 
@@ -249,7 +249,7 @@ def placement_file(invoice_id: UUID, name: FileName, who: Decider, request: Requ
 
 
 @router.get("/payments/unmatched", tags=["Payments"], summary="Money that is on no invoice")
-def unmatched_payments(who: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[UnmatchedOut]:
+def unmatched_payments(who: Reader, request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[UnmatchedOut]:
     """Oldest first: payments that match no invoice, account credits, reversals whose payment never came."""
     return [
         UnmatchedOut(
@@ -257,7 +257,7 @@ def unmatched_payments(who: Reader, limit: Annotated[int, Query(ge=1, le=1000)] 
             left_minor=row.unallocated_minor, currency=row.currency, paid_on=row.paid_on, recorded_at=row.recorded_at,
             hint=row.hint, invoice_id=row.invoice_id, invoice_number=row.number,
         )
-        for row in unmatched.unmatched(who.session, who.creditor_id, limit=limit)
+        for row in unmatched.unmatched(who.session, who.creditor_id, request.app.state.sealer, limit=limit)
     ]  # fmt: skip
 
 
@@ -315,7 +315,7 @@ def _decide(who: Caller, invoice_id: UUID, decision: placements.Decision, by: st
     return OpenedOut(id=placements.decide(who.session, invoice_id, decision, actor=actor, now=_now(request)))
 
 
-def _why(row: Any) -> str:
+def _why(row: unmatched.Unplaced) -> str:
     if row.kind == "reversal":
         return "payment_not_here"
     if row.invoice_id is None:

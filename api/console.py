@@ -115,7 +115,7 @@ def read_tasks(who: Who, request: Request) -> Response:
 def read_payments(who: Who, request: Request) -> Response:
     """Money that is on no invoice, oldest first."""
     now: datetime = request.app.state.clock.now()
-    payments = unmatched(who.session, who.creditor_id, limit=LIST_MAX)
+    payments = unmatched(who.session, who.creditor_id, request.app.state.sealer, limit=LIST_MAX)
     totals: dict[str, int] = {}
     for payment in payments:
         signed = payment.unallocated_minor if payment.kind == "payment" else -payment.unallocated_minor

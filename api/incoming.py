@@ -52,6 +52,11 @@ def invoice_named(come: Incoming, references: tuple[str, ...]) -> UUID | None:
     return None
 
 
+def sealed_hint(come: Incoming, invoice: UUID | None, said: str) -> bytes:
+    """What came with money that names no invoice: free text, so it may be personal. Nothing when the invoice is known."""
+    return come.sealer.seal(said[:200].encode()) if said and invoice is None else b""
+
+
 def local_today(come: Incoming, at: datetime) -> date:
     """The creditor's day at that instant: gateways give an instant where a bank gives a date."""
     zone = come.session.execute(text("select zone from creditor where id = :id"), {"id": come.creditor_id}).scalar_one()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 
-from api.incoming import Incoming, invoice_named
+from api.incoming import Incoming, invoice_named, sealed_hint
 from api.problems import Stop
 from channels.gateways import BadBody
 from ledger import holds
@@ -142,11 +142,13 @@ def apply_standard(come: Incoming, event: Paid | OnItsWay | Reversed | str) -> s
         done = record_payment(
             come.session, come.creditor_id, source="standard", source_ref=data.id, amount_minor=data.amount_minor, now=come.now,
             currency=data.currency, paid_on=data.paid_on, value_on=data.value_on or data.paid_on, invoice_id=invoice,
-            hint=data.invoice or data.reference,
+            hint_sealed=sealed_hint(come, invoice, data.invoice or data.reference),
         )  # fmt: skip
         return done.verdict
     if invoice is None:
         return "no such invoice"
-    change = holds.hold_in_process if event.type == "payment.processing" else holds.release_in_process
-    change(come.session, invoice, money=data.id, now=come.now)
+    if event.type == "payment.processing":
+        holds.hold_in_process(come.session, invoice, money=data.id, now=come.now)
+    else:
+        holds.release_in_process(come.session, invoice, money=(data.id,), now=come.now)
     return event.type

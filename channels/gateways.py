@@ -44,6 +44,8 @@ class GatewayEvent:
     amount_minor: int = 0
     currency: str = ""
     references: tuple[str, ...] = ()
+    payer: str = ""
+    """The gateway's own id of its customer."""
     reversal: str = ""
     """Names a dispute; the same in each of its events."""
 
@@ -122,7 +124,15 @@ def _event(event_id: str, what: What, why: str, at: datetime, amount: int, thing
     if amount_minor <= 0 and what == "paid":
         what = "nothing"
     return GatewayEvent(
-        event_id, what, why, at, amount_minor=amount_minor, currency=currency, references=_references(thing), **more
+        event_id,
+        what,
+        why,
+        at,
+        amount_minor=amount_minor,
+        currency=currency,
+        references=_references(thing),
+        payer=_id(thing.get("customer")),
+        **more,
     )
 
 

@@ -5,6 +5,7 @@ A reason is a word of a list, never a customer's own text: it is read in histori
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -29,12 +30,12 @@ SuppressionReason = Literal[
 ]
 
 _OPEN = text(
-    "insert into hold (id, creditor_id, invoice_id, kind, starts_at, until, amount_minor, reason, actor, created_at)"
-    " select :id, creditor_id, id, :kind, :now, :until, :amount, :reason, :actor, :now from invoice where id = :invoice"
+    "insert into hold (id, creditor_id, invoice_id, kind, starts_at, until, amount_minor, reason, money_ref, actor, created_at)"
+    " select :id, creditor_id, id, :kind, :now, :until, :amount, :reason, :money, :actor, :now from invoice where id = :invoice"
 )
 _RELEASE = text(
     "update hold set released_at = :now, release_why = :why where invoice_id = :invoice and kind = :kind and released_at is null"
-    " and until > :now returning id"
+    " and until > :now and (cast(:money as text[]) is null or money_ref = any(:money)) returning id"
 )
 
 
@@ -121,7 +122,7 @@ def say_already_paid(session: Session, invoice_id: UUID | str, *, actor: str, no
     must_owe(invoice)
     active = _active(session, invoice_id, "already_paid", now)
     if active:
-        return max(until for _, until in active)
+        return max(until for _, until, _ in active)
     facts, manual = gather(session, invoice_id, now)
     if _unproved(session, invoice_id):
         raise Refused("said-before", "the payment was looked for once and not found: send the proof of it, or pay", status=409)
@@ -144,19 +145,21 @@ def look_again(session: Session, invoice_id: UUID | str, *, now: datetime) -> No
 def hold_in_process(session: Session, invoice_id: UUID | str, *, money: str, now: datetime) -> None:
     """Money is on its way: nothing is asked until it settles, fails, or the time for it is over. Nothing owed, nothing done."""
     invoice = locked_invoice(session, invoice_id)
-    if invoice.status != "open" or invoice.balance_minor <= 0 or _active(session, invoice_id, "payment_in_process", now):
+    if invoice.status != "open" or invoice.balance_minor <= 0:
+        return
+    if any(ref == money for _, _, ref in _active(session, invoice_id, "payment_in_process", now)):
         return
     until = now + timedelta(days=CLEARING_DAYS)
-    _open(session, invoice_id, "payment_in_process", until, "clearing", "gateway", now, None)
+    _open(session, invoice_id, "payment_in_process", until, "clearing", "gateway", now, None, money)
     detail = {"money": money, "until": until.isoformat()}
     note_fact(session, invoice_id, at=now, kind="payment_in_process", detail=detail, note=f"until {until.date().isoformat()}")
 
 
-def release_in_process(session: Session, invoice_id: UUID | str, *, money: str, now: datetime) -> None:
-    """The money that was on its way did not come."""
+def release_in_process(session: Session, invoice_id: UUID | str, *, money: Sequence[str], now: datetime) -> None:
+    """The money that was on its way under one of these names did not come; other money that is on its way still may."""
     locked_invoice(session, invoice_id)
-    if _release(session, invoice_id, "payment_in_process", "the payment failed", now):
-        note_fact(session, invoice_id, at=now, kind="payment_failed", detail={"money": money}, note="the payment failed")
+    if _release(session, invoice_id, "payment_in_process", "the payment failed", now, money):
+        note_fact(session, invoice_id, at=now, kind="payment_failed", detail={"money": money[0]}, note="the payment failed")
 
 
 def _unproved(session: Session, invoice_id: UUID | str) -> bool:
@@ -188,12 +191,15 @@ def _search_task(session: Session, invoice: Row[Any], now: datetime, *, again: b
     )  # fmt: skip
 
 
-def _active(session: Session, invoice_id: UUID | str, kind: str, now: datetime) -> list[tuple[UUID, datetime]]:
+def _active(session: Session, invoice_id: UUID | str, kind: str, now: datetime) -> list[tuple[UUID, datetime, str]]:
     rows = session.execute(
-        text("select id, until from hold where invoice_id = :id and kind = :kind and released_at is null and until > :now"),
+        text(
+            "select id, until, money_ref from hold where invoice_id = :id and kind = :kind and released_at is null"
+            " and until > :now"
+        ),
         {"id": str(invoice_id), "kind": kind, "now": now},
     )
-    return [(row.id, row.until) for row in rows]
+    return [(row.id, row.until, row.money_ref) for row in rows]
 
 
 def _open(
@@ -205,18 +211,22 @@ def _open(
     actor: str,
     now: datetime,
     amount_minor: int | None,
+    money_ref: str = "",
 ) -> UUID:
     hold_id = uuid4()
     session.execute(
         _OPEN,
         {
             "id": hold_id, "invoice": str(invoice_id), "kind": kind, "until": until, "reason": reason, "actor": actor, "now": now,
-            "amount": amount_minor,
+            "amount": amount_minor, "money": money_ref,
         },
     )  # fmt: skip
     return hold_id
 
 
-def _release(session: Session, invoice_id: UUID | str, kind: str, why: str, now: datetime) -> list[UUID]:
-    done = session.execute(_RELEASE, {"invoice": str(invoice_id), "kind": kind, "now": now, "why": why})
+def _release(
+    session: Session, invoice_id: UUID | str, kind: str, why: str, now: datetime, money: Sequence[str] | None = None
+) -> list[UUID]:
+    given = None if money is None else list(money)
+    done = session.execute(_RELEASE, {"invoice": str(invoice_id), "kind": kind, "now": now, "why": why, "money": given})
     return list(done.scalars())

@@ -44,12 +44,13 @@ class PaymentResult:
 
 _INSERT = text(
     "insert into payment (id, creditor_id, account_id, invoice_id, source, source_ref, kind, reverses, reverses_ref,"
-    " amount_minor, currency, paid_on, value_on, recorded_at, hint, unallocated_minor)"
+    " amount_minor, currency, paid_on, value_on, recorded_at, payer_ref, reason, hint_sealed, unallocated_minor)"
     " values (:id, :creditor, :account, :invoice, :source, :ref, :kind, :reverses,"
-    " :reverses_ref, :amount, :currency, :paid_on, :value_on, :now, :hint, :amount)"
+    " :reverses_ref, :amount, :currency, :paid_on, :value_on, :now, :payer, :reason, :hint, :amount)"
     " on conflict (creditor_id, source, source_ref, kind) do nothing returning *"
 )
 _FIND = text("select * from payment where creditor_id = :creditor and source = :source and source_ref = :ref and kind = :kind")
+_LOCK_REFS = text("select pg_advisory_xact_lock(hashtextextended(k, 1)) from unnest(cast(:keys as text[])) as k")
 _INVOICE = text(
     "select i.id, i.account_id, i.number, i.currency, i.status, i.outcome, i.outcome_at, i.balance_minor, a.zone"
     " from invoice i join account a on a.id = i.account_id where i.id = :id"
@@ -68,39 +69,41 @@ def record_payment(
     value_on: date,
     now: datetime,
     invoice_id: UUID | str | None = None,
-    hint: str = "",
+    hint_sealed: bytes = b"",
+    payer_ref: str = "",
     names: Sequence[str] = (),
 ) -> PaymentResult:
     """Record money once by (source, source_ref) and apply it to the oldest open instalment first.
 
     What is left over stays on the payment as the account's credit. Without an invoice, or in another currency, it is kept
-    unmatched with its `hint` and a task; a later report of the same money that names the invoice applies it. A closed or
-    cancelled invoice takes nothing. `names`, `source_ref` first, are all under which a gateway may report the same money
-    (same_money.py). Raises Refused `amount` for a sum that is not above 0.
+    unmatched with its hint (sealed: it may be personal) and a task; a later report of the same money that names the invoice
+    applies it. A closed or cancelled invoice takes nothing. `names`, `source_ref` first, are all under which a gateway may report
+    the same money, `payer_ref` its id of the customer (same_money.py). Raises Refused `amount` for a sum that is not above 0.
     """
     _check_amount(amount_minor)
-    _lock_ref(session, creditor_id, source, source_ref)
+    names = names or (source_ref,)
+    _lock_refs(session, creditor_id, source, names)
     invoice = _invoice(session, invoice_id) if invoice_id is not None else None
     fits = invoice is not None and invoice.currency == currency
     known = _known(
-        session, creditor_id, source, names or (source_ref,), invoice_id=invoice.id if invoice is not None else None,
+        session, creditor_id, source, names, invoice_id=invoice.id if invoice is not None else None, payer_ref=payer_ref,
         amount_minor=amount_minor, currency=currency, now=now,
     )  # fmt: skip
     if invoice is not None:
         lock_debtor(session, invoice.account_id)
     if known is None:
-        if invoice is not None and not fits:
-            hint = f"{invoice.number} is in {invoice.currency}"
+        reason = f"{invoice.number} is in {invoice.currency}" if invoice is not None and not fits else ""
         known = session.execute(
             _INSERT,
             {
                 "id": uuid4(), "creditor": creditor_id, "source": source, "account": _account_of(invoice),
                 "invoice": invoice.id if invoice is not None and fits else None,
                 "ref": source_ref, "kind": "payment", "reverses": None, "reverses_ref": "", "amount": amount_minor,
-                "currency": currency, "paid_on": paid_on, "value_on": value_on, "now": now, "hint": hint[:200],
+                "currency": currency, "paid_on": paid_on, "value_on": value_on, "now": now, "reason": reason, "payer": payer_ref,
+                "hint": (hint_sealed or None) if invoice is None else None,
             },
         ).one()  # fmt: skip
-        if _apply_waiting_reversals(session, known, names or (source_ref,), now):
+        if _apply_waiting_reversals(session, known, names, now):
             known = session.execute(text("select * from payment where id = :id"), {"id": known.id}).one()
         if invoice is not None and fits:
             return _settled(session, known, invoice.id, now)
@@ -116,14 +119,15 @@ def record_payment(
 
 
 def _known(
-    session: Session, creditor_id: UUID | str, source: str, names: Sequence[str], *, invoice_id: UUID | None, amount_minor: int,
-    currency: str, now: datetime,
+    session: Session, creditor_id: UUID | str, source: str, names: Sequence[str], *, invoice_id: UUID | None, payer_ref: str,
+    amount_minor: int, currency: str, now: datetime,
 ) -> Row[Any] | None:  # fmt: skip
     if len(names) == 1 and source != "stripe":
         return _find(session, creditor_id, source, names[0], "payment")
     known = same_money.find_same(
-        session, creditor_id, source, names, invoice_id=invoice_id, amount_minor=amount_minor, currency=currency, at=now
-    )
+        session, creditor_id, source, names, invoice_id=invoice_id, payer_ref=payer_ref, amount_minor=amount_minor,
+        currency=currency, at=now,
+    )  # fmt: skip
     if known is None or same_money.stronger(names[0], known.source_ref) == known.source_ref:
         return known
     if known.account_id is not None:
@@ -149,7 +153,7 @@ def apply_payment(
     ).one_or_none()
     if payment is None:
         raise not_found("payment", payment_id)
-    _lock_ref(session, creditor_id, payment.source, payment.source_ref)
+    _lock_refs(session, creditor_id, payment.source, [payment.source_ref])
     invoice = _invoice(session, invoice_id)
     lock_debtor(session, invoice.account_id)
     payment = session.execute(text("select * from payment where id = :id"), {"id": payment.id}).one()
@@ -184,22 +188,24 @@ def record_reversal(
     now: datetime,
     reason: str = "reversed",
     running_total: bool = False,
+    names: Sequence[str] = (),
 ) -> PaymentResult:
     """Record once that money went back (refund, chargeback, bounced debit), whole or in part.
 
     It is taken from what the payment had not applied, then from its latest allocations. A closed invoice that owes again
     reopens at the same rung with fresh notice (F13). A reversal that comes before its payment waits for it. With
     `running_total`, `amount_minor` is what went back so far under refs that begin with `source_ref` (Stripe's amount_refunded)
-    and only the difference counts. Raises Refused `amount`.
+    and only the difference counts. `names`: all under which a gateway may have reported the payment. Raises Refused `amount`.
     """
     _check_amount(amount_minor)
-    _lock_ref(session, creditor_id, source, payment_ref)
-    payment = _find(session, creditor_id, source, payment_ref, "payment")
+    names = names or (payment_ref,)
+    _lock_refs(session, creditor_id, source, names)
+    payment = same_money.named(session, creditor_id, source, names)
     if payment is not None and payment.account_id is not None:
         lock_debtor(session, payment.account_id)
-        payment = _find(session, creditor_id, source, payment_ref, "payment")
+        payment = same_money.named(session, creditor_id, source, names)
     if running_total:
-        before = _taken_so_far(session, creditor_id, source, payment_ref, source_ref)
+        before = _taken_so_far(session, creditor_id, source, names, source_ref)
         if amount_minor <= before:
             same = _find(session, creditor_id, source, f"{source_ref}:{before}", "reversal")
             assert same is not None
@@ -211,7 +217,8 @@ def record_reversal(
         {
             "id": uuid4(), "creditor": creditor_id, "source": source, "account": _account_of(payment), "invoice": None,
             "ref": source_ref, "kind": "reversal", "reverses": None, "reverses_ref": payment_ref, "amount": amount_minor,
-            "currency": currency, "paid_on": reversed_on, "value_on": reversed_on, "now": now, "hint": reason[:200],
+            "currency": currency, "paid_on": reversed_on, "value_on": reversed_on, "now": now, "reason": reason[:200],
+            "payer": "", "hint": None,
         },
     ).one_or_none()  # fmt: skip
     if reversal is None:
@@ -225,7 +232,7 @@ def record_reversal(
 
 def _match(session: Session, payment: Row[Any], invoice: Row[Any], now: datetime, *, actor: str = "puntual") -> PaymentResult:
     session.execute(
-        text("update payment set invoice_id = :invoice, account_id = :account where id = :id"),
+        text("update payment set invoice_id = :invoice, account_id = :account, hint_sealed = null where id = :id"),
         {"invoice": invoice.id, "account": invoice.account_id, "id": payment.id},
     )
     unmatched.settled(session, payment, now, "matched")
@@ -236,7 +243,9 @@ def _settled(
     session: Session, payment: Row[Any], invoice_id: UUID, now: datetime, *, actor: str = "puntual", lend: bool = False
 ) -> PaymentResult:
     """Apply a payment that has found its invoice, end the holds that waited for it, and say so."""
-    done = allocation.settle_all(session, invoice_id, now=now, lend=payment.id if lend else None)
+    lent = payment.id if lend else None
+    done = allocation.settle_all(session, invoice_id, now=now, lend=lent)
+    given = done.by_payment.get(payment.id, 0)
     if done.held:
         session.execute(
             text(
@@ -252,7 +261,6 @@ def _settled(
             ),
             {"now": now, "invoice": invoice_id},
         )
-    given = done.by_payment.get(payment.id, 0)
     detail = {
         "payment": str(payment.id), "source": payment.source, "amount_minor": payment.amount_minor, "currency": payment.currency,
         "applied_minor": given, "balance_minor": done.balance_minor, "paid_on": payment.paid_on.isoformat(),
@@ -295,7 +303,7 @@ def _take_back(session: Session, payment: Row[Any], reversal: Row[Any], now: dat
             _reopen(session, invoice, now)
         detail = {
             "payment": str(payment.id), "reversal": str(reversal.id), "amount_minor": reversal.amount_minor,
-            "currency": reversal.currency, "balance_minor": balance, "reason": reversal.hint,
+            "currency": reversal.currency, "balance_minor": balance, "reason": reversal.reason,
         }  # fmt: skip
         note = f"{written(reversal.amount_minor, reversal.currency)}, owed now {written(balance, reversal.currency)}"
         note_fact(session, invoice_id, at=now, kind="payment_reversed", detail=detail, note=note)
@@ -323,11 +331,11 @@ def _check_amount(amount_minor: int) -> None:
         raise Refused("amount", f"the amount is {amount_minor}: give minor units above 0; a refund is a reversal", status=422)
 
 
-def _lock_ref(session: Session, creditor_id: UUID | str, source: str, ref: str) -> None:
-    """A payment and the reversal of it never pass each other unseen."""
-    session.execute(
-        text("select pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": f"payment:{creditor_id}:{source}:{ref}"}
-    )
+def _lock_refs(session: Session, creditor_id: UUID | str, source: str, refs: Sequence[str]) -> None:
+    """A payment and the reversal of it never pass each other unseen, whatever each calls it; in one order, so that none waits for
+    another that waits for it."""
+    keys = sorted({f"payment:{creditor_id}:{source}:{ref}" for ref in refs})
+    session.execute(_LOCK_REFS, {"keys": keys})
 
 
 def _find(session: Session, creditor_id: UUID | str, source: str, ref: str, kind: str) -> Row[Any] | None:
@@ -345,13 +353,13 @@ def _invoice(session: Session, invoice_id: UUID | str) -> Row[Any]:
     return invoice
 
 
-def _taken_so_far(session: Session, creditor_id: UUID | str, source: str, payment_ref: str, series: str) -> int:
+def _taken_so_far(session: Session, creditor_id: UUID | str, source: str, names: Sequence[str], series: str) -> int:
     return int(
         session.execute(
             text(
                 "select coalesce(sum(amount_minor), 0) from payment where creditor_id = :creditor and source = :source"
-                " and reverses_ref = :ref and kind = 'reversal' and starts_with(source_ref, :series)"
+                " and reverses_ref = any(:names) and kind = 'reversal' and starts_with(source_ref, :series)"
             ),
-            {"creditor": str(creditor_id), "source": source, "ref": payment_ref, "series": f"{series}:"},
+            {"creditor": str(creditor_id), "source": source, "names": list(names), "series": f"{series}:"},
         ).scalar_one()
     )

@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from ledger.sealing import Sealer
 from policies.money import written
 
 MATCH_WITHIN = timedelta(days=2)
 """How long a person has to say whose an unmatched payment is."""
 
 
-def unmatched(session: Session, creditor_id: UUID | str, *, limit: int = 200) -> list[Row[Any]]:
+@dataclass(frozen=True)
+class Unplaced:
+    """Money that is on no invoice. `hint` is what came with it, for the one who must say whose it is: it may be personal."""
+
+    id: UUID
+    kind: Literal["payment", "reversal"]
+    source: str
+    source_ref: str
+    amount_minor: int
+    unallocated_minor: int
+    currency: str
+    paid_on: date
+    recorded_at: datetime
+    reverses_ref: str
+    account_id: UUID | None
+    invoice_id: UUID | None
+    number: str | None
+    status: str | None
+    hint: str = field(repr=False)
+
+
+def unmatched(session: Session, creditor_id: UUID | str, sealer: Sealer, *, limit: int = 200) -> list[Unplaced]:
     """Money that is on no invoice, oldest first: payments without one, account credits, reversals whose payment never came."""
-    return list(
-        session.execute(
-            text(
-                "select p.id, p.kind, p.source, p.source_ref, p.amount_minor, p.unallocated_minor, p.currency, p.paid_on,"
-                " p.value_on, p.recorded_at, p.hint, p.reverses_ref, p.account_id, p.invoice_id, i.number, i.status"
-                " from payment p left join invoice i on i.id = p.invoice_id"
-                " where p.creditor_id = :creditor and p.unallocated_minor > 0 order by p.recorded_at, p.id limit :limit"
-            ),
-            {"creditor": str(creditor_id), "limit": limit},
-        )
-    )
+    rows = session.execute(
+        text(
+            "select p.id, p.kind, p.source, p.source_ref, p.amount_minor, p.unallocated_minor, p.currency, p.paid_on,"
+            " p.recorded_at, p.reverses_ref, p.account_id, p.invoice_id, i.number, i.status, p.reason, p.hint_sealed"
+            " from payment p left join invoice i on i.id = p.invoice_id"
+            " where p.creditor_id = :creditor and p.unallocated_minor > 0 order by p.recorded_at, p.id limit :limit"
+        ),
+        {"creditor": str(creditor_id), "limit": limit},
+    ).mappings()
+    found = []
+    for row in rows:
+        given = dict(row)
+        reason, sealed = given.pop("reason"), given.pop("hint_sealed")
+        found.append(Unplaced(**given, hint=reason if sealed is None else sealer.unseal(bytes(sealed)).decode()))
+    return found
 
 
 def ask_which_sum(session: Session, payment: Row[Any], amount_minor: int, currency: str, now: datetime) -> None:

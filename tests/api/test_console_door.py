@@ -190,7 +190,8 @@ def test_a_creditor_never_sees_another_ones_invoice_task_or_money(house: House, 
         for creditor in (house.creditor, other):
             payments.record_payment(
                 session, creditor.id, source="standard", source_ref=f"ref-{creditor.slug}", amount_minor=500, currency="COP",
-                paid_on=cast.NOW.date(), value_on=cast.NOW.date(), now=cast.NOW, invoice_id=None, hint=f"hint-{creditor.slug}",
+                paid_on=cast.NOW.date(), value_on=cast.NOW.date(), now=cast.NOW, invoice_id=None,
+                hint_sealed=cast.sealer().seal(f"hint-{creditor.slug}".encode()),
             )  # fmt: skip
         holds.open_dispute(session, theirs, reason="quality", actor="portal", now=cast.NOW)
     assert numbers(read(desk)) == ["F-1"]

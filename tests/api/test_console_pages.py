@@ -34,7 +34,8 @@ def test_what_came_from_outside_is_shown_and_never_obeyed(house: House, desk: Te
         session.execute(text("update account set ref = :x"), {"x": nasty})
         payments.record_payment(
             session, house.creditor.id, source="standard", source_ref=nasty, amount_minor=500, currency="COP", now=cast.NOW,
-            paid_on=cast.NOW.date(), value_on=cast.NOW.date(), invoice_id=None, hint=nasty,
+            paid_on=cast.NOW.date(), value_on=cast.NOW.date(), invoice_id=None,
+            hint_sealed=cast.sealer().seal(nasty.encode()),
         )  # fmt: skip
         session.execute(
             text(
@@ -228,7 +229,7 @@ def test_a_closed_invoice_leaves_the_open_list_and_says_how_it_ended(house: Hous
     with Session(worker) as session, session.begin():
         payments.record_payment(
             session, house.creditor.id, source="standard", source_ref="p1", amount_minor=25_000_000, currency="COP",
-            paid_on=cast.NOW.date(), value_on=cast.NOW.date(), now=cast.NOW, invoice_id=invoice, hint="",
+            paid_on=cast.NOW.date(), value_on=cast.NOW.date(), now=cast.NOW, invoice_id=invoice,
         )  # fmt: skip
     decide(worker, invoice, cast.NOW)
     assert numbers(read(desk)) == []

@@ -93,9 +93,19 @@ def test_money_on_its_way_holds_for_the_clearing_time_once(stage: Stage) -> None
         holds.hold_in_process(stage.session, stage.invoice, money="p1", now=NOW)
     row = stage.session.execute(text("select until from hold")).one()
     assert row.until == NOW + timedelta(days=holds.CLEARING_DAYS)
-    holds.release_in_process(stage.session, stage.invoice, money="p1", now=NOW)
-    holds.release_in_process(stage.session, stage.invoice, money="p1", now=NOW)
+    for _ in range(2):
+        holds.release_in_process(stage.session, stage.invoice, money=("p1",), now=NOW)
     assert [name for name, _ in rings(stage.session, stage.invoice)] == ["payment_in_process", "payment_failed"]
+
+
+def test_money_that_failed_leaves_other_money_on_its_way(stage: Stage) -> None:
+    for money in ("p1", "p2"):
+        holds.hold_in_process(stage.session, stage.invoice, money=money, now=NOW)
+    open_holds = text("select array_agg(money_ref) from hold where released_at is null")
+    holds.release_in_process(stage.session, stage.invoice, money=("p0",), now=NOW)
+    assert stage.session.execute(open_holds).scalar() == ["p1", "p2"]
+    holds.release_in_process(stage.session, stage.invoice, money=("ch_2", "p2"), now=NOW)
+    assert stage.session.execute(open_holds).scalar() == ["p1"]
 
 
 def test_an_unknown_invoice_is_not_found(stage: Stage) -> None:

@@ -18,7 +18,7 @@ from ledger.allocation import waterfall
 from ledger.payments import apply_payment
 from ledger.refusals import Refused
 from ledger.unmatched import unmatched
-from tests.cast import NOW, Creditor, accepted_invoice, account_of, creditor_brill
+from tests.cast import NOW, Creditor, accepted_invoice, account_of, creditor_brill, sealer
 from tests.conftest import Database
 from tests.ledger.money import PARTS, balances, kinds, pay, rings, row_of, take
 
@@ -63,7 +63,7 @@ def test_the_due_date_and_not_the_number_says_which_instalment_is_oldest(stage: 
 def test_what_is_left_over_stays_on_the_payment_and_is_listed(stage: Stage) -> None:
     result = pay(stage.session, stage.creditor.id, "p1", 1200, stage.invoice)
     assert (result.allocated_minor, result.unallocated_minor, result.balance_minor) == (1000, 200, 0)
-    listed = unmatched(stage.session, stage.creditor.id)
+    listed = unmatched(stage.session, stage.creditor.id, sealer())
     assert [(row.unallocated_minor, row.invoice_id) for row in listed] == [(200, stage.invoice)]
 
 
@@ -77,15 +77,19 @@ def test_the_same_payment_again_changes_nothing(stage: Stage) -> None:
 
 
 def test_money_for_an_unknown_invoice_is_kept_listed_and_asked_about(stage: Stage) -> None:
-    result = pay(stage.session, stage.creditor.id, "p1", 700, None, hint="F-9999")
+    result = pay(stage.session, stage.creditor.id, "p1", 700, None, hint_sealed=sealer().seal(b"Ana, F-9999"))
     assert (result.verdict, result.unallocated_minor) == ("unmatched", 700)
-    assert [row.hint for row in unmatched(stage.session, stage.creditor.id)] == ["F-9999"]
+    [listed] = unmatched(stage.session, stage.creditor.id, sealer())
+    assert listed.hint == "Ana, F-9999" and "Ana" not in repr(listed)
+    kept = stage.session.execute(text("select p::text from payment p")).scalar_one()
+    assert "Ana" not in kept and b"Ana".hex() not in kept, "it is sealed"
     task = stage.session.execute(text("select kind, done_at from task")).one()
     assert (task.kind, task.done_at) == ("match_payment", None)
     applied = apply_payment(stage.session, stage.creditor.id, result.payment_id, stage.invoice, now=NOW, actor="tests")
     assert (applied.verdict, applied.balance_minor) == ("applied", 300)
-    assert unmatched(stage.session, stage.creditor.id) == []
+    assert unmatched(stage.session, stage.creditor.id, sealer()) == []
     assert stage.session.execute(text("select done_at from task")).scalar() == NOW
+    assert stage.session.execute(text("select hint_sealed from payment")).scalar() is None, "nobody needs it any more"
 
 
 def test_a_later_report_that_names_the_invoice_applies_unmatched_money_once(stage: Stage) -> None:
@@ -99,7 +103,7 @@ def test_another_currency_is_never_converted(stage: Stage) -> None:
     result = pay(stage.session, stage.creditor.id, "p1", 700, stage.invoice, currency="USD")
     assert result.verdict == "unmatched"
     assert balances(stage.session, stage.invoice) == {1: 500, 2: 500}
-    assert [row.hint for row in unmatched(stage.session, stage.creditor.id)] == ["F-1001 is in COP"]
+    assert [row.hint for row in unmatched(stage.session, stage.creditor.id, sealer())] == ["F-1001 is in COP"]
     with pytest.raises(Refused) as refused:
         apply_payment(stage.session, stage.creditor.id, result.payment_id, stage.invoice, now=NOW, actor="tests")
     assert refused.value.code == "currency"
@@ -175,7 +179,7 @@ def test_a_reversal_before_its_payment_waits_for_it(stage: Stage) -> None:
     assert (waiting.verdict, waiting.unallocated_minor) == ("pending", 300)
     pay(stage.session, stage.creditor.id, "p1", 700, stage.invoice)
     assert balances(stage.session, stage.invoice) == {1: 100, 2: 500}
-    assert unmatched(stage.session, stage.creditor.id) == []
+    assert unmatched(stage.session, stage.creditor.id, sealer()) == []
 
 
 def test_more_cannot_go_back_than_came(stage: Stage) -> None:

@@ -214,7 +214,10 @@ create table payment (
     paid_on date not null,                     -- the payer's date: judges promises
     value_on date not null,                    -- the bank's: interest and DSO
     recorded_at timestamptz not null,          -- ours: the fence
-    hint text not null default '',             -- the reference that came with it, when it matched no invoice
+    payer_ref text not null default '',        -- the gateway's own id of its customer
+    reason text not null default '',           -- why it went back, or why it fits no invoice: words of ours
+    hint_sealed bytea,                         -- what came with money that matched no invoice, under the master key: may be personal
+    twin boolean not null default false,       -- reported under a second name, and found by its sum
     unallocated_minor bigint not null,         -- what is not (or no longer) applied to an invoice
     unique (creditor_id, source, source_ref, kind)
 );
@@ -231,6 +234,7 @@ create table hold (
     until timestamptz not null,
     amount_minor bigint,
     reason text not null,
+    money_ref text not null default '',        -- which money is on its way
     actor text not null,
     released_at timestamptz,
     release_why text,
