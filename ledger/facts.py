@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ledger.session import Prepared
 from policies.facts import InvoiceFacts
 from policies.forecast import BookEntry
+from policies.law.place import terms_of
 from policies.manual import Manual
 
 BUDGET_DAYS = 40
@@ -33,6 +34,7 @@ _FACTS = Prepared(
         i.entered_at, i.status, i.cycle, i.cycle_started_at, i.cycle_notice, i.shift_days, i.revision, i.manual_id,
         i.place_of_payment, i.place_of_payment_region, i.next_at, i.seen_revision, i.outcome,
         a.kind, a.country, a.region, a.zone, a.exempt_until,
+        a.terms, c.settings -> 'law' as creditor_law,
         c.zone as creditor_zone, c.country as creditor_country, c.stopped_until, m.content as manual,
         (select coalesce(json_agg(json_build_object('number', t.number, 'due_on', t.due_on, 'amount_minor', t.amount_minor,
             'balance_minor', coalesce((select sum(e.amount_minor) from entry e
@@ -70,7 +72,8 @@ _FACTS = Prepared(
                 and not exists (select 1 from suppression x where x.person_id = n.id and x.lifted_at is null and x.until > :now),
             'why_not', case when r.consent = 'withdrawn' then 'opted out' when r.retired_at is not null
                 then 'address retired: ' || coalesce(r.retired_why, '') when n.erased_at is not null then 'erased' else '' end,
-            'verified', r.verified_at is not null) order by r.position, r.id), '[]')
+            'verified', r.verified_at is not null,
+            'authorised', r.consent = 'given') order by r.position, r.id), '[]')
          from address r join person n on n.id = r.person_id where n.account_id = i.account_id) as reach,
         (select coalesce(json_agg(json_build_object('reason', x.reason, 'until', x.until) order by x.until), '[]')
          from suppression x where x.account_id = i.account_id and x.person_id is null and x.lifted_at is null
@@ -86,17 +89,18 @@ _FACTS = Prepared(
 _BUDGET = text(
     """
     select k.invoice_id::text, k.key, k.person_id::text, k.channel, k.state, k.at_utc as at, k.local_date,
-        'delivered' as outcome, false as inbound, false as manual
-    from contact k where k.account_id = :account and k.state <> 'failed' and k.at_utc > :since
+        'delivered' as outcome, false as inbound, false as manual, k.address_id::text, k.template,
+        array(select f.invoice_id::text from contact f where f.folded_into = k.id order by 1) as also
+    from contact k where k.account_id = :account and k.state <> 'failed' and k.folded_into is null and k.at_utc > :since
     union all
     select h.invoice_id::text, 'manual:' || h.id, coalesce(h.person_id::text, ''), h.channel, 'delivered', h.at_utc, h.local_date,
-        h.outcome, h.direction = 'in', true
+        h.outcome, h.direction = 'in', true, '', '', '{}'
     from manual_contact h where h.account_id = :account and h.outcome <> 'wrong_number' and h.at_utc > :since
     order by 6, 2
     """
 )
 
-_NOT_FACTS = ("manual", "next_at", "seen_revision", "outcome")
+_NOT_FACTS = ("manual", "next_at", "seen_revision", "outcome", "terms", "creditor_law")
 
 
 @lru_cache(maxsize=512)
@@ -117,9 +121,7 @@ class _Content:
         return isinstance(other, _Content)
 
 
-def _budget(session: Session, account_id: str, now: datetime, manual: Manual) -> list[dict[str, Any]]:
-    if not manual.limits.contacts and manual.limits.gap_hours is None:
-        return []
+def _budget(session: Session, account_id: str, now: datetime) -> list[dict[str, Any]]:
     rows = session.execute(_BUDGET, {"account": account_id, "since": now - timedelta(days=BUDGET_DAYS)}).mappings()
     return [dict(row) for row in rows]
 
@@ -138,11 +140,14 @@ def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[Bo
     for row in _FACTS.ask(session, {"invoices": invoice_ids, "now": now}).mappings():
         manual = _manual(row["creditor_id"], row["manual_id"], _Content(row["manual"]))
         account = row["account_id"]
-        if manual.limits.contacts or manual.limits.gap_hours is not None:
-            if account not in budgets:
-                budgets[account] = _budget(session, account, now, manual)
+        law = terms_of(
+            country=row["country"], region=row["region"], zone=row["zone"], kind=row["kind"], creditor=row["creditor_law"],
+            account=row["terms"],
+        )  # fmt: skip
+        if (law or manual.limits.contacts or manual.limits.gap_hours is not None) and account not in budgets:
+            budgets[account] = _budget(session, account, now)
         given = {key: value for key, value in row.items() if key not in _NOT_FACTS}
-        facts = InvoiceFacts.model_validate({**given, "budget": budgets.get(account, [])})
+        facts = InvoiceFacts.model_validate({**given, "budget": budgets.get(account, []), "law": law})
         found.append(BookEntry(facts=facts, manual=manual, next_at=row["next_at"] or now))
     return found
 
@@ -159,3 +164,16 @@ def gather_book(session: Session, account_id: UUID | str, now: datetime) -> list
         if entry.facts.invoice_id in stale:
             entry.next_at = now
     return book
+
+
+def gather_near(session: Session, facts: InvoiceFacts, now: datetime, ends: datetime) -> list[BookEntry]:
+    """The debtor's other open invoices that may have something to say before `ends`; the caller holds the debtor's lock."""
+    rows = session.execute(
+        text(
+            "select id::text from invoice where account_id = :account and id <> :id and outcome is null"
+            " and (revision > seen_revision or next_kind = 'contact' or next_at < :ends)"
+        ),
+        {"account": facts.account_id, "id": facts.invoice_id, "ends": ends},
+    )
+    near = list(rows.scalars())
+    return _entries(session, near, now) if near else []

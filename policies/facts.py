@@ -113,6 +113,8 @@ class BudgetEntry(Model):
     address_id: str = ""
     template: str = ""
     """With the address, whether a slot can be shared by others (F38)."""
+    also: tuple[str, ...] = ()
+    """The other invoices that this message is about."""
 
     @property
     def is_attempt(self) -> bool:
@@ -158,6 +160,8 @@ class Reach(Model):
     permitted: bool
     why_not: str = ""
     verified: bool = True
+    authorised: bool = True
+    """The person agreed to this channel; not only did not refuse it."""
 
 
 class Suppression(Model):
@@ -220,6 +224,8 @@ class InvoiceFacts(Model):
     reach: tuple[Reach, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     exempt_until: Instant | None = None
+    law: LawTerms | None = None
+    """Which law speaks; None only in the rehearsal of an old book."""
     # the same debtor's other contacts
     budget: tuple[BudgetEntry, ...] = ()
     ride: Ride | None = None
