@@ -27,7 +27,7 @@ from activities.pulse import Pulse
 from activities.wire import InvoiceRef
 from channels import ChannelsConfig, build_senders
 from clock import Clock, LedgerClock, RealClock
-from ledger import inbox, outbox
+from ledger import charges, inbox, outbox
 from ledger.sealing import Sealer
 from ledger.session import make_engine, refuse_wrong_role
 from settings import Settings
@@ -48,6 +48,8 @@ RELAY_AT_ONCE = 64
 RELAY_IDLE_SECONDS = (0.02, 0.5)
 """Shortest and longest pause between looks at an empty outbox."""
 RECONCILE_SECONDS = 20.0
+CHARGES_BATCH = 500
+"""Invoices whose late charges are looked at in one round; each is looked at once a day."""
 CENSUS_SECONDS = 300.0
 """How often the open invoices are compared with the workflows that run."""
 PAYLOADS_KEPT = timedelta(days=90)
@@ -196,6 +198,18 @@ class Relay:
         )
 
 
+def post_due_charges(engine: Engine, clock: Clock, *, limit: int = CHARGES_BATCH) -> int:
+    """Look at the late charges of at most `limit` invoices, each in a transaction of its own; returns how many got some (F63)."""
+    with Session(engine) as session:
+        due = charges.due_for_charges(session, now=clock.now(), limit=limit)
+        session.rollback()
+        posted = 0
+        for invoice_id in due:
+            posted += bool(charges.post_charges(session, invoice_id, now=clock.now()).keys)
+            session.commit()
+    return posted
+
+
 async def reconcile_loop(engine: Engine, clock: Clock, *, every: float = RECONCILE_SECONDS) -> None:
     """At start-up and from time to time: ring what was not seen."""
 
@@ -213,6 +227,8 @@ async def reconcile_loop(engine: Engine, clock: Clock, *, every: float = RECONCI
             count = await asyncio.to_thread(once)
             if count:
                 log.info("reconcile: rang %d invoices", count)
+            if charged := await asyncio.to_thread(post_due_charges, engine, clock):
+                log.info("late charges: posted on %d invoices", charged)
         except (SQLAlchemyError, LookupError) as error:
             log.warning("reconcile: %s; tried again later", type(error).__name__)
         await asyncio.sleep(every)

@@ -22,12 +22,13 @@ class Move(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """`applied_minor` in all and by payment, the invoice's balance after it, and whether a hold waits for this money."""
+    """`applied_minor` in all and by payment, the balance after it, and whether a hold waits for it or late charges hang on it."""
 
     applied_minor: int
     by_payment: dict[UUID, int]
     balance_minor: int
     held: bool
+    charged: bool = False
 
 
 _STATE = text(
@@ -35,6 +36,7 @@ _STATE = text(
     select i.status, i.balance_minor,
         exists (select 1 from hold h where h.invoice_id = i.id and h.released_at is null
             and h.kind in ('already_paid', 'payment_in_process')) as held,
+        exists (select 1 from late_charge l where l.invoice_id = i.id) as charged,
         (select coalesce(json_agg(t.number order by t.due_on, t.number), '[]') from instalment t
             where t.invoice_id = i.id and t.superseded_at is null) as parts,
         (select coalesce(json_agg(json_build_array(g.instalment, g.payment_id, g.paid_on, g.amount) order by g.last), '[]') from (
@@ -146,7 +148,7 @@ def settle_all(session: Session, invoice_id: UUID, *, now: datetime, lend: UUID 
     by_payment: dict[UUID, int] = {}
     for move in moves:
         by_payment[move.payment_id] = by_payment.get(move.payment_id, 0) + move.amount_minor
-    return Settled(sum(by_payment.values()), by_payment, int(balance_minor), row.held)
+    return Settled(sum(by_payment.values()), by_payment, int(balance_minor), row.held, row.charged)
 
 
 def take_back(session: Session, payment: Row[Any], reversal: Row[Any], *, now: datetime) -> TakenBack:

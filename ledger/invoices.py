@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from ledger import charges
 from ledger.acceptance import Accepted, accept, accept_batch
 from ledger.allocation import refresh_balance, settle
 from ledger.canonical import Difference
@@ -97,6 +98,8 @@ def amend(
         if change:
             _enter(session, invoice, number, "amendment", change, now, reason)
     moved = settle(session, invoice.id, now=now)
+    if charges.correct(session, invoice.id, now=now):
+        moved += settle(session, invoice.id, now=now)
     balance = refresh_balance(session, invoice.id)
     detail = {"was": _shown(before), "now": _shown(dues), "freed_minor": max(-moved, 0), "reason": reason}
     note = f"{sum(new.values())} {invoice.currency}, due {', '.join(str(due_on) for _, due_on, _ in dues)}"

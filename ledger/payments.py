@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from ledger import allocation, discounts, same_money, unmatched
+from ledger import allocation, charges, discounts, same_money, unmatched
 from ledger.events import note_fact, tell
 from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
@@ -246,6 +246,9 @@ def _settled(
     lent = payment.id if lend else None
     done = allocation.settle_all(session, invoice_id, now=now, lend=lent)
     given = done.by_payment.get(payment.id, 0)
+    if done.charged and charges.correct(session, invoice_id, now=now):
+        done = allocation.settle_all(session, invoice_id, now=now, lend=lent)
+        given += done.by_payment.get(payment.id, 0)
     if done.held:
         session.execute(
             text(
@@ -298,6 +301,8 @@ def _take_back(session: Session, payment: Row[Any], reversal: Row[Any], now: dat
         else:
             discounts.take_back_unpaid(session, invoice_id, now=now, dated_on=reversal.paid_on)
             allocation.settle(session, invoice_id, now=now)
+            if charges.correct(session, invoice_id, now=now):
+                allocation.settle(session, invoice_id, now=now)
         balance = allocation.refresh_balance(session, invoice_id)
         if invoice.status == "open" and invoice.outcome is not None and balance > 0:
             _reopen(session, invoice, now)
