@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -33,7 +33,7 @@ class ChargeLineOut(BaseModel):
 
     what: str
     base_minor: int
-    rate_pct: Decimal | None = Field(description="percent a year for interest")
+    rate_pct: Decimal | None = Field(None, description="percent a year for interest")
     from_on: date
     until_on: date
     days: int
@@ -53,7 +53,7 @@ class ChargeOut(BaseModel):
     instalment: int
     amount_minor: int
     posted_at: datetime
-    corrected_at: datetime | None
+    corrected_at: datetime | None = None
     lines: list[ChargeLineOut]
 
 
@@ -79,7 +79,39 @@ class LimitationOut(BaseModel):
     why: str
 
 
-@router.get("/{invoice_id}/charges")
+_ID = "01a200bd-7838-7c19-9aef-e6c7f409367f"
+_LINE = {
+    "what": "interest", "base_minor": 1000000, "rate_pct": "10.15", "from_on": "2026-01-01", "until_on": "2026-01-31", "days": 31,
+    "year_days": 365, "compounding": "simple", "rounding": "line", "amount_minor": 8621, "rule": "ES.interest",
+    "said": {
+        "es": "Interés de 86,21 EUR sobre 10.000,00 EUR al 10,15 % anual, 31 días del 1 de enero de 2026 al 31 de enero de 2026,"
+        " año de 365 días.",
+        "pt": "Juros de 86,21 EUR sobre 10.000,00 EUR a 10,15 % ao ano, 31 dias de 1 de janeiro de 2026 a 31 de janeiro de 2026,"
+        " ano de 365 dias.",
+        "en": "Interest of 86.21 EUR on 10,000.00 EUR at 10.15 % a year, 31 days, 1 January 2026 to 31 January 2026, year of 365"
+        " days.",
+    },
+}  # fmt: skip
+_CHARGES = {
+    "invoice_id": _ID, "currency": "EUR", "total_minor": 8621,
+    "charges": [
+        {"key": "interest:1:2026-01", "what": "interest", "instalment": 1, "amount_minor": 8621,
+         "posted_at": "2026-02-02T09:00:00Z", "lines": [_LINE]},
+    ],
+}  # fmt: skip
+_LIMITATION = {
+    "invoice_id": _ID, "state": "known", "last_day": "2030-12-31", "counted_from": "2025-12-31", "rule": "ES.limitation",
+    "basis": "house", "confidence": "medium",
+    "why": "A contract debt in Spain can be sued for during five years; each demand or acknowledgement begins them anew."
+    " Counted from the due date.",
+}  # fmt: skip
+
+
+def _example(body: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {"application/json": {"example": body}}}}
+
+
+@router.get("/{invoice_id}/charges", responses=_example(_CHARGES))
 def read_charges(invoice_id: UUID, who: Annotated[Caller, caller("invoices:read")]) -> ChargesOut:
     """Late interest and fees, each with its lines: sum, days, rate, rule, and a sentence in three languages."""
     currency = find_invoice(who.session, invoice_id).row.currency
@@ -90,7 +122,7 @@ def read_charges(invoice_id: UUID, who: Annotated[Caller, caller("invoices:read"
     )  # fmt: skip
 
 
-@router.get("/{invoice_id}/limitation")
+@router.get("/{invoice_id}/limitation", responses=_example(_LIMITATION))
 def read_limitation(invoice_id: UUID, request: Request, who: Annotated[Caller, caller("invoices:read")]) -> LimitationOut:
     """Until when the invoice can be sued for, by which rule; past it nothing firm is sent, and no word of court."""
     find_invoice(who.session, invoice_id)

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from api import actions, console, contacts, invoices, plan, portal, webhooks
+from api import actions, charges, console, contacts, invoices, plan, portal, webhooks
 from api.app import create_app
 from ledger.creditors import create_api_key, revoke_api_key, rotate_api_key
 from ledger.people import person_card
@@ -59,7 +59,7 @@ BODIES: dict[str, Any] = {
 
 
 def _routes() -> Iterator[APIRoute]:
-    for room in (invoices, contacts, plan, actions, webhooks, portal, console):
+    for room in (invoices, contacts, plan, charges, actions, webhooks, portal, console):
         yield from (route for route in room.router.routes if isinstance(route, APIRoute))
 
 
