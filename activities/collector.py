@@ -24,7 +24,8 @@ from ledger.sealing import Sealer
 from ledger.session import lock_debtor_of
 from messages.catalogue import TextError
 from policies.facts import InvoiceFacts
-from policies.forecast import made
+from policies.folding import ride_of
+from policies.forecast import BookEntry, Rider, made, riders
 from policies.manual import Manual
 from policies.money import major_units, written
 from policies.steps import Close, Contact, Wait
@@ -115,6 +116,7 @@ class Collector:
         return known, step, step_id
 
     def _contact(self, invoice_id: str) -> Next:
+        alone = False
         for _ in range(ASK_AGAIN_MAX):
             with Session(self._tools.engine) as session:
                 now = self._tools.clock.now()
@@ -124,50 +126,86 @@ class Collector:
                     return self._next(known, step, step_id)
                 sender = self._tools.senders.get(step.channel) or NoSender(step.channel)
                 claimed = contacts.claim(session, known, step, step_id, provider=sender.provider, now=now)
+                along = [] if alone else self._gather_along(session, known, manual, step, claimed, now)
                 session.commit()
-            done = self._call(known, manual, step, claimed.id, sender)
+            try:
+                done = self._call(_Going(known, manual, step, claimed.id, along), sender)
+            except _Unwritable:
+                alone = True
+                continue
             if done is not None:
                 return done
         raise ApplicationError(
             "facts kept coming in while the contact was being made", type="Busy", next_retry_delay=timedelta(seconds=5)
         )
 
-    def _call(self, known: InvoiceFacts, manual: Manual, step: Contact, contact_id: UUID, sender: Sender) -> Next | None:
+    def _gather_along(
+        self, session: Session, known: InvoiceFacts, manual: Manual, step: Contact, claimed: contacts.Claimed, now: datetime
+    ) -> list[Rider]:
+        """What else this debtor's message is for: claimed in the same transaction, each with a decision of its own (F38)."""
+        if not manual.limits.fold or ride_of(step) is None:
+            return []
+        others = ledger_facts.gather_near(session, known, now, step.window_ends)
+        leader = BookEntry(facts=made(known, step, now), manual=manual, next_at=now)
+        # Gathered after this contact's own slot was given up; a manual without limits has no budget to offer.
+        before = max((entry.facts.budget for entry in others), key=len, default=leader.facts.budget[:-1])
+        found = riders(leader, step, others, (*before, leader.facts.budget[-1]), now)
+        for rider in found:
+            step_id = steps.take_along(session, rider, now)
+            contacts.claim(session, rider.facts, rider.step, step_id, provider=claimed.provider, now=now, into=claimed)
+        return found
+
+    def _call(self, going: _Going, sender: Sender) -> Next | None:
         """Render, begin the call, make it, record it; None when the claim was void and the question must be asked again."""
-        tools = self._tools
+        tools, known, step, contact_id = self._tools, going.known, going.step, going.contact_id
         with Session(tools.engine) as session:
             try:
-                message = tools.composer.compose(session, known, manual, step, contact_id)
+                message = tools.composer.compose(session, known, going.manual, step, contact_id, going.along)
             except TextError as error:
+                lock_debtor_of(session, known.invoice_id)
+                if going.along:
+                    contacts.void_claim(session, contact_id, why="the text for several cannot be written", now=tools.clock.now())
+                    session.commit()
+                    raise _Unwritable from None
                 # Trying again would not help, and the ladder must not stand still: the rung's next channel, else the next rung.
                 contacts.give_up(session, contact_id, why=f"the text cannot be written: {error}"[:200], now=tools.clock.now())
                 session.commit()
                 return None
             if not contacts.start_call(session, contact_id, text_version=message.version, now=tools.clock.now()):
+                lock_debtor_of(session, known.invoice_id)
                 contacts.void_claim(session, contact_id, why="a fact came in, or the time ran out", now=tools.clock.now())
                 session.commit()
                 return None
             tools.composer.keep(session, known, step, contact_id, message)
             session.commit()
-        state, ref, why, after, retire, opted_out = _make(sender, message.outgoing)
+        return self._finish(going, _make(sender, message.outgoing))
+
+    def _finish(self, going: _Going, how: _Made) -> Next:
+        """Record how the call ended, and what comes next."""
+        tools, known, manual, step, contact_id = self._tools, going.known, going.manual, going.step, going.contact_id
         with Session(tools.engine) as session:
             now = tools.clock.now()
             revision = lock_debtor_of(session, known.invoice_id)
-            if retire:
-                receipts.apply_receipt(session, contact_id, "failed", at=now, now=now, permanent=True, reason=why)
+            if how.retire:
+                receipts.apply_receipt(session, contact_id, "failed", at=now, now=now, permanent=True, reason=how.why)
             else:
-                contacts.finish(session, contact_id, state=state, now=now, provider_ref=ref, why=why)
-            if opted_out:
-                receipts.opt_out(session, known.account_id, [UUID(step.address_id)], now=now, proof=f"the provider: {why}")
-            if state == "accepted" and revision == known.revision:
+                again_at = now + how.after if how.after is not None else None
+                contacts.finish(
+                    session, contact_id, state=how.state, now=now, provider_ref=how.ref, why=how.why, again_at=again_at
+                )
+            if how.opted_out:
+                receipts.opt_out(session, known.account_id, [UUID(step.address_id)], now=now, proof=f"the provider: {how.why}")
+            if how.state == "accepted" and revision == known.revision and not going.along:
                 fresh = made(known, step, now)  # nothing else is new: the same as gathering again
             else:
                 fresh, manual = ledger_facts.gather(session, known.invoice_id, now)
             fresh, following, step_id = self._decide(session, fresh, manual, now)
             session.commit()
-        if after is not None:
-            raise ApplicationError(f"the provider asks to try later: {why}", type="TryLater", next_retry_delay=after)
-        did = f"{step.rung} by {step.channel}, {written(step.amount_minor, known.currency)}, {state}"
+        if how.after is not None:
+            raise ApplicationError(f"the provider asks to try later: {how.why}", type="TryLater", next_retry_delay=how.after)
+        did = f"{step.rung} by {step.channel}, {written(step.amount_minor, known.currency)}, {how.state}"
+        if going.along:
+            did += f", in one message with {len(going.along)} more"
         if step.late_days:
             did += f", {days_said(step.late_days)} late"
         return self._next(fresh, following, step_id, did=did)
@@ -187,6 +225,20 @@ class Collector:
             did=did,
             held=step.why if held else "",
         )
+
+
+class _Unwritable(Exception):
+    """The text for several invoices cannot be written; each goes alone."""
+
+
+class _Going(NamedTuple):
+    """A claimed contact on its way out: the facts, the decision, and the rungs of other invoices that go with it."""
+
+    known: InvoiceFacts
+    manual: Manual
+    step: Contact
+    contact_id: UUID
+    along: list[Rider]
 
 
 class NoSender:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from channels import Outgoing
+from channels import Attachment, Outgoing
 from ledger.contacts import keep_body
 from ledger.links import portal_url
 from ledger.people import person_card
 from ledger.sealing import Sealer
 from ledger.session import Prepared
+from messages.catalogue import common
+from messages.formats import letter_day
 from messages.registers import default_register
 from messages.render import render
+from messages.statement import statement_pdf
 from messages.values import Line, MessageValues, Rendered
 from policies.facts import InvoiceFacts, Milestone
+from policies.forecast import Rider
 from policies.judgement import judge
 from policies.ladder import local_day
 from policies.manual import Manual
+from policies.messages import firmness, text_for_several
 from policies.negotiation import discount_until, offer_at
 from policies.steps import Contact
 
@@ -80,6 +88,49 @@ def _open_items(session: Session, facts: InvoiceFacts) -> tuple[Line, ...]:
     )
 
 
+class _Told(NamedTuple):
+    """One rung that the message tells of."""
+
+    facts: InvoiceFacts
+    manual: Manual
+    step: Contact
+
+    @property
+    def due_on(self) -> date:
+        open_ones = [i.due_on for i in self.facts.instalments if i.number == self.step.instalment]
+        return min(open_ones or [i.due_on for i in self.facts.instalments])
+
+    @property
+    def firmness(self) -> int:
+        return firmness(self.step.template, firm=self.step.firm)
+
+
+def _several(told: Sequence[_Told]) -> tuple[Line, ...]:
+    """A line for each invoice. What a later instalment asks holds what the earlier ones ask."""
+    found: dict[str, Line] = {}
+    for one in sorted(told, key=lambda t: (t.due_on, t.facts.order)):
+        facts, before = one.facts, found.get(one.facts.invoice_id)
+        if before is None or one.step.amount_minor > before.amount_minor:
+            parts = len(facts.instalments)
+            found[facts.invoice_id] = Line(
+                invoice_number=facts.order, due_on=before.due_on if before else one.due_on, amount_minor=one.step.amount_minor,
+                instalment=f"{one.step.instalment}/{parts}" if parts > 1 and one.step.instalment else "", currency=facts.currency,
+            )  # fmt: skip
+    return tuple(found.values())
+
+
+def _attached(rendered: Rendered, *, language: str, sender: str, country: str, today: date) -> tuple[Attachment, ...]:
+    """The whole statement, where the message lists only its oldest lines."""
+    if rendered.whole is None:
+        return ()
+    title = common()[language[:2]]["statement"]
+    pdf = statement_pdf(
+        rendered.whole, language=language, sender=sender, title=title, date_line=letter_day(today, language[:2], country),
+        dated=today,
+    )  # fmt: skip
+    return (Attachment(f"{title.lower().replace(' ', '-')}-{today.isoformat()}.pdf", "application/pdf", pdf),)
+
+
 @dataclass(frozen=True)
 class Message:
     """What leaves, and the version of the text it was made from."""
@@ -96,38 +147,33 @@ class Composer:
         self._sealer = sealer
         self._public_url = public_url.rstrip("/")
 
-    def compose(self, session: Session, facts: InvoiceFacts, manual: Manual, step: Contact, contact_id: UUID) -> Message:
-        """Read the person's card, write the text in their language and register, and address it."""
-        today = local_day(step.at, facts.zone)
-        given = {"invoice": facts.invoice_id, "person": step.person_id, "instalment": step.instalment}
+    def compose(
+        self, session: Session, facts: InvoiceFacts, manual: Manual, step: Contact, contact_id: UUID, along: Sequence[Rider] = ()
+    ) -> Message:
+        """Read the person's card, write the text in their language and register, and address it.
+
+        With `along`, the message is for those rungs too (F38): the firmest gives the tone and the words, all are listed.
+        """
+        told = [_Told(facts, manual, step), *(_Told(r.facts, r.entry.manual, r.step) for r in along)]
+        voice = min(told, key=lambda t: (-t.firmness, t.due_on, t.facts.order))
+        lines = _several(told) if along else ()
+        template = voice.step.template
+        if along:
+            template = text_for_several((t.step.template for t in told), firmest=voice.firmness)
+        given = {"invoice": voice.facts.invoice_id, "person": step.person_id, "instalment": voice.step.instalment}
         row = _WORDS.ask(session, given).one()
         card = person_card(session, self._sealer, step.person_id)
-        link = portal_url(session, self._sealer, self._public_url, facts.invoice_id, step.person_id)
-        settings = row.settings or {}
-        rung = step.rung if any(r.rung == step.rung for r in manual.ladder) else None
-        agreed = _agreed(facts, today)
-        lines = _open_items(session, facts) if step.template in STATEMENTS else ()
-        values = MessageValues(
-            creditor_name=row.creditor, creditor_short=settings.get("short_name", ""), team=settings.get("team", ""),
-            reply_to=settings.get("reply_to", ""), phone=settings.get("phone", ""), check_url=settings.get("check_url", ""),
-            country=row.country, salutation=card.salutation, invoice_number=row.number, issued_on=row.issued_on,
-            due_on=row.due_on, amount_minor=step.amount_minor, currency=facts.currency,
-            days_late=max((today - row.due_on).days, 0), today=today, pay_url=link, answer_url=link, stop_url=link + "/stop",
-            offer=offer_at(manual, rung, facts.balance_minor, facts.currency) if rung else None,
-            offer_until=discount_until(facts, manual, rung, today) if rung else None,
-            instalment_number=step.instalment if row.instalments > 1 else 0,
-            instalments_count=row.instalments if row.instalments > 1 else 0,
-            agreement_date=agreed.due_on if agreed else None, agreement_amount_minor=agreed.amount_minor if agreed else None,
-            lines=lines, amount_total_minor=sum(line.amount_minor for line in lines) or None, first_contact=row.first_contact,
-        )  # fmt: skip
+        link = portal_url(session, self._sealer, self._public_url, voice.facts.invoice_id, step.person_id)
         language = row.language or row.account_language
+        values = self._values(session, voice, row, link, lines or self._listed(session, voice, template), several=bool(along))
         rendered = render(
-            step.template,
+            template,
             channel=step.channel,
             language=language,
-            values=values,
+            values=replace(values, salutation=card.salutation),
             register=row.register or default_register(language, row.country, row.kind),
         )
+        settings = row.settings or {}
         outgoing = Outgoing(
             contact_id=str(contact_id),
             to=card.addresses[step.address_id],
@@ -139,13 +185,50 @@ class Composer:
             status_url=f"{self._public_url}/webhooks/twilio/status/{contact_id}",
             stop_url=link + "/stop",
             reply_to=settings.get("reply_to", ""),
-            category=step.template,
+            category=template,
+            attachments=_attached(rendered, language=language, sender=row.creditor, country=row.country, today=values.today),
         )
         return Message(outgoing, rendered, rendered.version)
 
+    @staticmethod
+    def _listed(session: Session, voice: _Told, template: str) -> tuple[Line, ...]:
+        return _open_items(session, voice.facts) if template in STATEMENTS else ()
+
+    @staticmethod
+    def _values(
+        session: Session, voice: _Told, row: Row[Any], link: str, lines: tuple[Line, ...], *, several: bool
+    ) -> MessageValues:
+        facts, manual, step = voice
+        today = local_day(step.at, facts.zone)
+        settings = row.settings or {}
+        rung = step.rung if any(r.rung == step.rung for r in manual.ladder) and not several else None
+        agreed = _agreed(facts, today)
+        own = next((line.amount_minor for line in lines if line.invoice_number == facts.order), step.amount_minor)
+        return MessageValues(
+            creditor_name=row.creditor, creditor_short=settings.get("short_name", ""), team=settings.get("team", ""),
+            reply_to=settings.get("reply_to", ""), phone=settings.get("phone", ""), check_url=settings.get("check_url", ""),
+            country=row.country, invoice_number=row.number, issued_on=row.issued_on,
+            due_on=row.due_on, amount_minor=own if several else step.amount_minor, currency=facts.currency,
+            days_late=max((today - row.due_on).days, 0), today=today, pay_url=link, answer_url=link, stop_url=link + "/stop",
+            offer=offer_at(manual, rung, facts.balance_minor, facts.currency) if rung else None,
+            offer_until=discount_until(facts, manual, rung, today) if rung else None,
+            instalment_number=step.instalment if row.instalments > 1 else 0,
+            instalments_count=row.instalments if row.instalments > 1 else 0,
+            agreement_date=agreed.due_on if agreed else None, agreement_amount_minor=agreed.amount_minor if agreed else None,
+            lines=lines, amount_total_minor=None if several else sum(line.amount_minor for line in lines) or None,
+            first_contact=row.first_contact, several=several,
+        )  # fmt: skip
+
     def keep(self, session: Session, facts: InvoiceFacts, step: Contact, contact_id: UUID, message: Message) -> None:
         """Keep the message as sent, sealed under the person's key."""
-        body = {"subject": message.rendered.subject, "text": message.rendered.text, "html": message.rendered.html}
+        body: dict[str, Any] = {
+            "subject": message.rendered.subject, "text": message.rendered.text, "html": message.rendered.html,
+        }  # fmt: skip
+        if message.outgoing.attachments:
+            body["attachments"] = [
+                {"name": a.name, "type": a.media_type, "content": base64.b64encode(a.content).decode()}
+                for a in message.outgoing.attachments
+            ]
         keep_body(
             session, self._sealer, contact_id, creditor_id=facts.creditor_id, person_id=step.person_id, body=json.dumps(body)
         )

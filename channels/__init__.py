@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from channels.shapes import (
     Accepted,
+    Attachment,
     BadSignature,
     ChannelsConfig,
     Keyword,
@@ -24,6 +25,7 @@ from policies.terms import Channel
 
 __all__ = [
     "Accepted",
+    "Attachment",
     "BadSignature",
     "ChannelsConfig",
     "Keyword",

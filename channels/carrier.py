@@ -7,6 +7,7 @@ Out: `POST {carrier}/{channel}/messages` with `Idempotency-Key: <contact id>`; 2
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 from collections.abc import Mapping
@@ -68,8 +69,8 @@ class CarrierSender:
         return Accepted(provider_ref=str(_object(response).get("id", "")))
 
 
-def _message(outgoing: Outgoing) -> dict[str, str]:
-    message = {
+def _message(outgoing: Outgoing) -> dict[str, Any]:
+    message: dict[str, Any] = {
         "contact_id": outgoing.contact_id,
         "to": outgoing.to,
         "sender_name": outgoing.sender_name,
@@ -78,6 +79,10 @@ def _message(outgoing: Outgoing) -> dict[str, str]:
         "text": outgoing.text,
         "html": outgoing.html,
         "reply_to": outgoing.reply_to,
+        "attachments": [
+            {"name": file.name, "type": file.media_type, "content": base64.b64encode(file.content).decode()}
+            for file in outgoing.attachments
+        ],
     }
     return {name: value for name, value in message.items() if value}
 

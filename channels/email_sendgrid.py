@@ -5,6 +5,7 @@ Sources: SendGrid v3 API reference (mail send, errors) and "Event Webhook Refere
 
 from __future__ import annotations
 
+import base64
 import errno
 import http.client
 import json
@@ -92,6 +93,14 @@ def _mail(outgoing: Outgoing, sender: str) -> dict[str, Any]:
         mail["reply_to"] = {"email": outgoing.reply_to}
     if outgoing.category:
         mail["categories"] = [outgoing.category]
+    if outgoing.attachments:
+        mail["attachments"] = [
+            {
+                "content": base64.b64encode(file.content).decode(), "filename": file.name, "type": file.media_type,
+                "disposition": "attachment",
+            }
+            for file in outgoing.attachments
+        ]  # fmt: skip
     if outgoing.stop_url:
         mail["headers"] = {"List-Unsubscribe": f"<{outgoing.stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     return mail

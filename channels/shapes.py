@@ -13,6 +13,15 @@ ReceiptStatus = Literal["accepted", "delivered", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message. `name` is shown to the customer and holds no personal data."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message ready for its provider. Personal fields stay out of its repr, so a log or a traceback cannot show them."""
 
@@ -32,6 +41,8 @@ class Outgoing:
     reply_to: str = field(default="", repr=False)
     category: str = ""
     """A rung or template name, for the provider's own statistics; never personal data."""
+    attachments: tuple[Attachment, ...] = ()
+    """On e-mails and letters only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""The life of one contact: claimed, calling, accepted, delivered, failed or unknown, forward only (design I2, I3)."""
+"""The life of one contact: claimed, calling, accepted, delivered, failed or unknown, forward only (design I2, I3).
+
+A message may be for several rungs (F38): one row leads, the others are folded into it and go its way; each of these invoices is
+told, so that its workflow asks what comes next.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from ledger.events import note_fact, tell
@@ -24,21 +28,50 @@ _CLAIM = text(
     """
     insert into contact (id, creditor_id, account_id, invoice_id, person_id, address_id, key, attempt, rung, channel, template,
         state, amount_minor, currency, at_utc, zone, at_local, local_date, utc_offset_min, claim_until, claim_revision, late_days,
-        provider, step_id)
+        provider, step_id, folded_into)
     values (:id, :creditor, :account, :invoice, :person, :address, :key,
         (select coalesce(max(attempt), 0) + 1 from contact where invoice_id = :invoice and key = :key),
         :rung, :channel, :template, 'claimed', :amount, :currency, :at, :zone, :local, :day, :offset, :until, :revision, :late,
-        :provider, :step)
+        :provider, :step, :into)
     """
 )
 
 _CALL = text(
     """
     update contact k set state = 'calling', text_version = :version
-    from invoice i where k.id = :id and k.state = 'claimed' and k.claim_until > :now and i.id = k.invoice_id
-        and i.revision = k.claim_revision
+    where (k.id = :id or k.folded_into = :id) and k.state = 'claimed' and not exists (
+        select 1 from contact o join invoice i on i.id = o.invoice_id where (o.id = :id or o.folded_into = :id)
+            and (o.state <> 'claimed' or o.claim_until <= :now or i.revision <> o.claim_revision))
     returning k.id
     """
+)
+
+_FINISH = text(
+    """
+    with old as (select id, state from contact where id = :id or folded_into = :id order by id for update)
+    update contact k set state = :state, why_failed = nullif(:why, ''), settled_at = :now,
+        provider_ref = case when k.folded_into is null then nullif(:ref, '') end
+    from old where k.id = old.id and old.state in ('calling', 'unknown')
+    returning old.state as was, k.id, k.folded_into, k.invoice_id, k.key, k.rung, k.channel, k.amount_minor, k.currency,
+        k.late_days
+    """
+)
+
+_LEFT = text(
+    """
+    with lead as (
+        select id from contact where invoice_id = :invoice and folded_into is null and state in ('claimed', 'calling')
+    )
+    update contact k set state = case state when 'claimed' then 'failed' else 'unknown' end, settled_at = :now,
+        why_failed = case state when 'claimed' then cast(:void as text) else 'the worker stopped during the call' end
+    where k.state in ('claimed', 'calling') and (k.id in (select id from lead) or k.folded_into in (select id from lead))
+    returning k.id, k.folded_into, k.invoice_id, k.key, k.rung, k.channel, k.state
+    """
+)
+_VOID = text(
+    "update contact set state = 'failed', why_failed = :why, settled_at = :now"
+    " where (id = :id or folded_into = :id) and state = 'claimed'"
+    " returning id, folded_into, invoice_id, key, rung, channel, state"
 )
 
 
@@ -47,6 +80,7 @@ class Claimed(NamedTuple):
 
     id: UUID
     until: datetime
+    provider: str
 
 
 class Settled(NamedTuple):
@@ -60,25 +94,37 @@ def settle_leftovers(session: Session, invoice_id: UUID | str, now: datetime) ->
     """What a killed worker left behind: an unused claim is void; a call that had begun has an unknown outcome.
 
     Called under the debtor's lock by the only activity that runs for this invoice. A zombie that still runs finds its claim
-    void, or settles the unknown by its own result.
+    void, or settles the unknown by its own result. A rung that went with another invoice's message is settled with that one.
     """
-    left = session.execute(
-        text(
-            "update contact set state = case state when 'claimed' then 'failed' else 'unknown' end, settled_at = :now,"
-            " why_failed = case state when 'claimed' then cast(:void as text) else 'the worker stopped during the call' end"
-            " where invoice_id = :invoice and state in ('claimed', 'calling') returning id, key, channel, state"
-        ),
-        {"invoice": str(invoice_id), "now": now, "void": AGAIN + "the claim was never used"},
-    ).all()
-    for row in left:
-        if row.state == "unknown":
-            detail = {"contact": str(row.id), "key": row.key, "channel": row.channel}
+    void = AGAIN + "the claim was never used"
+    for row in session.execute(_LEFT, {"invoice": str(invoice_id), "now": now, "void": void}).all():
+        detail = {"contact": str(row.folded_into or row.id), "key": row.key, "channel": row.channel}
+        if str(row.invoice_id) != str(invoice_id):
+            _ring(session, row, "outcome_unknown" if row.state == "unknown" else "claim_void", detail, now)
+        elif row.state == "unknown":
             tell(session, invoice_id, at=now, kind="outcome_unknown", detail=detail)
 
 
-def claim(session: Session, facts: InvoiceFacts, step: Contact, step_id: int, *, provider: str, now: datetime) -> Claimed:
-    """Take the right to make this contact, under the debtor's lock; the unique key refuses a second one (I2)."""
-    until = min(step.window_ends, now + timedelta(seconds=CLAIM_SECONDS))
+def _ring(session: Session, row: Row[Any], kind: str, detail: dict[str, Any], now: datetime) -> None:
+    """Tell an invoice whose rung went with another's message what became of it: its own workflow does not know."""
+    note_fact(session, row.invoice_id, at=now, kind=kind, detail=detail, note=f"{row.rung} by {row.channel}, in one message")
+
+
+def claim(
+    session: Session,
+    facts: InvoiceFacts,
+    step: Contact,
+    step_id: int,
+    *,
+    provider: str,
+    now: datetime,
+    into: Claimed | None = None,
+) -> Claimed:
+    """Take the right to make this contact, under the debtor's lock; the unique key refuses a second one (I2).
+
+    `into`: this rung goes with that message, which was claimed in the same transaction, and is good for as long.
+    """
+    until = into.until if into else min(step.window_ends, now + timedelta(seconds=CLAIM_SECONDS))
     contact_id = uuid4()
     session.execute(
         _CLAIM,
@@ -100,60 +146,68 @@ def claim(session: Session, facts: InvoiceFacts, step: Contact, step_id: int, *,
             "late": step.late_days,
             "provider": provider,
             "step": step_id,
+            "into": str(into.id) if into else None,
             **local_columns(now, facts.zone),
         },
     )
-    return Claimed(contact_id, until)
+    return Claimed(contact_id, until, provider)
 
 
 def start_call(session: Session, contact_id: UUID, *, text_version: str, now: datetime) -> bool:
-    """Mark the call as begun; False when the claim has run out or a fact came in between: then it is void and asked again."""
-    return session.execute(_CALL, {"id": str(contact_id), "version": text_version, "now": now}).one_or_none() is not None
+    """Mark the call as begun; False when the claim has run out, or a fact came in between on any invoice that the message is
+    about: then it is void and asked again."""
+    return session.execute(_CALL, {"id": str(contact_id), "version": text_version, "now": now}).first() is not None
 
 
 def void_claim(session: Session, contact_id: UUID, *, why: str, now: datetime) -> None:
-    """Give an unused claim back; it surely did not go out."""
-    session.execute(
-        text("update contact set state = 'failed', why_failed = :why, settled_at = :now where id = :id and state = 'claimed'"),
-        {"id": str(contact_id), "why": AGAIN + why, "now": now},
-    )
+    """Give an unused claim back; it surely did not go out. The caller holds the debtor's lock when others went with it."""
+    for row in session.execute(_VOID, {"id": str(contact_id), "why": AGAIN + why, "now": now}).all():
+        if row.folded_into is not None:
+            _ring(session, row, "claim_void", {"contact": str(contact_id), "key": row.key, "channel": row.channel}, now)
 
 
 def give_up(session: Session, contact_id: UUID, *, why: str, now: datetime) -> None:
     """End a claim whose call cannot be made on this channel at all; it is not tried again there."""
-    row = session.execute(
-        text(
-            "update contact set state = 'failed', why_failed = :why, settled_at = :now where id = :id and state = 'claimed'"
-            " returning invoice_id, key, rung, channel"
-        ),
-        {"id": str(contact_id), "why": why, "now": now},
-    ).one_or_none()
-    if row is not None:
+    for row in session.execute(_VOID, {"id": str(contact_id), "why": why, "now": now}).all():
         detail = {"contact": str(contact_id), "key": row.key, "rung": row.rung, "channel": row.channel, "why": why}
-        tell(session, row.invoice_id, at=now, kind="contact_failed", detail=detail)
+        if row.folded_into is None:
+            tell(session, row.invoice_id, at=now, kind="contact_failed", detail=detail)
+        else:
+            _ring(session, row, "contact_failed", detail, now)
 
 
 def finish(
-    session: Session, contact_id: UUID, *, state: str, now: datetime, provider_ref: str = "", why: str = ""
+    session: Session,
+    contact_id: UUID,
+    *,
+    state: str,
+    now: datetime,
+    provider_ref: str = "",
+    why: str = "",
+    again_at: datetime | None = None,
 ) -> Settled | None:
-    """Record how the call ended: accepted, failed or unknown; None when a receipt was quicker and said more."""
-    row = session.execute(
-        text(
-            """
-            with old as (select id, state from contact where id = :id for update)
-            update contact k set state = :state, provider_ref = nullif(:ref, ''), why_failed = nullif(:why, ''), settled_at = :now
-            from old where k.id = old.id and old.state in ('calling', 'unknown')
-            returning old.state as was, k.invoice_id, k.key, k.rung, k.channel, k.amount_minor, k.currency, k.late_days
-            """
-        ),
-        {"id": str(contact_id), "state": state, "ref": provider_ref, "why": why, "now": now},
-    ).one_or_none()
-    if row is None:
+    """Record how the call ended: accepted, failed or unknown; None when a receipt was quicker and said more.
+
+    `again_at`: the provider asked to be tried again then. Who went with the message waits for that and is not woken before.
+    """
+    given = {"id": str(contact_id), "state": state, "ref": provider_ref, "why": why, "now": now}
+    rows = session.execute(_FINISH, given).all()
+    settled: Settled | None = None
+    for row in sorted(rows, key=lambda r: (r.folded_into is not None, r.invoice_id, r.key)):
+        if row.folded_into is None:
+            settled = Settled(row.was, row.invoice_id)
+        _say_how_it_ended(session, row, contact_id, state=state, why=why, now=now, again_at=again_at)
+    if settled is None:
         session.execute(
             text("update contact set provider_ref = coalesce(provider_ref, nullif(:ref, '')) where id = :id"),
             {"id": str(contact_id), "ref": provider_ref},
         )
-        return None
+    return settled
+
+
+def _say_how_it_ended(
+    session: Session, row: Row[Any], contact_id: UUID, *, state: str, why: str, now: datetime, again_at: datetime | None
+) -> None:
     detail: dict[str, Any] = {"contact": str(contact_id), "key": row.key, "rung": row.rung, "channel": row.channel}
     kind = {"accepted": "contacted", "failed": "contact_failed", "unknown": "outcome_unknown"}[state]
     if state == "accepted":
@@ -164,9 +218,15 @@ def finish(
         detail["why"] = why
     if row.was == "unknown" and state != "unknown":
         note_fact(session, row.invoice_id, at=now, kind="outcome_known", detail=detail, note=f"{row.key} {state}")
+    elif row.folded_into is None:
+        tell(session, row.invoice_id, at=now, kind=kind, detail=detail)
+    elif again_at is None:
+        _ring(session, row, kind, detail, now)
     else:
         tell(session, row.invoice_id, at=now, kind=kind, detail=detail)
-    return Settled(row.was, row.invoice_id)
+        session.execute(
+            text("update invoice set next_at = least(next_at, :at) where id = :id"), {"at": again_at, "id": row.invoice_id}
+        )
 
 
 def keep_body(session: Session, sealer: Sealer, contact_id: UUID, *, creditor_id: str, person_id: str, body: str) -> None:

@@ -49,7 +49,7 @@ def apply_receipt(
     reason: str = "",
     provider_ref: str = "",
 ) -> Applied | None:
-    """Move a contact forward, never back; returns None when there is no such contact here.
+    """Move a contact forward, never back, with all rungs that went in its message; None when there is no such contact here.
 
     A permanent failure retires the address and asks a person for another one, also when the message had been delivered first
     (a late bounce). A failed contact does not count (F36): the workflow asks again and the rung's next channel is tried.
@@ -59,10 +59,14 @@ def apply_receipt(
     if account is None:
         return None
     lock_debtor(session, account)
-    row = session.execute(
-        text("select id, creditor_id, account_id, invoice_id, address_id, key, channel, state from contact where id = :id"),
+    rows = session.execute(
+        text(
+            "select id, creditor_id, account_id, invoice_id, address_id, key, channel, state from contact"
+            " where id = :id or folded_into = :id order by folded_into nulls first, invoice_id, key"
+        ),
         {"id": str(contact_id)},
-    ).one()
+    ).all()
+    row = rows[0]
     session.execute(
         text(
             "insert into receipt (creditor_id, contact_id, status, at_utc, detail)"
@@ -70,13 +74,14 @@ def apply_receipt(
         ),
         {"creditor": row.creditor_id, "contact": row.id, "status": status, "at": at, "detail": reason[:200]},
     )
-    moved = row.state in _MOVES[status]
-    if moved:
+    moving = [one for one in rows if one.state in _MOVES[status]]
+    if moving:
         session.execute(
             text(
-                "update contact set state = :state, provider_ref = coalesce(provider_ref, nullif(:ref, '')),"
-                " why_failed = case when :failed then :reason else why_failed end,"
-                " settled_at = case when :state = 'accepted' then settled_at else cast(:now as timestamptz) end where id = :id"
+                "update contact set state = :state, why_failed = case when :failed then :reason else why_failed end,"
+                " provider_ref = case when folded_into is null then coalesce(provider_ref, nullif(:ref, '')) end,"
+                " settled_at = case when :state = 'accepted' then settled_at else cast(:now as timestamptz) end"
+                " where id = any(cast(:ids as uuid[]))"
             ),
             {
                 "state": status,
@@ -84,19 +89,21 @@ def apply_receipt(
                 "failed": status == "failed",
                 "reason": reason[:200],
                 "now": now,
-                "id": row.id,
+                "ids": [str(one.id) for one in moving],
             },
         )
-    detail = {"contact": str(row.id), "key": row.key, "channel": row.channel, "status": status, "reason": reason}
     retired = status == "failed" and permanent and retire_address(session, row.address_id, why=reason, now=now, contact_id=row.id)
-    if retired:
-        tell(session, row.invoice_id, at=now, kind="contact_failed", detail=detail)
-    elif moved and (status == "failed" or row.state == "unknown"):
-        kind = "contact_failed" if status == "failed" else "outcome_known"
-        note_fact(session, row.invoice_id, at=now, kind=kind, detail=detail, note=f"{row.channel} {row.key} {status}")
-    elif moved:
-        tell(session, row.invoice_id, at=now, kind=f"contact_{status}", detail=detail)
-    return Applied(row.id, status if moved else row.state, moved, retired)
+    for one in rows:
+        detail = {"contact": str(row.id), "key": one.key, "channel": one.channel, "status": status, "reason": reason}
+        moved = one in moving
+        if retired:
+            tell(session, one.invoice_id, at=now, kind="contact_failed", detail=detail)
+        elif moved and (status == "failed" or one.state == "unknown"):
+            kind = "contact_failed" if status == "failed" else "outcome_known"
+            note_fact(session, one.invoice_id, at=now, kind=kind, detail=detail, note=f"{one.channel} {one.key} {status}")
+        elif moved:
+            tell(session, one.invoice_id, at=now, kind=f"contact_{status}", detail=detail)
+    return Applied(row.id, status if row in moving else row.state, row in moving, retired)
 
 
 def opt_out(
@@ -154,7 +161,8 @@ def last_contacted(session: Session, address_ids: Iterable[UUID]) -> UUID | None
     found: UUID | None = session.execute(
         text(
             "select invoice_id from contact where address_id = any(cast(:ids as uuid[]))"
-            " and state in ('calling', 'accepted', 'delivered', 'unknown') order by at_utc desc, id limit 1"
+            " and folded_into is null and state in ('calling', 'accepted', 'delivered', 'unknown')"
+            " order by at_utc desc, id limit 1"
         ),
         {"ids": [str(a) for a in address_ids]},
     ).scalar()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ledger import handoff
 from ledger.events import tell
 from policies.facts import InvoiceFacts
-from policies.forecast import settle
+from policies.forecast import Rider, settle
 from policies.manual import Manual
 from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
 from policies.terms import AttemptState
@@ -92,6 +92,21 @@ def decide(
     if not (contacting and isinstance(obeyed, Contact) and obeyed.at <= now):
         _set_next(session, facts, obeyed, step_id, now)
     return facts, obeyed, step_id
+
+
+def take_along(session: Session, rider: Rider, now: datetime) -> int:
+    """Record that a rung of another invoice goes with a message of this debtor; returns its step id.
+
+    The caller holds the debtor's lock and claims it in this transaction. That invoice is asked again at once.
+    """
+    for given, answer in rider.answers:
+        _apply(session, given, answer, _record(session, given, answer, now), now)
+    step_id = _record(session, rider.facts, rider.step, now)
+    session.execute(_FREE, {"invoice": rider.facts.invoice_id})
+    session.execute(
+        text("update invoice set next_at = least(next_at, :now) where id = :id"), {"now": now, "id": rider.facts.invoice_id}
+    )
+    return step_id
 
 
 def _record(session: Session, facts: InvoiceFacts, step: Step, now: datetime) -> int:

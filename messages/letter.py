@@ -44,7 +44,7 @@ def letter_pdf(
         "after": list(parts.after),
         "head": list(table.head) if table else [],
         "rows": [list(row) for row in table.rows] if table else [],
-        "total": list(table.total) if table else [],
+        "totals": [list(total) for total in table.totals] if table else [],
         "note": table.note if table else "",
         "ways": [list(way) for way in parts.ways],
         "signature": [line for line in parts.signature if line],
@@ -52,13 +52,13 @@ def letter_pdf(
         "stop": ": ".join(filter(None, parts.stop)),
     }
     inputs = {"letter": json.dumps(data, ensure_ascii=False)}
-    pdf = _compiler().compile(_layout(), format="pdf", sys_inputs=inputs, timestamp=datetime.combine(parts.dated, time(), UTC))
+    pdf = compiler().compile(_layout(), format="pdf", sys_inputs=inputs, timestamp=datetime.combine(parts.dated, time(), UTC))
     if not isinstance(pdf, bytes):
         raise TextError("the letter could not be typeset")
     return pdf
 
 
-def _compiler() -> typst.Compiler:
+def compiler() -> typst.Compiler:
     """One compiler a thread, as it is not said to be safe to share; it keeps the fonts."""
     kept: typst.Compiler | None = getattr(_own, "compiler", None)
     if kept is None:

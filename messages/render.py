@@ -6,6 +6,7 @@ The body of a text is plain paragraphs; the same paragraphs become the text part
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -16,6 +17,7 @@ from messages import formats, sms
 from messages.catalogue import TEMPLATES, Template, TextError, common, layout_source, template
 from messages.registers import LANGUAGES, default_register, effective_register, in_register
 from messages.values import LetterParts, Line, MessageValues, OfferTerms, Rendered, Table
+from policies.messages import ANNOUNCING, LISTING
 from policies.terms import Channel
 
 __all__ = [
@@ -82,9 +84,9 @@ class _Page:
 
     # -- values as people write them
 
-    def money(self, amount_minor: int) -> str:
+    def money(self, amount_minor: int, currency: str = "") -> str:
         v = self.values
-        return formats.money(amount_minor, v.currency, self.language, v.country, plain=self.small)
+        return formats.money(amount_minor, currency or v.currency, self.language, v.country, plain=self.small)
 
     def day(self, when: date, *, short: bool = False) -> str:
         """A date in words: with its year in a letter, without the day of the week when short."""
@@ -92,6 +94,16 @@ class _Page:
         if short:
             return self._name(formats.short_day(when, v.today, self.language, v.country, year=year))
         return formats.day(when, v.today, self.language, v.country, year=year)
+
+    def totals(self) -> dict[str, int]:
+        """What is owed by currency, in the order of the currencies' first lines."""
+        v = self.values
+        if not v.several:
+            return {v.currency: v.amount_minor if v.amount_total_minor is None else v.amount_total_minor}
+        found: dict[str, int] = {}
+        for line in v.lines:
+            found[line.currency or v.currency] = found.get(line.currency or v.currency, 0) + line.amount_minor
+        return found
 
     def _name(self, text: str) -> str:
         return sms.to_gsm7(text) if self.small else text
@@ -104,7 +116,9 @@ class _Page:
             return self.day(when, short=short_days)
 
         agreed = v.agreement_amount_minor if self.template.about_agreement else None
-        owed_minor = v.amount_minor if v.amount_total_minor is None else v.amount_total_minor
+        sums = [self.money(amount_minor, currency) for currency, amount_minor in self.totals().items()]
+        total = sums[0] if len(sums) == 1 else ", ".join(sums[:-1]) + self.common["and"] + sums[-1]
+        short = v.several and len(v.lines) > 1 and self.channel not in (Channel.EMAIL, Channel.LETTER)
         context: dict[str, Any] = {
             "creditor": self._name((v.creditor_short if self.small else "") or v.creditor_name),
             "team": v.team or self.common["team"],
@@ -112,9 +126,9 @@ class _Page:
             "number": self._name(v.invoice_number),
             "due": day(v.due_on),
             "oldest": day(min((line.due_on for line in v.lines), default=v.due_on)),
-            "amount": self.money(v.amount_minor),
-            "total": self.money(owed_minor),
-            "asked": self.money(agreed if agreed is not None else owed_minor if len(v.lines) > 1 else v.amount_minor),
+            "amount": total if short else self.money(v.amount_minor),
+            "total": total,
+            "asked": self.money(agreed) if agreed is not None else total if len(v.lines) > 1 else self.money(v.amount_minor),
             "count": max(len(v.lines), 1),
             "deadline": day(deadline),
             "today": day(v.today),
@@ -133,6 +147,8 @@ class _Page:
             "reply_to": v.reply_to,
             "phone": v.phone,
         }
+        if short:
+            context["number"] = self._and_more(context)
         if v.issued_on is not None:
             context["issued"] = day(v.issued_on)
         if v.agreement_date is not None:
@@ -140,6 +156,11 @@ class _Page:
         if v.agreement_amount_minor is not None:
             context["agreement_amount"] = self.money(v.agreement_amount_minor)
         return context
+
+    def _and_more(self, context: dict[str, Any]) -> str:
+        """`F-1042 y 4 más`, for words that were written for one invoice."""
+        words = _compiled(self.common["number_and_more"], self.language, self.register)
+        return words.render(number=context["number"], more=context["count"] - 1)
 
     def say(self, source: str, **more: object) -> str:
         said = _compiled(source, self.language, self.register).render(self.context, **more).strip()
@@ -190,30 +211,39 @@ class _Page:
         rows.append((self.common["row_due"], self.context["due"]))
         if self.template.about_agreement:
             rows.append((self.common["row_agreed_on"], self.context["agreement_date"]))
-            return Table(head=(), rows=tuple(rows), total=(self.common["row_agreed"], self.context["asked"]))
+            return Table(head=(), rows=tuple(rows), totals=((self.common["row_agreed"], self.context["asked"]),))
         if kind == "breakdown" or v.interest_minor or v.costs_minor:
             rows.append((self.common["row_principal"], self.context["principal"]))
             rows.append((self.common["row_interest"], self.context["interest"]))
             rows.append((self.common["row_costs"], self.context["costs"]))
-        return Table(head=(), rows=tuple(rows), total=(self.common["row_total"], self.context["amount"]))
+        return Table(head=(), rows=tuple(rows), totals=((self.common["row_total"], self.context["amount"]),))
 
-    def _lines(self) -> Table:
+    def _lines(self, *, whole: bool = False) -> Table:
         v = self.values
         oldest = sorted(v.lines, key=lambda line: (line.due_on, line.invoice_number))
         note = ""
-        if len(oldest) > LINES_MAX:
+        if len(oldest) > LINES_MAX and not whole:
             note = self.shared("lines_left_out", shown=LINES_SHOWN)
             oldest = oldest[:LINES_SHOWN]
         rows = tuple(
             (
                 line.invoice_number + (f" ({line.instalment})" if line.instalment else ""),
                 self.day(line.due_on, short=True),
-                self.money(line.amount_minor),
+                self.money(line.amount_minor, line.currency),
             )
             for line in oldest
         )
         head = (self.common["row_invoice"], self.common["row_due"], self.common["row_open"])
-        return Table(head=head, rows=rows, total=(self.shared("total_of"), self.context["total"]), note=note)
+        return Table(head=head, rows=rows, totals=self._total_rows(), note=note)
+
+    def _total_rows(self) -> tuple[tuple[str, str], ...]:
+        """One total for each currency; sums of different currencies are never added (F38)."""
+        v, totals = self.values, self.totals()
+        counts = Counter(line.currency or v.currency for line in v.lines)
+        return tuple(
+            (self.shared("total_of", count=counts[currency] if len(totals) > 1 else len(v.lines)), self.money(amount, currency))
+            for currency, amount in totals.items()
+        )
 
     # -- channels
 
@@ -227,22 +257,25 @@ class _Page:
         v, private = self.values, self.template.private
         paragraphs = [" ".join(p.split("\n")) for p in self.say(source).split("\n\n") if p.strip()]
         asked = self.shared("first_contact") if v.first_contact and not private else ""
-        greeting = self.greeting()
+        greeting, table = self.greeting(), self.table()
         footer = self.shared("genuine_private") if private else self.shared("genuine")
+        own_words = v.several and len(v.lines) > 1 and self.template.name not in LISTING and self.template.name in ANNOUNCING
+        if own_words:
+            paragraphs.append(self.shared("same_for_all"))
+        subject = self.say(self.section.subject, **({"number": self._and_more(self.context)} if own_words else {}))
         parts = LetterParts(
             dated=v.today,
             date_line=formats.letter_day(v.today, self.language, v.country),
             greeting=greeting,
             paragraphs=tuple(paragraphs),
             after=tuple(filter(None, (self.offer(), asked))),
-            table=self.table(),
+            table=table,
             ways=self._ways(),
             signature=("" if private else self.context["team"], v.creditor_name),
             footer=footer + (" " + self.shared("reply") if v.reply_to else ""),
             reference_label=self.common["reference"],
             stop=(self.shared("stop_private"), "") if private else (self.shared(stop), v.stop_url),
         )
-        subject = self.say(self.section.subject)
         is_letter = self.channel is Channel.LETTER
         html = _frame().render(language=self.language, subject=subject, parts=parts, is_letter=is_letter)
         return Rendered(
@@ -252,6 +285,7 @@ class _Page:
             self.section.version,
             body_words=len(" ".join((greeting, *paragraphs)).split()),
             letter=parts if is_letter else None,
+            whole=self._lines(whole=True) if table is not None and table.note else None,
         )
 
     def _ways(self) -> tuple[tuple[str, str], ...]:
@@ -309,7 +343,7 @@ def _as_text(parts: LetterParts) -> str:
         separator = " · " if parts.table.head else ": "
         rows = [separator.join(row) for row in parts.table.rows]
         rows = [f"- {row}" for row in rows] if parts.table.head else rows
-        rows.append(": ".join(parts.table.total))
+        rows += [": ".join(total) for total in parts.table.totals]
         blocks.append("\n".join([*rows, *filter(None, (parts.table.note,))]))
     blocks += parts.after
     if parts.ways:

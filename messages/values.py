@@ -28,12 +28,13 @@ class OfferTerms(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One open item of the customer, in the message's currency. `instalment` is a text such as `2/6`, or empty."""
+    """One open item of the customer. `instalment` is a text such as `2/6`, or empty; no `currency` is the message's own."""
 
     invoice_number: str
     due_on: date
     amount_minor: int
     instalment: str = ""
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +80,17 @@ class MessageValues:
     agreement_amount_minor: int | None = None
     first_contact: bool = False
     check_url: str = ""
+    several: bool = False
+    """The message is for all of `lines`, and for nothing else (F38); each currency has its own total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Open items as a table of ready texts. `note` says what is left out (five of forty, for example)."""
+    """Open items as a table of ready texts, with a total for each currency. `note` says what is left out (five of forty)."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    total: tuple[str, str]
+    totals: tuple[tuple[str, str], ...]
     note: str = ""
 
 
@@ -126,3 +129,5 @@ class Rendered:
     segments: int = 1
     body_words: int = 0
     letter: LetterParts | None = None
+    whole: Table | None = None
+    """Every line, where the message lists only some of them."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from policies.contactable import Place, Verdict, first_allowed
-from policies.facts import Agreement, Hold, InvoiceFacts, Reach
+from policies.facts import Agreement, BudgetEntry, Hold, InvoiceFacts, LawTerms, Reach
+from policies.folding import SLOT, TOGETHER, carries, counted, shared_slots
+from policies.hours import day_text, zone_of
 from policies.ladder import local_day, local_moment
 from policies.manual import Manual
+from policies.messages import bundle_of
 from policies.terms import AttemptState, Channel, ContactKey
 
 
@@ -43,9 +47,14 @@ def choose(
     firm: bool,
     amount_minor: int,
     rung_minimum: dict[str, int] | None = None,
+    template: str = "",
 ) -> tuple[Reach, Verdict] | None:
-    """The first channel of the rung's order that is permitted, worth its cost and has a lawful moment before `ends`."""
+    """The first channel of the rung's order that is permitted, worth its cost and has a lawful moment before `ends`.
+
+    With a `template` that others can share, a message that leaves now or a slot reserved for one may be that moment (F38).
+    """
     facts, manual = case.facts, case.manual
+    bundle = bundle_of(template) if manual.limits.fold else ""
     if amount_minor <= 0 or amount_minor < (rung_minimum or {}).get(facts.currency, 0):
         return None
     over = [c for c in facts.contacts if c.key == str(key) and c.state is AttemptState.FAILED and not c.may_retry]
@@ -57,29 +66,85 @@ def choose(
         for reach in facts.reach:
             if reach.channel is not channel or not reach.permitted or reach.address_id in tried:
                 continue
-            slot = _slot(case, key, reach, asked, ends, firm)
+            slot = _moment(case, key, reach, asked, ends, firm, bundle)
             if slot.at is not None and slot.at < ends:
                 return reach, slot
     return None
 
 
+def _moment(case: Case, key: ContactKey, reach: Reach, asked: datetime, ends: datetime, firm: bool, bundle: str) -> Verdict:
+    """When this person can be reached at this address: with a message that leaves now, on one's own, or in a shared slot."""
+    ride = case.facts.ride
+    if ride is not None and bundle and carries(ride, reach.person_id, reach.address_id, reach.channel, bundle):
+        mine = [e for e in case.facts.budget if case.facts.invoice_id in (e.invoice_id, *e.also)]
+        together = _allowed(case, key, reach, case.now, ends, firm, mine)
+        if together.allowed:
+            return together._replace(rules=(TOGETHER,), why="it goes in one message with other invoices of this customer")
+    alone = _slot(case, key, reach, asked, ends, firm)
+    return _shared(case, key, reach, asked, ends, firm, bundle, alone) if bundle else alone
+
+
+def _shared(
+    case: Case, key: ContactKey, reach: Reach, asked: datetime, ends: datetime, firm: bool, bundle: str, alone: Verdict
+) -> Verdict:
+    """A slot that another invoice reserved, where it comes sooner than a moment of one's own."""
+    own = (case.facts.invoice_id, str(key))
+    for reserved, entries in shared_slots(case.facts.budget, own, reach, bundle):
+        at = max(reserved, asked)
+        if at > reserved and local_day(at, case.facts.zone) != local_day(reserved, case.facts.zone):
+            continue  # it passed: nobody used it that day
+        if at >= ends or (alone.at is not None and alone.at <= at):
+            break
+        others = [entry for entry in counted(case.facts.budget, own) if entry not in entries]
+        together = _allowed(case, key, reach, at, ends, firm, others)
+        if together.allowed:
+            local = at.astimezone(zone_of(case.facts.zone))
+            said = f"{alone.why}; it goes in one message with another invoice on {day_text(local.date())} at {local:%H:%M}"
+            return together._replace(allowed=False, rules=(*alone.rules, SLOT), why=said)
+    return alone
+
+
 def _slot(case: Case, key: ContactKey, reach: Reach, asked: datetime, ends: datetime, firm: bool) -> Verdict:
     """The first lawful moment from `asked` on; on a later day the manual's hour, where that is lawful too."""
     facts, manual = case.facts, case.manual
-    slot = first_allowed(
-        asked,
-        channel=reach.channel,
-        person_id=reach.person_id,
-        budget=facts.budget,
-        own=(facts.invoice_id, str(key)),
-        firm=firm,
-        place=case.place,
-        limits=manual.limits,
-        until=ends,
-    )
+    slot = _allowed(case, key, reach, asked, ends, firm, spoken_for(case, key))
     if slot.at is None or local_day(slot.at, facts.zone) == local_day(asked, facts.zone):
         return slot
     hour = local_moment(local_day(slot.at, facts.zone), manual.send_at, facts.zone)
     if slot.at < hour < min(slot.window_ends, ends):
         return slot._replace(at=hour, why=f"{slot.why}; it goes at {manual.send_at}")
     return slot
+
+
+def spoken_for(case: Case, key: ContactKey) -> Sequence[BudgetEntry]:
+    """What limits are counted on for this rung; slots that are one message count once."""
+    budget = case.facts.budget
+    return counted(budget, (case.facts.invoice_id, str(key))) if case.manual.limits.fold else budget
+
+
+def law_for(case: Case, reach: Reach, asked: datetime) -> LawTerms | None:
+    """What the law packs must know of this wish: the account's terms, how late the debt is, and what this person agreed to."""
+    terms = case.facts.law
+    if terms is None:
+        return None
+    dues = [i.due_on for i in case.facts.instalments if i.balance_minor > 0]
+    late = {"days_past_due": (local_day(asked, case.facts.zone) - min(dues)).days} if dues else {}
+    agreed = {"channel_authorised": reach.authorised, "electronic_consent": reach.authorised}
+    return terms.model_copy(update={"facts": {**terms.facts, **late, **agreed}})
+
+
+def _allowed(
+    case: Case, key: ContactKey, reach: Reach, asked: datetime, ends: datetime, firm: bool, budget: Sequence[BudgetEntry]
+) -> Verdict:
+    return first_allowed(
+        asked,
+        channel=reach.channel,
+        person_id=reach.person_id,
+        budget=budget,
+        own=(case.facts.invoice_id, str(key)),
+        firm=firm,
+        place=case.place,
+        limits=case.manual.limits,
+        law=law_for(case, reach, asked),
+        until=ends,
+    )

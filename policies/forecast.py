@@ -10,10 +10,13 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from policies.facts import BudgetEntry, InvoiceFacts, PastContact, Placement, SkippedRung
+from policies.facts import BudgetEntry, InvoiceFacts, PastContact, Placement, Ride, SkippedRung
+from policies.folding import carries, ride_of
 from policies.manual import Manual
+from policies.messages import bundle_of
 from policies.next_step import next_step
 from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
 from policies.terms import AttemptState
@@ -63,19 +66,23 @@ def _judged(facts: InvoiceFacts, step: Judge, now: datetime) -> InvoiceFacts:
     return facts.model_copy(update=update)
 
 
-def made(facts: InvoiceFacts, step: Contact, now: datetime) -> InvoiceFacts:
-    """The facts once a contact was made and accepted at `now`; its reserved slot is spent."""
+def made(facts: InvoiceFacts, step: Contact, now: datetime, *, counts: bool = True) -> InvoiceFacts:
+    """The facts once a contact was made and accepted at `now`; its reserved slot is spent.
+
+    `counts` is False for a rung that went with another invoice's message: that message is what the limits count.
+    """
     local = now.astimezone(ZoneInfo(facts.zone)).date()
     contact = PastContact(
         key=step.key, channel=step.channel, state=AttemptState.ACCEPTED, at=now, local_date=local, late_days=step.late_days
     )
     spent = BudgetEntry(
         invoice_id=facts.invoice_id, key=step.key, person_id=step.person_id, channel=step.channel, state=AttemptState.ACCEPTED,
-        at=now, local_date=local,
+        at=now, local_date=local, address_id=step.address_id, template=step.template,
     )  # fmt: skip
     contacts = tuple(c for c in facts.contacts if c.state is not AttemptState.PLANNED)
     budget = tuple(b for b in facts.budget if b.invoice_id != facts.invoice_id or b.state is not AttemptState.PLANNED)
-    return facts.model_copy(update={"contacts": (*contacts, contact), "budget": (*budget, spent)})
+    budget = (*budget, spent) if counts else budget
+    return facts.model_copy(update={"contacts": (*contacts, contact), "budget": budget, "ride": None})
 
 
 def settle(
@@ -104,6 +111,8 @@ class Planned:
     at: datetime
     depends_on: tuple[str, ...] = ()
     """Other invoices of the debtor whose contacts or reserved slots moved this one."""
+    together_with: str = ""
+    """The invoice whose message this contact is part of (F38)."""
 
 
 @dataclass
@@ -116,12 +125,53 @@ class BookEntry:
     step: Step | None = None
 
 
+class Rider(NamedTuple):
+    """A rung that goes with another invoice's message."""
+
+    entry: BookEntry
+    answers: list[tuple[InvoiceFacts, Step]]
+    """What was due at once before it, each with the facts it was given on."""
+    facts: InvoiceFacts
+    step: Contact
+
+
+def riders(
+    leader: BookEntry, step: Contact, others: Iterable[BookEntry], budget: Sequence[BudgetEntry], now: datetime
+) -> list[Rider]:
+    """What goes with a contact that is made now, in the order of the invoices' numbers (F38).
+
+    `leader` holds the facts after that contact, `budget` the debtor's contacts and slots with it: an invoice that would rather
+    be sent by another channel is asked as if the message had left. Each is asked by its own manual, and only the limits that
+    this message already met are left out.
+    """
+    ride = ride_of(step) if leader.manual.limits.fold else None
+    if ride is None:
+        return []
+    found: list[Rider] = []
+    for entry in (leader, *sorted(others, key=lambda e: e.facts.order)):
+        known = entry.facts
+        while (rider := _rider(entry, known, ride, budget, now)) is not None:
+            found.append(rider)
+            known = made(rider.facts, rider.step, now, counts=False)
+    return found
+
+
+def _rider(entry: BookEntry, known: InvoiceFacts, ride: Ride, budget: Sequence[BudgetEntry], now: datetime) -> Rider | None:
+    known = known.model_copy(update={"budget": tuple(budget), "ride": ride})
+    facts, answers, step = settle(known, entry.manual, now)
+    if not entry.manual.limits.fold or not isinstance(step, Contact) or step.at > now:
+        return None
+    fits = carries(ride, step.person_id, step.address_id, step.channel, bundle_of(step.template))
+    return Rider(entry, answers, facts, step) if fits else None
+
+
 @dataclass
 class _Play:
     """The copy of the ledger on which the future is played."""
 
     until: datetime
     budget: list[BudgetEntry]
+    book: dict[str, BookEntry]
     happened: list[Planned] = field(default_factory=list)
     queue: list[tuple[datetime, str, str]] = field(default_factory=list)
 
@@ -131,7 +181,7 @@ class _Play:
         self.happened.extend(Planned(facts.invoice_id, immediate, now) for _, immediate in answers)
         if isinstance(step, Contact) and step.at <= now:
             self.happened.append(Planned(facts.invoice_id, step, now, _others(self.budget, facts, step)))
-            entry.facts = self._made(facts, step, now)
+            self._contact(entry, facts, step, now)
             self.ask(entry, now)
             return
         entry.facts = facts
@@ -140,14 +190,33 @@ class _Play:
         if isinstance(step, Close):
             self.happened.append(Planned(facts.invoice_id, step, now))
             return
-        entry.next_at = step.at
-        heapq.heappush(self.queue, (step.at, facts.order, facts.invoice_id))
+        self.again(entry, step.at)
 
-    def _made(self, facts: InvoiceFacts, step: Contact, now: datetime) -> InvoiceFacts:
+    def again(self, entry: BookEntry, at: datetime) -> None:
+        """Ask this invoice at that moment, and at no earlier planned one."""
+        entry.next_at = at
+        heapq.heappush(self.queue, (at, entry.facts.order, entry.facts.invoice_id))
+
+    def _contact(self, entry: BookEntry, facts: InvoiceFacts, step: Contact, now: datetime) -> None:
+        """One message, with all that goes with it."""
         self._reserve(facts, None)
-        known = made(facts, step, now)
-        self.budget.append(known.budget[-1])
-        return known
+        budget = tuple(self.budget)
+        entry.facts = made(facts.model_copy(update={"budget": budget}), step, now)
+        self.budget.append(entry.facts.budget[-1])
+        ends = step.window_ends
+        near = (e for e in self.book.values() if e is not entry and (not isinstance(e.step, Wait | Close) or e.step.at < ends))
+        along = riders(entry, step, near, tuple(self.budget), now)
+        also = tuple(sorted({rider.facts.invoice_id for rider in along}))
+        self.budget[-1] = self.budget[-1].model_copy(update={"also": also})
+        for rider in along:
+            self.happened.extend(Planned(rider.facts.invoice_id, immediate, now) for _, immediate in rider.answers)
+            together = Planned(rider.facts.invoice_id, rider.step, now, (facts.invoice_id,), facts.invoice_id)
+            self.happened.append(together)
+            self._reserve(rider.facts, None)
+            rider.entry.facts = made(rider.facts, rider.step, now, counts=False)
+            if rider.entry is not entry:
+                rider.entry.step = None
+                self.again(rider.entry, now)
 
     def _reserve(self, facts: InvoiceFacts, step: Step | None) -> None:
         self.budget[:] = [b for b in self.budget if not (b.invoice_id == facts.invoice_id and b.state is AttemptState.PLANNED)]
@@ -162,6 +231,8 @@ class _Play:
                     state=AttemptState.PLANNED,
                     at=step.at,
                     local_date=local,
+                    address_id=step.address_id,
+                    template=step.template,
                 )
             )
 
@@ -183,11 +254,12 @@ def forecast(book: Sequence[BookEntry], *, now: datetime, until: datetime) -> li
     for entry in book:
         for spent in entry.facts.budget:
             budget[(spent.invoice_id, spent.key, spent.at.isoformat())] = spent
-    play = _Play(until=until, budget=list(budget.values()))
-    entries = {entry.facts.invoice_id: entry for entry in book}
+    play = _Play(until=until, budget=list(budget.values()), book={entry.facts.invoice_id: entry for entry in book})
     for entry in book:
-        heapq.heappush(play.queue, (max(entry.next_at, now), entry.facts.order, entry.facts.invoice_id))
+        play.again(entry, max(entry.next_at, now))
     while play.queue and play.queue[0][0] <= until:
         at, _, invoice_id = heapq.heappop(play.queue)
-        play.ask(entries[invoice_id], at)
+        entry = play.book[invoice_id]
+        if entry.next_at == at and not isinstance(entry.step, Close):
+            play.ask(entry, at)
     return play.happened

@@ -1,12 +1,53 @@
-"""The names of the messages that a manual may send. Their texts are in messages/; a test holds the two lists equal."""
+"""The names of the messages that a manual may send, and which of them can share one message (F38).
+
+Their texts are in messages/; a test holds the two lists equal.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 MESSAGES = frozenset(
     """
     affordable_plan come_back decision_maker delivery_check direct_talk due_soon_statement final_balance final_demand
     first_reminder formal_demand holder_check instalment_reminder interest_notice last_agreement last_days missed_promise
-    offer_ways open_items paid_receipt pre_due promise_reminder record_notice reopened scheduled_question statement_lines
-    suspended suspension_notice
+    offer_ways open_items paid_receipt pre_due promise_reminder record_notice reopened scheduled_question several_due_soon
+    several_firm several_overdue statement_lines suspended suspension_notice
     """.split()
 )
+
+_BEFORE_DUE = frozenset("pre_due instalment_reminder due_soon_statement several_due_soon".split())
+_OVERDUE = frozenset("first_reminder offer_ways direct_talk scheduled_question statement_lines come_back several_overdue".split())
+_FIRM = frozenset("affordable_plan open_items decision_maker several_firm".split())
+ANNOUNCING = frozenset(
+    """
+    delivery_check suspension_notice suspended final_balance record_notice last_days final_demand interest_notice formal_demand
+    last_agreement
+    """.split()
+)
+"""Texts that announce or carry out something: they are shared by invoices that are told the same, and by no others."""
+LISTING = frozenset("due_soon_statement open_items decision_maker formal_demand last_agreement statement_lines".split())
+"""Texts that speak of all invoices in their own words."""
+SEVERAL = "several"
+
+
+def bundle_of(template: str) -> str:
+    """Messages of the same bundle can be one; empty for a text that is about one agreement or one person and stands alone."""
+    if template in ANNOUNCING:
+        return template
+    return SEVERAL if template in _BEFORE_DUE | _OVERDUE | _FIRM else ""
+
+
+def firmness(template: str, *, firm: bool) -> int:
+    """How firm a rung speaks: 0 before the due date, 1 a reminder, 2 firm or announcing."""
+    if firm or template in _FIRM | ANNOUNCING:
+        return 2
+    return 0 if template in _BEFORE_DUE else 1
+
+
+def text_for_several(templates: Iterable[str], *, firmest: int) -> str:
+    """The text of a message for several rungs of one bundle: their own where it can speak of all, else the family's (F38)."""
+    names = set(templates)
+    if len(names) == 1 and names <= ANNOUNCING | LISTING:
+        return names.pop()
+    return ("several_due_soon", "several_overdue", "several_firm")[firmest]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from policies import agency
-from policies.case import NOT_MADE, Case, active_holds, choose
+from policies.case import NOT_MADE, Case, active_holds, choose, spoken_for
 from policies.contactable import first_allowed
 from policies.ladder import Candidate, candidates, day_start, last_real_contact, local_day, local_moment
 from policies.steps import Ask, Close, Contact, HandOff, Skip, Step, Wait
@@ -114,7 +114,9 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
     amount = _asked_minor(case, candidate)
     ends = _rung_ends(case, candidate, others)
     firm = rung.firm
-    chosen = choose(case, candidate.key, tuple(rung.channels), asked, ends, firm, amount, rung.minimum)
+    template = _template(case, candidate)
+    case = _without_ride(case) if _too_early_to_ride(case, candidate) else case
+    chosen = choose(case, candidate.key, tuple(rung.channels), asked, ends, firm, amount, rung.minimum, template)
     if chosen is None:
         if now < candidate.at:
             return Wait(
@@ -126,9 +128,6 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
         return _cannot(case, candidate, asked, ends, amount)
     reach, slot = chosen
     at = slot.at or asked
-    first_of_cycle = facts.cycle > 1 and not any(
-        c.state not in NOT_MADE and ContactKey.parse(c.key).cycle == facts.cycle for c in facts.contacts
-    )
     late = max((local_day(at, facts.zone) - candidate.day).days, 0)
     why = f"{rung.rung} falls on {candidate.day.isoformat()}"
     why += f"; {slot.why}" if slot.rules else (f"; it is {days_said(late)} late." if late else ".")
@@ -141,7 +140,7 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
         channel=reach.channel,
         person_id=reach.person_id,
         address_id=reach.address_id,
-        template=facts.cycle_notice if first_of_cycle and facts.cycle_notice else rung.template,
+        template=template,
         instalment=candidate.instalment.number,
         amount_minor=amount,
         rung_at=candidate.at,
@@ -150,6 +149,25 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
         firm=firm,
         reserve=at > now >= candidate.at and any(r.startswith("budget.") for r in slot.rules),
     )
+
+
+def _template(case: Case, candidate: Candidate) -> str:
+    """The rung's text; the first contact of a new cycle says why there is one."""
+    facts = case.facts
+    first_of_cycle = facts.cycle > 1 and not any(
+        c.state not in NOT_MADE and ContactKey.parse(c.key).cycle == facts.cycle for c in facts.contacts
+    )
+    return facts.cycle_notice if first_of_cycle and facts.cycle_notice else candidate.rung.template
+
+
+def _too_early_to_ride(case: Case, candidate: Candidate) -> bool:
+    """A rung goes with another's message only when it asks for the same window, and nothing has yet to be announced for it."""
+    ride = case.facts.ride
+    return ride is not None and candidate.at > case.now and (candidate.at >= ride.ends or candidate.rung.requires is not None)
+
+
+def _without_ride(case: Case) -> Case:
+    return case._replace(facts=case.facts.model_copy(update={"ride": None}))
 
 
 def _asked_minor(case: Case, candidate: Candidate) -> int:
@@ -193,7 +211,7 @@ def _cannot(case: Case, candidate: Candidate, asked: datetime, ends: datetime, a
         asked,
         channel=usable[0].channel,
         person_id=usable[0].person_id,
-        budget=facts.budget,
+        budget=spoken_for(case, candidate.key),
         own=(facts.invoice_id, key),
         firm=rung.firm,
         place=case.place,

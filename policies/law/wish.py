@@ -30,7 +30,7 @@ def law_contact(entry: BudgetEntry) -> LawContact | None:
         channel=law_channel(entry.channel),
         connected=entry.outcome in _REACHED,
         outcome=_OUTCOMES.get(entry.outcome, entry.outcome),
-        debts=(entry.invoice_id,) if entry.invoice_id else (),
+        debts=(entry.invoice_id, *entry.also) if entry.invoice_id else (),
         person=entry.person_id,
         inbound=entry.inbound,
     )

@@ -186,7 +186,7 @@ def test_two_workers_at_one_invoice_send_one_message(house: House) -> None:
 
 
 def test_a_cap_holds_when_all_invoices_of_a_debtor_fall_due_at_once(build: Callable[..., House]) -> None:
-    house = build(limits={"contacts": [{"max": 1, "days": 1}]})
+    house = build(limits={"contacts": [{"max": 1, "days": 1}], "fold": False})
     house.at("2026-03-17 08:00")
     invoices = [house.owes(f"F-{n}", now=house.tools.clock.now()) for n in range(8)]
     for invoice in invoices:
