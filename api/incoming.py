@@ -30,6 +30,14 @@ _OF_CONTACT = text(
     " where k.id = :id"
 )
 
+_OF_THE_ADDRESS = ("stop", "start", "wrong_number")
+"""What is said of the address itself, and so to all who write to it."""
+_LAST_WRITTEN = text(
+    "select (select max(at_utc) from contact where address_id = any(cast(:ids as uuid[]))"
+    " and state in ('calling', 'accepted', 'delivered', 'unknown')) as at,"
+    " exists (select 1 from inbox where source = :source and event_id = :event) as had"
+)
+
 
 @dataclass(frozen=True)
 class Incoming:
@@ -95,6 +103,8 @@ def take_reply(state: State, source: str, reply: Reply, now: datetime) -> str:
         if creditor is not None:
             # the provider says which message was answered: other creditors' customers have nothing to do with it
             owners = {creditor: None}
+        elif reply.keyword not in _OF_THE_ADDRESS and len(owners) > 1:
+            owners = _who_wrote_last(session, source, reply, [(row.creditor_id, row.address_id) for row in known], owners)
         for owner in owners:
             as_creditor(session, owner)
             row = inbox.store(session, state.sealer, owner, source, reply.event_id, to_json(asdict(reply)), now=now)
@@ -104,6 +114,25 @@ def take_reply(state: State, source: str, reply: Reply, now: datetime) -> str:
             result = _answer(session, owner, reply, ids, now)
             inbox.applied(session, row, result, now=now)
     return "unknown sender" if not owners else reply.keyword
+
+
+def _who_wrote_last(
+    session: Session, source: str, reply: Reply, known: list[tuple[UUID, UUID]], owners: dict[UUID, None]
+) -> dict[UUID, None]:
+    """Whose message an answer without a reference is about: the creditor's who wrote to that address last; all while none did.
+
+    Sent again, it stays with whom it was given to, also when another has written meanwhile.
+    """
+    newest: tuple[datetime, UUID] | None = None
+    for owner in owners:
+        as_creditor(session, owner)
+        ids = [str(address) for creditor, address in known if creditor == owner]
+        row = session.execute(_LAST_WRITTEN, {"ids": ids, "source": source, "event": reply.event_id}).one()
+        if row.had:
+            return {owner: None}
+        if row.at is not None and (newest is None or row.at > newest[0]):
+            newest = (row.at, owner)
+    return owners if newest is None else {newest[1]: None}
 
 
 def _answer(session: Session, creditor: UUID, reply: Reply, ids: list[UUID], now: datetime) -> str:

@@ -28,7 +28,7 @@ from starlette.datastructures import State
 
 from api import portal_view as view
 from api.limits import guard_portal
-from ledger import agreements, holds, receipts
+from ledger import agreements, holds, receipts, stops
 from ledger.holds import DisputeReason
 from ledger.links import token_hash
 from ledger.refusals import Refused
@@ -52,7 +52,8 @@ _REASONS = {
     "negotiation.plan_count": "refused_used_up", "negotiation.open_agreement": "refused_open_agreement",
     "negotiation.nothing_owed": "refused_nothing_owed", "negotiation.placed": "refused_placed",
 }  # fmt: skip
-_CODES = {"said-before": "refused_before", "already-disputed": "refused_disputed", "invoice-closed": "refused_nothing_owed"}
+_CODES = {"said-before": "refused_before", "already-disputed": "refused_disputed", "invoice-closed": "refused_nothing_owed",
+          "disputed-before": "refused_disputed_before"}  # fmt: skip
 
 
 class _Unread(ValueError):
@@ -168,8 +169,7 @@ def _stop(token: str, request: Request, form: Mapping[str, str]) -> Response:
         if named != "all" and named not in tuple(Channel):
             return _said(link, link.speaker.t["refused_input"], status=422, tone="note")
         ids = receipts.addresses_of(link.session, link.person_id, None if named == "all" else Channel(named))
-        account = link.session.execute(text("select account_id from person where id = :id"), {"id": link.person_id}).scalar_one()
-        receipts.opt_out(link.session, account, ids, now=link.now, proof="one-click" if one_click else "portal")
+        stops.stop_writing_to(link.session, ids, now=link.now, proof="one-click" if one_click else "portal")
         if one_click:
             return Response(status_code=200, headers=HEADERS)
         return _stop_page(link)

@@ -24,6 +24,9 @@ from policies.money import written
 CLEARING_DAYS = 5
 """How long money may be on its way (a bank voucher, a direct debit) before we ask again (playbook 3)."""
 
+AGAIN_BY_CUSTOMER = 2
+"""How often a customer may dispute an invoice again once a dispute of it is closed; then a person decides."""
+
 DisputeReason = Literal["wrong_amount", "not_received", "quality", "already_credited", "not_mine", "other"]
 SuppressionReason = Literal[
     "deceased", "insolvency", "vulnerable", "identity_theft", "minor", "disaster", "represented", "complaint", "court", "other"
@@ -65,7 +68,8 @@ def open_dispute(
 ) -> UUID:
     """Hold the invoice, or the disputed part of it, until the manual's longest dispute is over (F82, F84); returns the hold's id.
 
-    Raises Refused: `not-found`, `invoice-closed`, `amount` when the part is not between 1 and the balance, `already-disputed`.
+    Raises Refused: `not-found`, `invoice-closed`, `amount` when the part is not between 1 and the balance, `already-disputed`;
+    `disputed-before` when the customer (actor `customer`) has disputed it again often enough.
     """
     invoice = locked_invoice(session, invoice_id)
     must_owe(invoice)
@@ -76,6 +80,8 @@ def open_dispute(
         )  # fmt: skip
     if _active(session, invoice_id, "dispute", now):
         raise Refused("already-disputed", f"invoice {invoice.number} is disputed already; close that dispute first")
+    if actor == "customer" and _times_disputed(session, invoice_id) > AGAIN_BY_CUSTOMER:
+        raise Refused("disputed-before", f"invoice {invoice.number} was disputed before and answered: a person decides now")
     _, manual = gather(session, invoice_id, now)
     until = now + timedelta(days=manual.pauses.dispute_days_max)
     hold_id = _open(session, invoice_id, "dispute", until, reason, actor, now, amount_minor)
@@ -189,6 +195,12 @@ def _search_task(session: Session, invoice: Row[Any], now: datetime, *, again: b
             "due": now + timedelta(days=2), "now": now,
         },
     )  # fmt: skip
+
+
+def _times_disputed(session: Session, invoice_id: UUID | str) -> int:
+    """How often the customer disputed the invoice."""
+    asked = text("select count(*) from hold where invoice_id = :id and kind = 'dispute' and actor = 'customer'")
+    return int(session.execute(asked, {"id": str(invoice_id)}).scalar_one())
 
 
 def _active(session: Session, invoice_id: UUID | str, kind: str, now: datetime) -> list[tuple[UUID, datetime, str]]:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger.events import note_fact
+from ledger.receipts import opt_out
 from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
 
@@ -52,6 +53,23 @@ def suppress(
     detail = {"suppression": str(stop_id), "reason": reason, "until": until.isoformat()}
     _note_open(session, row.id, now, "suppressed", detail, actor, f"{reason} until {until.date().isoformat()}")
     return stop_id
+
+
+def stop_writing_to(session: Session, address_ids: Sequence[UUID], *, now: datetime, proof: str) -> int:
+    """Withdraw consent for these addresses wherever this creditor knows them: the same address of another of its accounts or
+    people is the same mailbox or telephone (I11). Returns how many had consent before."""
+    rows = session.execute(
+        text(
+            "select a.id, p.account_id from address a join person p on p.id = a.person_id where exists (select 1 from address w"
+            " where w.id = any(cast(:ids as uuid[])) and w.creditor_id = a.creditor_id and w.lookup = a.lookup"
+            " and w.channel = a.channel) order by p.account_id, a.id"
+        ),
+        {"ids": [str(each) for each in address_ids]},
+    )
+    accounts: dict[UUID, list[UUID]] = {}
+    for row in rows:
+        accounts.setdefault(row.account_id, []).append(row.id)
+    return sum(opt_out(session, account, ids, now=now, proof=proof) for account, ids in accounts.items())
 
 
 def account_by_ref(session: Session, creditor_id: UUID | str, refs: Sequence[str]) -> UUID | None:

@@ -187,6 +187,17 @@ def test_a_dispute_of_a_part(page: Page) -> None:
     assert "En revisión" in page.text() and "dispute" not in page.verbs()
 
 
+def test_a_dispute_may_be_opened_again_twice_and_then_a_person_decides(page: Page) -> None:
+    for _ in range(3):
+        assert page.send("dispute", reason="quality").status_code == 303
+        page.house.client.post(f"/v1/invoices/{page.invoice}/dispute/close", json={"outcome": "for_creditor"})
+    answer = page.send("dispute", reason="quality")
+    assert answer.status_code == 409 and "Esta factura ya se revisó y se respondió" in unescape(answer.text)
+    assert one(page.house, "select count(*) from hold where kind = 'dispute'") == 3
+    by_staff = page.house.client.post(f"/v1/invoices/{page.invoice}/dispute", json={"reason": "quality"})
+    assert by_staff.status_code == 201, "a person may always"
+
+
 def test_ya_pague_holds_for_the_manuals_working_days_and_once(page: Page) -> None:
     assert page.send("already-paid").status_code == 303
     assert "Buscamos el pago" in page.text() and "jueves 5 de marzo" in page.text()
@@ -216,6 +227,22 @@ def test_stop_of_all_ways_is_confirmed_on_a_page(page: Page) -> None:
     answer = page.send("stop", channel="all")
     assert answer.status_code == 200 and "ya no enviamos mensajes" in answer.text
     assert one(page.house, "select count(*) from address where consent = 'withdrawn'") == 2
+
+
+@pytest.mark.parametrize("one_click", [True, False])
+def test_a_stop_is_for_the_mailbox_whichever_account_it_stands_in(page: Page, one_click: bool) -> None:
+    house = page.house
+    accepted_invoice(house.database.worker, house.creditor, "F-2", account=debtor_ana(ref="C-2"))
+    stranger = creditor_brill(house.database.worker, slug="stranger")
+    accepted_invoice(house.database.worker, stranger, "F-3")
+    if one_click:
+        assert house.public.post(f"{page.path}/stop", data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    else:
+        assert page.send("stop", channel="email").status_code == 200
+    gone = "select string_agg(a.channel || ' ' || c.slug, ', ' order by c.slug) from address a join creditor c"
+    gone += " on c.id = a.creditor_id where a.consent = 'withdrawn'"
+    assert one(house, gone) == "email brill, email brill"
+    assert one(house, "select count(*) from outbox where signal = 'opted_out'") == 2
 
 
 @pytest.mark.parametrize("verb", ["delete", "stop/../promise", "agreement"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -177,6 +177,24 @@ def test_ya_pague_holds_the_invoice_last_written_about(house: House, invoice: UU
     assert one(house, "select kind from hold") == "already_paid"
     # three working days after Monday 2 March, whole days of Bogotá
     assert one(house, "select until from hold") == datetime(2026, 3, 6, 5, 0, tzinfo=UTC)
+
+
+def test_ya_pague_is_for_the_creditor_who_wrote_last_and_stays_with_it(house: House, invoice: UUID) -> None:
+    other = cast.creditor_brill(house.database.worker, slug="other")
+    theirs = accepted_invoice(house.database.worker, other, "O-1")
+    with Session(house.database.worker) as session, session.begin():
+        write_to(session, invoice, channel="sms", state="delivered", at=NOW - timedelta(days=2))
+        write_to(session, theirs, channel="sms", state="delivered", at=NOW - timedelta(days=1))
+    form = {"MessageSid": "SM5", "From": ANA_PHONE, "To": "+15005550006", "Body": "ya pagué"}
+    twilio(outside(house), "/webhooks/twilio/inbound", form)
+    with Session(house.database.worker) as session, session.begin():
+        write_to(session, invoice, rung="S2", channel="sms", state="delivered", at=NOW)
+    twilio(outside(house), "/webhooks/twilio/inbound", form)
+    assert one(house, "select array_agg(i.number) from hold h join invoice i on i.id = h.invoice_id") == ["O-1"]
+    assert one(house, "select count(*) from inbox") == 1
+    twilio(outside(house), "/webhooks/twilio/inbound", form | {"MessageSid": "SM6"})
+    held = "select array_agg(i.number order by h.created_at, i.number) from hold h join invoice i on i.id = h.invoice_id"
+    assert sorted(one(house, held)) == ["F-1001", "O-1"]
 
 
 def test_a_reply_that_no_rule_understands_waits_for_a_person(house: House, invoice: UUID) -> None:
