@@ -73,6 +73,21 @@ _MANUAL: dict[str, Any] = {
     "content": {"send_at": "10:00", "limits": {"holidays": True}},
 }  # fmt: skip
 
+_CONTACTABILITY: dict[str, Any] = {
+    "channel": "sms", "at": "2026-03-07T21:00:00Z", "at_local": "2026-03-07T16:00:00-05:00", "zone": "America/Bogota",
+    "verdict": "deny", "next_allowed_at": "2026-03-09T12:00:00Z", "next_allowed_local": "2026-03-09T07:00:00-05:00",
+    "why": "16:00 on Saturday 7 March 2026 is outside the hours; first allowed on Monday 9 March 2026 at 07:00",
+    "rules": [{
+        "id": "CO.hours", "basis": "law",
+        "text": "In Colombia a consumer may be contacted Monday to Friday 07:00-19:00 and Saturday 08:00-15:00.",
+        "citation": "Ley 2300 de 2023 art. 3", "source": "https://accolombianlawyers.com/noticias/?p=31540", "confidence": "high",
+    }],
+    "people": [{
+        "person_id": _OTHER, "role": "holder", "verdict": "deny", "next_allowed_at": "2026-03-09T12:00:00Z",
+        "why": "16:00 on Saturday 7 March 2026 is outside the hours", "rules": ["CO.hours"],
+    }],
+    "jurisdictions": ["CO"], "zones": ["America/Bogota"],
+}  # fmt: skip
 ANSWERS: dict[str, Any] = {
     "POST /v1/invoices": {"id": _ID, "number": "F-1001", "status": "created"},
     "GET /v1/invoices": {"invoices": [_ROW], "cursor": None},
@@ -95,6 +110,7 @@ ANSWERS: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/resume": {"changed": True},
     "POST /v1/invoices/{invoice_id}/contacts": {"id": _OTHER, "status": "created"},
     "GET /v1/invoices/{invoice_id}/contacts": {"contacts": _CONTACTS, "cursor": None},
+    "GET /v1/debtors/{debtor}/contactability": _CONTACTABILITY,
     "GET /v1/invoices/{invoice_id}/plan": _PLAN,
     "GET /v1/invoices/{invoice_id}/history": {"invoice_id": _ID, "events": _EVENTS},
     "POST /v1/invoices/{invoice_id}/promise": _AGREED,

@@ -140,3 +140,12 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
         return datetime.fromisoformat(at), str(UUID(invoice_id))
     except (binascii.Error, ValueError, TypeError, AttributeError):
         raise Refused("bad-cursor", "this cursor was not made here: start the list again without one", status=422) from None
+
+
+def debtor_invoice(session: Session, account_id: UUID | None) -> UUID | None:
+    """An invoice of that account, an open one where there is one; None for an unknown account."""
+    found: UUID | None = session.execute(
+        text("select id from invoice where account_id = :account order by outcome is null desc, entered_at desc, id limit 1"),
+        {"account": account_id},
+    ).scalar()
+    return found

@@ -16,6 +16,7 @@ from ledger import handoff
 from ledger.events import tell
 from policies.facts import InvoiceFacts
 from policies.forecast import Rider, settle
+from policies.law.packs import pack_versions
 from policies.manual import Manual
 from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
 from policies.terms import AttemptState
@@ -27,7 +28,7 @@ _MOOT = text(
 )
 _SETTLED = ("paid", "credited", "cancelled", "written_off", "recalled_paid")
 _FREE = text("delete from contact where invoice_id = :invoice and state = 'planned'")
-_VERSIONS = {"policy": version("puntual"), "tzdata": version("tzdata"), "holidays": version("holidays"), "law": "none"}
+_VERSIONS = {"policy": version("puntual"), "tzdata": version("tzdata"), "holidays": version("holidays")}
 
 _STEP = text(
     """
@@ -127,10 +128,16 @@ def _record(session: Session, facts: InvoiceFacts, step: Step, now: datetime) ->
             "revision": facts.revision,
             "facts": facts.model_dump(mode="json", exclude_defaults=True),
             "answer": step.model_dump(mode="json"),
-            "versions": {**_VERSIONS, "manual": facts.manual_id[:16]},
+            "versions": {**_VERSIONS, "manual": facts.manual_id[:16], "law": _law_versions(facts)},
         },
     )
     return int(row.scalar_one())
+
+
+def _law_versions(facts: InvoiceFacts) -> dict[str, str]:
+    """The packs that spoke, each as it stood: so that last year's decision still explains itself."""
+    known = pack_versions()
+    return {code: known[code] for code in facts.law.packs} if facts.law is not None else {}
 
 
 _HOLDING = ("pause", "dispute", "stop", "suppression", "exemption", "already_paid", "payment_in_process", "owner")

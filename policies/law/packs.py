@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import get_args
 
 from pydantic import ValidationError
 
+from policies.law.base import Rule
 from policies.law.engine import Law
 from policies.law.model import AnyRule, Pack
 from policies.yaml_lines import read_yaml
@@ -58,6 +60,21 @@ def shipped_packs() -> tuple[Pack, ...]:
             if outer not in codes:
                 raise PackError(f"{pack.jurisdiction}.yaml:1: within: there is no pack {outer}")
     return tuple(found)
+
+
+@cache
+def pack_versions() -> Mapping[str, str]:
+    """For each shipped pack the day it was reviewed and a digest of its content, kept with every decision."""
+    return {
+        pack.jurisdiction: f"{pack.reviewed_on.isoformat()}:{sha256(pack.model_dump_json().encode()).hexdigest()[:12]}"
+        for pack in shipped_packs()
+    }
+
+
+@cache
+def rule_index() -> Mapping[str, Rule]:
+    """Every rule of the shipped packs by its id; of several dated entries the newest."""
+    return {rule.id: rule for pack in shipped_packs() for rule in pack.rules}
 
 
 @cache

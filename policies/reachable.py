@@ -1,0 +1,80 @@
+"""May this debtor be contacted by this channel at this moment: law, limits, consent and condition together (F46)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from policies.case import Case, law_for
+from policies.contactable import first_allowed
+from policies.facts import InvoiceFacts, Reach
+from policies.manual import Manual
+from policies.terms import Channel
+
+
+class Answer(NamedTuple):
+    """For one person at one address; `person_id` is empty where nobody can be reached by that channel at all."""
+
+    person_id: str
+    address_id: str
+    role: str
+    allowed: bool
+    at: datetime | None
+    """The first allowed moment from the asked one on; None where waiting does not help."""
+    rules: tuple[str, ...]
+    why: str
+
+
+def contactability(facts: InvoiceFacts, manual: Manual, channel: Channel, asked: datetime) -> list[Answer]:
+    """One answer for each address of that channel, the allowed ones first, then by the moment they open.
+
+    `facts` are those of any invoice of the account; every contact of the account counts. The order is that of the account
+    where moments are equal.
+    """
+    rules, why, free = _condition(facts, asked)
+    answers = [_answer(facts, manual, reach, asked, rules, why, free) for reach in facts.reach if reach.channel is channel]
+    if not answers:
+        return [Answer("", "", "", False, None, ("consent.no_address",), f"there is no address for {channel}")]
+    return sorted(answers, key=lambda a: (not a.allowed, a.at is None, a.at or asked))
+
+
+def _condition(facts: InvoiceFacts, asked: datetime) -> tuple[list[str], list[str], datetime]:
+    """What stands against any contact with the account, and when the last of it ends."""
+    rules: list[str] = []
+    why: list[str] = []
+    ends = [asked]
+    if facts.stopped_until is not None and asked < facts.stopped_until:
+        rules.append("stop.creditor")
+        why.append("all sending of this creditor is stopped")
+        ends.append(facts.stopped_until)
+    if facts.exempt_until is not None and asked < facts.exempt_until:
+        rules.append("stop.exempt")
+        why.append("this customer is exempt from reminders")
+        ends.append(facts.exempt_until)
+    for suppression in facts.suppressions:
+        if asked < suppression.until:
+            rules.append(f"suppression.{suppression.reason}")
+            why.append(f"contact is suppressed ({suppression.reason})")
+            ends.append(suppression.until)
+    return rules, why, max(ends)
+
+
+def _answer(
+    facts: InvoiceFacts, manual: Manual, reach: Reach, asked: datetime, rules: list[str], why: list[str], free: datetime
+) -> Answer:
+    if not reach.permitted:
+        said = "; ".join([*why, reach.why_not or "this person may not be contacted here"])
+        return Answer(reach.person_id, reach.address_id, reach.role, False, None, (*rules, "consent.not_permitted"), said)
+    case = Case(facts, manual, asked)
+    now, later = (
+        first_allowed(
+            at, channel=reach.channel, person_id=reach.person_id, budget=facts.budget, own=("", ""), firm=False,
+            place=case.place, limits=manual.limits, law=law_for(case, reach, at),
+        )
+        for at in (asked, free)
+    )  # fmt: skip
+    allowed = not rules and now.allowed
+    return Answer(
+        reach.person_id, reach.address_id, reach.role, allowed, asked if allowed else later.at, (*rules, *now.rules),
+        "; ".join([*why, now.why]),
+    )  # fmt: skip
