@@ -23,10 +23,12 @@ import clock
 from doctor import examine
 from embedded import home_folder
 from ledger.creditors import (
+    SAID,
     SCOPES,
     add_creditor,
     create_api_key,
     create_webhook_endpoint,
+    describe_creditor,
     find_creditor,
     list_api_keys,
     revoke_api_key,
@@ -298,6 +300,37 @@ def creditor_add(
     with _ledger() as session:
         creditor_id = add_creditor(session, slug, name, country.upper(), zone, language, chosen, clock.wall_now())
     out.print(f"creditor {slug} added ({creditor_id})")
+
+
+@creditor_app.command("set")
+def creditor_set(
+    slug: Annotated[str, typer.Argument(help="Short name of the creditor.")],
+    say: Annotated[
+        list[str] | None, typer.Option(help=f"Repeatable, as reply_to=cobros@acme.co: {', '.join(sorted(SAID))}.")
+    ] = None,
+    party: Annotated[str, typer.Option(help="first: it collects in its own name; third: the house collects for it.")] = "",
+    creditor_type: Annotated[str, typer.Option(help="bank, retailer, utility, nbfc, ...: some laws bind only these.")] = "",
+    law: Annotated[
+        list[str] | None, typer.Option(help="Repeatable choice for a pack's setting, as CL.message_spacing=hours_48.")
+    ] = None,
+) -> None:
+    """Say what messages tell of a creditor, and what law packs need of it."""
+    said = dict(_pair(each) for each in say or ())
+    choices: dict[str, dict[str, str]] = {}
+    for name, value in map(_pair, law or ()):
+        code, _, setting = name.partition(".")
+        choices.setdefault(code, {})[setting] = value
+    terms = {key: value for key, value in (("party", party), ("creditor_type", creditor_type), ("settings", choices)) if value}
+    with _ledger() as session:
+        describe_creditor(session, _creditor_id(session, slug), said, terms)
+    out.print(f"creditor {slug} described")
+
+
+def _pair(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not equals or not name:
+        raise Trouble(f"{given!r} is not a name and a value: write it as name=value")
+    return name.strip(), value.strip()
 
 
 @key_app.command("create")

@@ -9,20 +9,26 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
+from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from ledger.refusals import Refused
+from ledger.refusals import Refused, not_found
 from ledger.sealing import Sealer
+from policies.law.packs import PackError, shipped_law
+from policies.law.place import CreditorLaw
 from policies.manual import Manual
 from policies.places import known_zones, zones_of_countries
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
+SAID = frozenset(("short_name", "team", "reply_to", "phone", "check_url", "address", "tax_id", "permit_number", "registered_as"))
+"""What messages may say of a creditor besides its name."""
 SCOPES = ("invoices:read", "invoices:write", "payments:write", "decisions:write", "console:read")
 
 
@@ -71,6 +77,34 @@ def _check_creditor(slug: str, name: str, country: str, zone: str, language: str
         wrong = f"the language {language!r} is not es, pt or en"
     if wrong is not None:
         raise Refused("invalid-creditor", wrong, status=422)
+
+
+def describe_creditor(session: Session, creditor_id: UUID | str, given: Mapping[str, Any], law: Mapping[str, Any]) -> None:
+    """Keep what messages say of a creditor (short_name, team, reply_to, address, tax_id, ...) and what law packs need of it.
+
+    Only the keys given change; `law` is part of policies.law.place.CreditorLaw. Raises Refused `invalid-creditor` for a party, a
+    key or a pack setting that does not exist.
+    """
+    unknown = sorted(set(given) - SAID)
+    if unknown:
+        raise Refused("invalid-creditor", f"{unknown[0]!r} is not said of a creditor: {', '.join(sorted(SAID))} are", status=422)
+    row = session.execute(text("select settings from creditor where id = :id for update"), {"id": str(creditor_id)}).one_or_none()
+    if row is None:
+        raise not_found("creditor", creditor_id)
+    before = row.settings.get("law", {})
+    choices = {**before.get("settings", {}), **law.get("settings", {})}
+    merged = {**before, **law, "settings": choices}
+    try:
+        shipped_law(CreditorLaw.model_validate(merged).settings)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+        raise Refused("invalid-creditor", wrong, status=422) from None
+    except PackError as error:
+        raise Refused("invalid-creditor", str(error), status=422) from None
+    session.execute(
+        text("update creditor set settings = settings || cast(:settings as jsonb) where id = :id"),
+        {"settings": json.dumps({**given, "law": merged}), "id": str(creditor_id)},
+    )
 
 
 def find_creditor(session: Session, slug: str) -> UUID | None:

@@ -15,7 +15,7 @@ import httpx
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from ledger.creditors import SCOPES, NewKey, add_creditor, create_api_key, create_webhook_endpoint
+from ledger.creditors import SCOPES, NewKey, add_creditor, create_api_key, create_webhook_endpoint, describe_creditor
 from ledger.sealing import Sealer
 from policies.manual import builtin_manual
 from rehearsal import sample
@@ -42,10 +42,7 @@ def open_houses(engine: Engine, sealer: Sealer, api_url: str, now: datetime) -> 
         with Session(engine) as session, session.begin():
             manual = builtin_manual(given.manual)
             creditor_id = add_creditor(session, given.slug, given.name, given.country, given.zone, given.language, manual, now)
-            session.execute(
-                text("update creditor set settings = cast(:settings as jsonb) where id = :id"),
-                {"settings": json.dumps(given.settings), "id": creditor_id},
-            )
+            describe_creditor(session, creditor_id, given.settings, {})
             key = create_api_key(session, creditor_id, "demo", SCOPES, now)
             token = create_webhook_endpoint(session, sealer, creditor_id, given.gateway, secret, now)
         webhook = {"url": f"{api_url}/webhooks/{_PATHS[given.gateway]}/{token}", "secret": secret, "gateway": given.gateway}

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from clock import monotonic
 from ledger.acceptance import accept_batch
-from ledger.creditors import add_creditor
+from ledger.creditors import add_creditor, describe_creditor
 from ledger.payments import record_payment
 from ledger.sealing import Sealer
 from ledger.session import make_engine
@@ -128,9 +128,11 @@ class Schedule:
 
 
 def add_replay_creditor(engine: Engine, given: MapCreditor, manual: Manual, now: datetime) -> UUID:
-    """The creditor whose portfolio is played."""
+    """The creditor whose portfolio is played: an old book, whose contacts are never made, so no law of today speaks."""
     with Session(engine) as session, session.begin():
-        return add_creditor(session, given.slug, given.name, given.country, given.zone, given.language, manual, now)
+        creditor_id = add_creditor(session, given.slug, given.name, given.country, given.zone, given.language, manual, now)
+        describe_creditor(session, creditor_id, {}, {"packs": "none"})
+        return creditor_id
 
 
 def last_moment(entries: Sequence[Entry], manual: Manual, schedule: Schedule, days: int | None, as_of: date | None) -> datetime:
@@ -216,7 +218,10 @@ class _Watch:
     def _contacts(self) -> int:
         with Session(self.engine) as session:
             counted: int = session.execute(
-                text("select count(*) from contact where creditor_id = :c and state not in ('planned', 'failed')"),
+                text(
+                    "select count(*) from contact where creditor_id = :c and folded_into is null"
+                    " and state not in ('planned', 'failed')"
+                ),
                 {"c": self.creditor_id},
             ).scalar_one()
             return counted

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from policies.facts import LawTerms
 from policies.law.packs import packs_for
@@ -13,10 +15,10 @@ from policies.terms import DebtorKind, Model
 class CreditorLaw(Model):
     """What a creditor has said about itself; `puntual creditor law` sets it."""
 
-    party: str = "first"
-    creditor_type: str = ""
+    party: Literal["first", "third"] = "first"
+    creditor_type: Annotated[str, Field(pattern=r"^[a-z_]{0,40}$")] = ""
     settings: dict[str, dict[str, str]] = {}
-    packs: str = ""
+    packs: Literal["", "none"] = ""
     """`none` only in a rehearsal of an old book, whose contacts are never made."""
 
 
@@ -41,7 +43,7 @@ def terms_of(
     return LawTerms(
         packs=packs_for(country, region, str(account.get("city", ""))),
         zones=tuple(dict.fromkeys((zone, *account.get("zones", ())))),
-        party="third" if said.party == "third" else "first",
+        party=said.party,
         debtor=DebtorKind(kind),
         facts=facts,
         settings=said.settings,
