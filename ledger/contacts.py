@@ -98,11 +98,17 @@ def settle_leftovers(session: Session, invoice_id: UUID | str, now: datetime) ->
     """
     void = AGAIN + "the claim was never used"
     for row in session.execute(_LEFT, {"invoice": str(invoice_id), "now": now, "void": void}).all():
-        detail = {"contact": str(row.folded_into or row.id), "key": row.key, "channel": row.channel}
+        detail = _about(row)
         if str(row.invoice_id) != str(invoice_id):
             _ring(session, row, "outcome_unknown" if row.state == "unknown" else "claim_void", detail, now)
         elif row.state == "unknown":
             tell(session, invoice_id, at=now, kind="outcome_unknown", detail=detail)
+
+
+def _about(row: Row[Any]) -> dict[str, Any]:
+    """Which attempt an event is about, and of which message it is a part."""
+    about: dict[str, Any] = {"contact": str(row.id), "key": row.key, "channel": row.channel}
+    return about | ({"message": str(row.folded_into)} if row.folded_into is not None else {})
 
 
 def _ring(session: Session, row: Row[Any], kind: str, detail: dict[str, Any], now: datetime) -> None:
@@ -163,13 +169,13 @@ def void_claim(session: Session, contact_id: UUID, *, why: str, now: datetime) -
     """Give an unused claim back; it surely did not go out. The caller holds the debtor's lock when others went with it."""
     for row in session.execute(_VOID, {"id": str(contact_id), "why": AGAIN + why, "now": now}).all():
         if row.folded_into is not None:
-            _ring(session, row, "claim_void", {"contact": str(contact_id), "key": row.key, "channel": row.channel}, now)
+            _ring(session, row, "claim_void", _about(row), now)
 
 
 def give_up(session: Session, contact_id: UUID, *, why: str, now: datetime) -> None:
     """End a claim whose call cannot be made on this channel at all; it is not tried again there."""
     for row in session.execute(_VOID, {"id": str(contact_id), "why": why, "now": now}).all():
-        detail = {"contact": str(contact_id), "key": row.key, "rung": row.rung, "channel": row.channel, "why": why}
+        detail = _about(row) | {"rung": row.rung, "why": why}
         if row.folded_into is None:
             tell(session, row.invoice_id, at=now, kind="contact_failed", detail=detail)
         else:
@@ -196,7 +202,7 @@ def finish(
     for row in sorted(rows, key=lambda r: (r.folded_into is not None, r.invoice_id, r.key)):
         if row.folded_into is None:
             settled = Settled(row.was, row.invoice_id)
-        _say_how_it_ended(session, row, contact_id, state=state, why=why, now=now, again_at=again_at)
+        _say_how_it_ended(session, row, state=state, why=why, now=now, again_at=again_at)
     if settled is None:
         session.execute(
             text("update contact set provider_ref = coalesce(provider_ref, nullif(:ref, '')) where id = :id"),
@@ -205,10 +211,8 @@ def finish(
     return settled
 
 
-def _say_how_it_ended(
-    session: Session, row: Row[Any], contact_id: UUID, *, state: str, why: str, now: datetime, again_at: datetime | None
-) -> None:
-    detail: dict[str, Any] = {"contact": str(contact_id), "key": row.key, "rung": row.rung, "channel": row.channel}
+def _say_how_it_ended(session: Session, row: Row[Any], *, state: str, why: str, now: datetime, again_at: datetime | None) -> None:
+    detail = _about(row) | {"rung": row.rung}
     kind = {"accepted": "contacted", "failed": "contact_failed", "unknown": "outcome_unknown"}[state]
     if state == "accepted":
         detail |= {"amount_minor": row.amount_minor, "currency": row.currency}
@@ -224,9 +228,8 @@ def _say_how_it_ended(
         _ring(session, row, kind, detail, now)
     else:
         tell(session, row.invoice_id, at=now, kind=kind, detail=detail)
-        session.execute(
-            text("update invoice set next_at = least(next_at, :at) where id = :id"), {"at": again_at, "id": row.invoice_id}
-        )
+        # No ring: the message that is tried again takes it along, and reconcile asks it should that not come to pass.
+        session.execute(text("update invoice set next_at = :at where id = :id"), {"at": again_at, "id": row.invoice_id})
 
 
 def keep_body(session: Session, sealer: Sealer, contact_id: UUID, *, creditor_id: str, person_id: str, body: str) -> None:

@@ -21,7 +21,8 @@ _HISTORY = text(
 )
 
 _RECEIPTS = text(
-    "select r.contact_id, r.status, r.at_utc, r.detail from receipt r join contact k on k.id = r.contact_id"
+    "select k.id as contact_id, r.status, r.at_utc, r.detail from contact k"
+    " join receipt r on r.contact_id = coalesce(k.folded_into, k.id)"
     " where k.invoice_id = :invoice order by r.id"
 )
 

@@ -61,7 +61,7 @@ def apply_receipt(
     lock_debtor(session, account)
     rows = session.execute(
         text(
-            "select id, creditor_id, account_id, invoice_id, address_id, key, channel, state from contact"
+            "select id, creditor_id, account_id, invoice_id, address_id, key, channel, state, folded_into from contact"
             " where id = :id or folded_into = :id order by folded_into nulls first, invoice_id, key"
         ),
         {"id": str(contact_id)},
@@ -94,7 +94,8 @@ def apply_receipt(
         )
     retired = status == "failed" and permanent and retire_address(session, row.address_id, why=reason, now=now, contact_id=row.id)
     for one in rows:
-        detail = {"contact": str(row.id), "key": one.key, "channel": one.channel, "status": status, "reason": reason}
+        detail = {"contact": str(one.id), "key": one.key, "channel": one.channel, "status": status, "reason": reason}
+        detail |= {"message": str(one.folded_into)} if one.folded_into is not None else {}
         moved = one in moving
         if retired:
             tell(session, one.invoice_id, at=now, kind="contact_failed", detail=detail)

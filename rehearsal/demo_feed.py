@@ -40,7 +40,7 @@ _OWED = text(
 )
 _CHANNELS = text(
     "select c.slug, k.channel, count(*) from contact k join creditor c on c.id = k.creditor_id"
-    " where k.state not in ('planned', 'failed') group by 1, 2 order by 1, 3 desc"
+    " where k.folded_into is null and k.state not in ('planned', 'failed') group by 1, 2 order by 1, 3 desc"
 )
 _HELD = text(
     """

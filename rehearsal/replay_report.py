@@ -21,7 +21,7 @@ COLUMNS = ("invoice", "debtor", "rung", "channel", "at_local", "amount_minor", "
 _CONTACTS = text(
     """
     select i.number, k.rung, k.channel, k.at_local, k.local_date, k.amount_minor, k.currency, k.state,
-        k.account_id::text as account, k.person_id::text as person
+        k.account_id::text as account, k.person_id::text as person, k.folded_into is not null as folded
     from contact k join invoice i on i.id = k.invoice_id
     where k.creditor_id = :creditor and k.state not in ('planned', 'failed') order by k.at_local, i.number
     """
@@ -61,6 +61,8 @@ class Made(NamedTuple):
     status: str
     account: str
     person: str
+    folded: bool = False
+    """It went with the message of another invoice: limits and counts know that one (F38)."""
 
 
 def contacts_made(engine: Engine, played: Played) -> list[Made]:
@@ -78,13 +80,23 @@ def write_contacts(path: Path, made: Iterable[Made], entries: Sequence[Entry]) -
         for one in made:
             at = one.at_local.isoformat(timespec="seconds")
             rows.writerow(
-                (one.invoice, debtors[one.invoice], one.rung, one.channel, at, one.amount_minor, one.currency, one.status)
+                (
+                    one.invoice,
+                    debtors[one.invoice],
+                    one.rung,
+                    one.channel,
+                    at,
+                    one.amount_minor,
+                    one.currency,
+                    f"{one.status} (folded)" if one.folded else one.status,
+                )
             )
 
 
 def summary(engine: Engine, played: Played, made: Sequence[Made], manual: Manual) -> dict[str, Any]:
     """Counts, reasons, pace and limits; plain JSON."""
     rungs = [rung.rung for rung in manual.ladder if rung.action == "contact"]
+    messages = [one for one in made if not one.folded]
     with Session(engine) as session:
         asked = {"creditor": played.creditor_id}
         skipped = _counts(session, _SKIPPED, asked)
@@ -94,13 +106,14 @@ def summary(engine: Engine, played: Played, made: Sequence[Made], manual: Manual
         debtors = session.execute(text("select count(*) from account where creditor_id = :creditor"), asked).scalar_one()
     return {
         "manual": f"{manual.name} {manual.version}", "invoices": played.schedule.accepted, "debtors": debtors,
-        "refused": len(played.schedule.refused), "paid": played.schedule.paid, "outcomes": outcomes, "contacts": len(made),
-        "by_status": dict(Counter(one.status for one in made)),
+        "refused": len(played.schedule.refused), "paid": played.schedule.paid, "outcomes": outcomes,
+        "contacts": len(messages), "folded": len(made) - len(messages),
+        "by_status": dict(Counter(one.status for one in messages)),
         "by_rung": dict(sorted(Counter(one.rung for one in made).items())),
         "held_back": {"count": sum(held.values()), "by_reason": held},
         "skipped": {"count": sum(skipped.values()), "by_reason": skipped},
-        "lost": lost, "limits": limits_kept(manual, made), "played_until": played.until.isoformat(),
-        "seconds": round(played.seconds, 1), "contacts_per_second": round(len(made) / max(played.seconds, 0.001), 1),
+        "lost": lost, "limits": limits_kept(manual, messages), "played_until": played.until.isoformat(),
+        "seconds": round(played.seconds, 1), "contacts_per_second": round(len(messages) / max(played.seconds, 0.001), 1),
     }  # fmt: skip
 
 

@@ -92,14 +92,32 @@ async def _take_mail(request: Request, world: World) -> Response:
             "help": "http://simulator",
         }
         return JSONResponse({"errors": [error]}, 400)
+    try:
+        files = _files(mail.get("attachments") or [], "filename")
+    except ValueError:
+        error = {
+            "message": "The attachment content must be base64 encoded.",
+            "field": "attachments.0.content",
+            "help": "http://simulator",
+        }
+        return JSONResponse({"errors": [error]}, 400)
     contact_id = str((person.get("custom_args") or mail.get("custom_args") or {}).get("contact_id", ""))
     contents = {part["type"]: str(part["value"]) for part in mail["content"]}
     text = contents.get("text/plain", "")
     stop_link = str((mail.get("headers") or {}).get("List-Unsubscribe", "")).strip("<>")
     ref = stable_id("", world.config.seed, contact_id, len(world.sent))[1:23]
     links = links_in(text, contents.get("text/html", ""))
-    world.receive(Message("email", to, text, links, stop_link, contact_id, world.now()), str(mail.get("subject", "")), ref, "")
+    message = Message("email", to, text, links, stop_link, contact_id, world.now())
+    world.receive(message, str(mail.get("subject", "")), ref, "", files)
     return Response(status_code=202, headers={"X-Message-Id": ref})
+
+
+def _files(attached: list[dict[str, Any]], name: str) -> tuple[str, ...]:
+    """The names of attachments that can be read; ValueError when one cannot."""
+    for file in attached:
+        if not base64.b64decode(str(file["content"]), validate=True):
+            raise ValueError("an attachment is empty")
+    return tuple(str(file[name]) for file in attached)
 
 
 async def _take_sms(request: Request, world: World) -> Response:
@@ -150,5 +168,9 @@ async def _take_plain(request: Request, world: World) -> Response:
         world.refused["invalid_address"] += 1
         return JSONResponse({"code": "invalid_address"}, 422)
     message = Message(channel, to, text, links_in(text, str(said.get("html", ""))), "", contact_id, world.now())
-    world.receive(message, str(said.get("subject", "")), ref, "")
+    try:
+        files = _files(said.get("attachments") or [], "name")
+    except ValueError:
+        return JSONResponse({"code": "refused", "message": "an attachment cannot be read"}, 422)
+    world.receive(message, str(said.get("subject", "")), ref, "", files)
     return JSONResponse({"id": ref}, 202)

@@ -56,6 +56,8 @@ class Sent:
     subject: str
     text: str
     at: datetime
+    files: tuple[str, ...] = ()
+    """The names of what was attached."""
 
 
 @dataclass
@@ -124,11 +126,11 @@ class World:
             self.plan([characters.pay(debtor, debtor.bills[known_payment.number], known_payment.at, known_payment.amount_minor)])
         return debtor
 
-    def receive(self, message: Message, subject: str, ref: str, status_url: str) -> None:
+    def receive(self, message: Message, subject: str, ref: str, status_url: str, files: tuple[str, ...] = ()) -> None:
         """Take one message: count it, let its receipt come, and let its reader do what such a reader does."""
         self.places.setdefault(message.contact_id, []).append(len(self.sent))
         self.counts[message.contact_id] += 1
-        self.sent.append(Sent(message.channel, message.contact_id, ref, message.to, subject, message.text, message.at))
+        self.sent.append(Sent(message.channel, message.contact_id, ref, message.to, subject, message.text, message.at, files))
         reader, bills = self._reader(message, subject)
         outcome = _outcome(message.channel, reader)
         self._plan_receipt(message, ref, status_url, outcome, reader)
