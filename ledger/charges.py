@@ -211,7 +211,7 @@ def _why_not_now(known: _Known, now: datetime) -> str:
         first = row.told.get(consequence.notice)
         if first is None:
             return f"the notice {consequence.notice} has not gone out"
-        if _today(row, now) <= date.fromisoformat(first) + timedelta(days=consequence.wait_days):
+        if _today(row, now) < date.fromisoformat(first) + timedelta(days=consequence.wait_days):
             return f"the {consequence.wait_days} days after {consequence.notice} are not over"
     return ""
 

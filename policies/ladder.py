@@ -12,7 +12,9 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from policies.calendars import add_working_days, effective_due
+from policies.consequences import legal_wait_days
 from policies.facts import Instalment, InvoiceFacts, PastContact
+from policies.law.late_debts import money_rules
 from policies.manual import Manual, Rung, parse_day
 from policies.terms import AttemptState, ContactKey
 
@@ -115,5 +117,24 @@ def _of_rung(
             continue
         if occurrence == 0 and rung.after_contact_days is not None and last is not None:
             day = max(day, last + timedelta(days=rung.after_contact_days))
+        if occurrence == 0 and manual.consequences and rung.requires is not None:
+            day = max(day, _announced_long_enough(facts, manual, rung, instalment.number))
         yield Candidate(local_moment(day, manual.send_at, facts.zone), instalment, position, key, rung, day)
         return
+
+
+def _announced_long_enough(facts: InvoiceFacts, manual: Manual, rung: Rung, instalment: int) -> date:
+    """The first day on which the rung may carry out its consequence: the manual's wait, or the law's where that is longer."""
+    done = [consequence for consequence in manual.consequences if consequence.done_by == rung.rung]
+    keys = [(ContactKey.parse(contact.key), contact) for contact in facts.contacts if contact.state in _DONE]
+    told = [contact.local_date for key, contact in keys if key.rung == rung.requires and key.instalment == instalment]
+    if not done or not told:
+        return date.min
+    wait_days = max(consequence.wait_days for consequence in done)
+    law = facts.law
+    if law is not None:
+        rules = money_rules(law)
+        for each in done:
+            legal = legal_wait_days(rules, each.kind, on=told[-1], party=law.party, debtor=law.debtor.value)
+            wait_days = max(wait_days, legal)
+    return max(told) + timedelta(days=wait_days)

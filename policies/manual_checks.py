@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import date
 
+from policies import consequences
 from policies.manual_model import WEEKDAYS, Limits, Manual, Rung, RungDay, parse_day
 from policies.messages import MESSAGES
 from policies.terms import Channel
@@ -28,6 +29,7 @@ def findings(manual: Manual, templates: Collection[str] | None = MESSAGES) -> li
         *_never_open(manual),
         *_bands(manual),
         *_closed_days(manual),
+        *consequences.findings_of(manual),
     ]
 
 

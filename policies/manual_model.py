@@ -238,7 +238,7 @@ class LateCharges(Model):
         return self
 
 
-ConsequenceKind = Literal["suspension", "order_hold", "contract_end", "interest", "credit_record", "protest", "agency", "court"]
+ConsequenceKind = Literal["suspension", "order_hold", "contract_end", "interest", "credit_record", "protest", "decision"]
 
 
 class Consequence(Model):
@@ -248,7 +248,7 @@ class Consequence(Model):
     notice: str = Field(description="the message that announces it")
     wait_days: Days = Field(description="least calendar days between the notice and the act")
     done_by: str = Field(description="the rung that does it, or late_charges for interest")
-    undone_on_payment: bool = True
+    undone_on_payment: bool = Field(default=True, description="a payment in full opens a task to undo what was done")
 
 
 class Manual(Model):

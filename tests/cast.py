@@ -45,7 +45,7 @@ limits:
 ladder:
   - {rung: S1, day: D-3, channels: [email, sms], template: pre_due}
   - {rung: S2, day: D+3, channels: [email, sms], template: first_reminder}
-  - {rung: S3, day: D+10, channels: [email], template: final_balance, firm: true}
+  - {rung: S3, day: D+10, channels: [email], template: last_days, firm: true}
 promise: {days_max: 10, count_max: 2, grace_days: 1, remind_day_before: true}
 pauses: {already_paid_wd: 3, dispute_days_max: 30, pause_days_max: 30}
 """

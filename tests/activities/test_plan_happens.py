@@ -20,7 +20,7 @@ LADDER = [
     {"rung": "S1", "day": "D-3", "channels": ["email"], "template": "pre_due"},
     {"rung": "S2", "day": "D+3", "channels": ["sms", "email"], "template": "first_reminder",
      "repeat": {"every_days": 3, "at_most": 2}},
-    {"rung": "S3", "day": "D+10", "channels": ["email"], "template": "final_balance", "firm": True, "after_contact_days": 2},
+    {"rung": "S3", "day": "D+10", "channels": ["email"], "template": "last_days", "firm": True, "after_contact_days": 2},
 ]  # fmt: skip
 
 limits = st.fixed_dictionaries(

@@ -32,9 +32,9 @@ ladder:
   - {rung: S1, day: D-3, channels: [email, sms], template: pre_due}
   - {rung: S2, day: D+2, channels: [sms, email], template: first_reminder}
   - {rung: S3, day: D+6, channels: [whatsapp, email], template: direct_talk}
-  - {rung: S4, day: D+10, channels: [email, sms], template: suspension_notice}
-  - {rung: S5, day: D+14, channels: [sms, whatsapp], template: come_back, repeat: {every_days: 3, at_most: 2}}
-  - {rung: S6, day: D+20, channels: [email, sms], template: final_balance, firm: true}
+  - {rung: S4, day: D+10, channels: [email, sms], template: offer_ways}
+  - {rung: S5, day: D+14, channels: [sms, whatsapp], template: affordable_plan, repeat: {every_days: 3, at_most: 2}}
+  - {rung: S6, day: D+20, channels: [email, sms], template: last_days, firm: true}
 promise: {days_max: 10, count_max: 2, grace_days: 1, remind_day_before: true}
 pauses: {already_paid_wd: 3, dispute_days_max: 20, pause_days_max: 20}
 """

@@ -246,7 +246,7 @@ def test_interest_that_a_notice_announces_waits_for_the_notice_and_its_days(data
             },
         )
         assert post_charges(session, invoice, now=FEBRUARY).whys == ("the notice interest_notice has not gone out",)
-        session.execute(_CONTACT, {"invoice": invoice, "day": date(2026, 1, 23), "at": FEBRUARY})
+        session.execute(_CONTACT, {"invoice": invoice, "day": date(2026, 1, 24), "at": FEBRUARY})
         assert post_charges(session, invoice, now=FEBRUARY).whys == ("the 10 days after interest_notice are not over",)
         assert post_charges(session, invoice, now=datetime(2026, 2, 3, 9, 0, tzinfo=UTC)).added_minor == JANUARY_MINOR
 

@@ -22,7 +22,7 @@ send_at: "09:00"
 ladder:
   - {rung: S1, day: D-3, channels: [email, sms], template: pre_due}
   - {rung: S2, day: D+3, channels: [email, sms], template: first_reminder}
-  - {rung: S3, day: D+10, channels: [email], template: final_balance}
+  - {rung: S3, day: D+10, channels: [email], template: last_days}
 promise: {days_max: 10, count_max: 2, grace_days: 2, remind_day_before: true}
 """
 
@@ -150,7 +150,7 @@ def test_an_unknown_outcome_waits_a_day_for_its_receipt_and_then_counts() -> Non
 def test_a_rung_repeats_so_often_and_then_escalates() -> None:
     repeating = manual(
         ladder="  - {rung: S2, day: D+3, channels: [email], template: first_reminder, repeat: {every_days: 2, at_most: 2}}\n"
-        "  - {rung: S3, day: D+10, channels: [email], template: final_balance}\n"
+        "  - {rung: S3, day: D+10, channels: [email], template: last_days}\n"
     )
     once = past("1.1.S2.0", date(2026, 3, 5))
     step = obey(ana(contacts=(once,)), at("2026-03-05 12:00"), repeating)
@@ -162,7 +162,7 @@ def test_a_rung_repeats_so_often_and_then_escalates() -> None:
 def test_a_delay_from_the_last_real_contact_moves_the_rung() -> None:
     delayed = manual(
         ladder="  - {rung: S2, day: D+3, channels: [email], template: first_reminder}\n"
-        "  - {rung: S3, day: D+4, after_contact_days: 5, channels: [email], template: final_balance}\n"
+        "  - {rung: S3, day: D+4, after_contact_days: 5, channels: [email], template: last_days}\n"
     )
     step = obey(ana(contacts=(past("1.1.S2.0", date(2026, 3, 5)),)), at("2026-03-05 12:00"), delayed)
     assert isinstance(step, Contact) and step.at == at("2026-03-10 09:00")
@@ -266,7 +266,7 @@ AGENCY = """agency:
   {commission_pct: 20, recover_agency_pct: 60, recover_house_pct: 10, house_cost_minor: {USD: 500}, minimum: {USD: 1000},
    approve_within_days: 10, return_after_days: 90}
 """
-DECIDES = "  - {rung: S3, day: D+10, channels: [email], template: final_balance}\n  - {rung: S4, day: D+20, action: decision}\n"
+DECIDES = "  - {rung: S3, day: D+10, channels: [email], template: last_days}\n  - {rung: S4, day: D+20, action: decision}\n"
 
 
 def test_the_decision_is_proposed_waits_for_a_person_and_ends_without_an_answer() -> None:
@@ -296,7 +296,7 @@ def test_an_approved_debt_is_placed_and_a_payment_recalls_it() -> None:
 def test_a_task_rung_asks_a_person_once_and_goes_on() -> None:
     by = manual(
         ladder="  - {rung: T1, day: D+3, action: task, template: owner_told}\n"
-        "  - {rung: S3, day: D+10, channels: [email], template: final_balance}\n"
+        "  - {rung: S3, day: D+10, channels: [email], template: last_days}\n"
     )
     facts, answers, step = settle(ana(), by, at("2026-03-05 09:00"))
     assert [a.task for _, a in answers if isinstance(a, Ask)] == ["owner_told"]
@@ -304,9 +304,13 @@ def test_a_task_rung_asks_a_person_once_and_goes_on() -> None:
     assert facts.skipped == (SkippedRung(key="1.1.T1.0", why=answers[0][1].why),)
 
 
+SUSPENDS = "consequences: [{kind: suspension, notice: suspension_notice, wait_days: 5, done_by: S7}]\n"
+
+
 @pytest.mark.parametrize("announced", [True, False])
 def test_what_was_never_announced_is_not_carried_out(announced: bool) -> None:
     by = manual(
+        SUSPENDS,
         ladder="  - {rung: S6, day: D+3, channels: [email], template: suspension_notice}\n"
         "  - {rung: S7, day: D+10, channels: [email], template: suspended, requires: S6}\n"
     )
@@ -353,6 +357,7 @@ def test_an_immediate_step_changes_the_facts_so_that_it_is_not_answered_twice() 
 
 def test_a_notice_is_not_overtaken_by_what_may_not_go_out_without_it() -> None:
     by = manual(
+        SUSPENDS,
         ladder="  - {rung: S6, day: D+3, channels: [email], template: suspension_notice}\n"
         "  - {rung: S7, day: D+10, channels: [email], template: suspended, requires: S6, after_contact_days: 6}\n"
         "  - {rung: S8, day: D+40, channels: [email], template: come_back}\n"
@@ -367,7 +372,7 @@ def test_a_task_for_a_person_does_not_take_the_place_of_a_message() -> None:
     by = manual(
         ladder="  - {rung: S2, day: D+3, channels: [email], template: first_reminder}\n"
         "  - {rung: T3, day: D+5, action: task, template: owner_told}\n"
-        "  - {rung: S8, day: D+40, channels: [email], template: come_back}\n"
+        "  - {rung: S8, day: D+40, channels: [email], template: offer_ways}\n"
     )
     _, answers, step = settle(ana(), by, at("2026-03-09 10:00"))
     assert isinstance(step, Contact) and step.rung == "S2" and not any(isinstance(a, Skip) for _, a in answers)

@@ -32,7 +32,7 @@ AGENCY = {
     "ladder": [
         {"rung": "S1", "day": "D-3", "channels": ["email", "sms"], "template": "pre_due"},
         {"rung": "S2", "day": "D+3", "channels": ["email", "sms"], "template": "first_reminder"},
-        {"rung": "S3", "day": "D+10", "channels": ["email"], "template": "final_balance", "firm": True},
+        {"rung": "S3", "day": "D+10", "channels": ["email"], "template": "last_days", "firm": True},
         {"rung": "S4", "day": "D+20", "action": "decision"},
     ],
     "agency": {
