@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
-from pydantic import BaseModel, Field, StrictInt
+from pydantic import BaseModel, Field, StrictInt, model_validator
 
 from api.examples import AGREEMENTS
 from api.models import DoneOut, WriteOffIn
@@ -113,6 +113,16 @@ class SuppressionIn(Model):
         examples=["file 2026-118"],
     )
     until: Instant = Field(examples=["2026-06-01T09:00:00-05:00"])
+    opened_on: Day | None = Field(
+        None, description="insolvency only: the day it was opened; debts issued until then stop, later ones go on"
+    )
+    claim_by: Instant | None = Field(None, description="insolvency only: the last moment to file the claim")
+
+    @model_validator(mode="after")
+    def _insolvency_only(self) -> SuppressionIn:
+        if self.reason != "insolvency" and (self.opened_on or self.claim_by):
+            raise ValueError("opened_on and claim_by belong to an insolvency: leave them out for another reason")
+        return self
 
 
 class StopIn(Model):
@@ -277,8 +287,9 @@ def suppress(account_ref: str, body: SuppressionIn, who: Decider, request: Reque
     if account is None:
         raise not_found("account", account_ref)
     opened = stops.suppress(
-        who.session, account, reason=body.reason, evidence=body.evidence, until=body.until, actor=who.actor, now=_now(request)
-    )
+        who.session, account, reason=body.reason, evidence=body.evidence, until=body.until, actor=who.actor, now=_now(request),
+        opened_on=body.opened_on, claim_by=body.claim_by,
+    )  # fmt: skip
     return OpenedOut(id=opened)
 
 

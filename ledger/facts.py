@@ -77,6 +77,7 @@ _FACTS = Prepared(
          from address r join person n on n.id = r.person_id where n.account_id = i.account_id) as reach,
         (select coalesce(json_agg(json_build_object('reason', x.reason, 'until', x.until) order by x.until), '[]')
          from suppression x where x.account_id = i.account_id and x.person_id is null and x.lifted_at is null
+            and (x.opened_on is null or i.issued_on <= x.opened_on)
             and (x.starts_at <= :now or x.starts_at <= x.created_at) and x.until > :now) as suppressions
     from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id
         join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id

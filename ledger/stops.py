@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from ledger.events import note_fact
 from ledger.receipts import opt_out
 from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
+from ledger.tasks import open_task
 
 REVIEW_DAYS_MAX = 366
 """The longest an account or a creditor may be stopped before a person looks again (I7)."""
@@ -20,11 +22,13 @@ REVIEW_DAYS_MAX = 366
 
 def suppress(
     session: Session, account_id: UUID | str, *, reason: str, evidence: str, until: datetime, actor: str, now: datetime,
-    person_id: UUID | str | None = None,
+    person_id: UUID | str | None = None, opened_on: date | None = None, claim_by: datetime | None = None,
 ) -> UUID:  # fmt: skip
     """Stop all contact with an account (or one of its people) until a review date; returns the stop's id.
 
-    `reason` is a word of holds.SuppressionReason, `evidence` a reference without personal data. Raises Refused `not-found`,
+    `reason` is a word of holds.SuppressionReason, `evidence` a reference without personal data. An insolvency has the day it was
+    opened on: debts issued until then stop, later ones go on, and a person is asked to file the claim by `claim_by` (where
+    nobody knows the deadline: to find it out within a week). Raises Refused `not-found`,
     `until` when the end is not in the next 366 days.
     """
     _check_until(until, now)
@@ -35,12 +39,12 @@ def suppress(
     stop_id = uuid4()
     session.execute(
         text(
-            "insert into suppression (id, creditor_id, account_id, person_id, reason, evidence, starts_at, until, created_at)"
-            " values (:id, :creditor, :account, :person, :reason, :evidence, :now, :until, :now)"
+            "insert into suppression (id, creditor_id, account_id, person_id, reason, evidence, opened_on, starts_at, until,"
+            " created_at) values (:id, :creditor, :account, :person, :reason, :evidence, :opened, :now, :until, :now)"
         ),
         {
             "id": stop_id, "creditor": row.creditor_id, "account": row.id, "person": str(person_id) if person_id else None,
-            "reason": reason, "evidence": evidence[:200], "until": until, "now": now,
+            "reason": reason, "evidence": evidence[:200], "until": until, "now": now, "opened": opened_on,
         },
     )  # fmt: skip
     session.execute(
@@ -50,7 +54,10 @@ def suppress(
         ),
         {"account": row.id, "now": now},
     )
-    detail = {"suppression": str(stop_id), "reason": reason, "until": until.isoformat()}
+    detail: dict[str, object] = {"suppression": str(stop_id), "reason": reason, "until": until.isoformat()}
+    if reason == "insolvency":
+        detail["opened_on"] = opened_on.isoformat() if opened_on else None
+        _ask_for_claim(session, row, stop_id, claim_by, now)
     _note_open(session, row.id, now, "suppressed", detail, actor, f"{reason} until {until.date().isoformat()}")
     return stop_id
 
@@ -70,6 +77,15 @@ def stop_writing_to(session: Session, address_ids: Sequence[UUID], *, now: datet
     for row in rows:
         accounts.setdefault(row.account_id, []).append(row.id)
     return sum(opt_out(session, account, ids, now=now, proof=proof) for account, ids in accounts.items())
+
+
+def _ask_for_claim(session: Session, account: Row[Any], stop_id: UUID, claim_by: datetime | None, now: datetime) -> None:
+    known = "file the claim for what is owed from before the opening"
+    why = known if claim_by else f"find out by when claims must be filed, and {known}"
+    open_task(
+        session, creditor_id=account.creditor_id, account_id=account.id, kind="insolvency_claim", key=str(stop_id),
+        why=f"insolvency: {why}", due_at=claim_by or now + timedelta(days=7), now=now,
+    )  # fmt: skip
 
 
 def account_by_ref(session: Session, creditor_id: UUID | str, refs: Sequence[str]) -> UUID | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
@@ -29,3 +29,16 @@ def test_a_stop_recorded_by_a_clock_that_is_ahead_holds_already(house: House, wh
             stops.suppress(session, account, reason="deceased", evidence="c-1", until=until, actor="t", now=ahead)
     step = house.contact(invoice)
     assert step.kind == "wait" and house.received() == 0
+
+
+def test_an_insolvency_stops_what_is_older_and_asks_for_the_claim(house: House) -> None:
+    now = house.tools.clock.now()
+    old, new = house.owes("OLD-1", issued_on="2026-01-10"), house.owes("NEW-1", issued_on="2026-02-20")
+    until, claim_by = now + timedelta(days=200), now + timedelta(days=40)
+    with Session(house.worker) as session, session.begin():
+        stops.suppress(
+            session, account_of(house.worker, old), reason="insolvency", evidence="court 12", until=until, actor="t", now=now,
+            opened_on=date(2026, 2, 1), claim_by=claim_by,
+        )  # fmt: skip
+    assert (house.plan(old).kind, house.plan(new).kind) == ("wait", "contact")
+    assert house.rows("select kind, due_at from task") == [("insolvency_claim", claim_by)]

@@ -106,6 +106,7 @@ create table suppression (
     person_id uuid references person,
     reason text not null,
     evidence text not null default '',
+    opened_on date,                            -- insolvency: debts from before it stop, later ones go on
     starts_at timestamptz not null,
     until timestamptz not null,                -- review date: no stop without an end
     lifted_at timestamptz,
