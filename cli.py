@@ -235,7 +235,9 @@ def _manual(given: str) -> Manual:
     path = Path(given)
     try:
         chosen = load_manual(path.read_text(), str(path)) if path.suffix in (".yaml", ".yml") else builtin_manual(given)
-    except (ValueError, KeyError, OSError) as error:
+    except OSError as error:
+        raise Trouble(f"{path} cannot be read ({error.strerror}): check its name, or give one of our manuals") from None
+    except (ValueError, KeyError) as error:
         raise Trouble(str(error.args[0] if isinstance(error, KeyError) else error)) from None
     return chosen
 

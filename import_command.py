@@ -44,6 +44,12 @@ def import_portfolio(asked: ImportAsked, settings: Settings, *, out: Console, er
                 sealer=Sealer(settings.master_key), report=asked.report,
                 on_progress=lambda at, total: bar.update(shown, completed=at, total=total),
             )  # fmt: skip
+    except UnicodeDecodeError:
+        raise Trouble(f"{asked.column_map} is not text in UTF-8: save it again as UTF-8") from None
+    except OSError as error:
+        raise Trouble(
+            f"{error.filename or asked.file} cannot be read or written ({error.strerror}): check its folder and its rights"
+        ) from None
     except (ValueError, Refused) as error:
         raise Trouble(str(error)) from None
     finally:

@@ -199,7 +199,7 @@ def _validated(item: Any) -> InvoiceIn | Unreadable:
     try:
         return _one.validate_python(item)
     except ValidationError as wrong:
-        spots = validation_spots(wrong.errors(include_url=False, include_input=False, include_context=False))
+        spots = validation_spots(wrong.errors(include_url=False, include_input=False))
         return Unreadable([Problem(spot["pointer"], spot["detail"]) for spot in spots])
 
 

@@ -12,6 +12,7 @@ from api.problems import Stop
 from channels.gateways import BadBody
 from ledger import holds
 from ledger.payments import record_payment, record_reversal
+from policies.plain_errors import plain
 from policies.terms import Currency
 from policies.typed import STORABLE, Day
 
@@ -105,7 +106,7 @@ def read_standard(body: bytes) -> Paid | OnItsWay | Reversed | str:
     try:
         return EVENTS.validate_json(body)
     except ValidationError as error:
-        places = "; ".join(f"/{'/'.join(str(p) for p in e['loc'][1:])}: {e['msg']}" for e in error.errors())
+        places = "; ".join(f"/{'/'.join(str(p) for p in e['loc'][1:])}: {plain(e)}" for e in error.errors())
         raise BadBody(places) from error
 
 

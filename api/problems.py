@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from ledger.refusals import Refused
 from policies.intake import Problem as Spot
 from policies.intake import Unreadable
+from policies.plain_errors import plain
 
 BASE = "https://puntual.example/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -83,13 +84,13 @@ def invalid(spots: Sequence[Spot], where: str = "body") -> JSONResponse:
 
 
 def validation_spots(errors: Sequence[Any]) -> list[dict[str, str]]:
-    """Pydantic's errors as places, without the values they complain of."""
+    """Pydantic's errors as places and plain sentences, without the values they complain of."""
     spots: list[dict[str, str]] = []
     for error in errors:
         place = [str(part) for part in error["loc"]]
         where = place.pop(0) if place and place[0] in ("body", "query", "path", "header", "cookie") else "body"
         pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in place)
-        spots.append({"where": where, "pointer": pointer, "detail": error["msg"].removeprefix("Value error, ")})
+        spots.append({"where": where, "pointer": pointer, "detail": plain(error)})
     return spots
 
 

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from policies.amounts import parse_amount
 from policies.intake import Country, InvoiceIn, Problem, Unreadable
 from policies.money import minor_units
+from policies.plain_errors import plain
 from policies.terms import Currency, Model
 from policies.yaml_lines import read_yaml
 
@@ -116,7 +117,7 @@ def load_map(text: str, source: str) -> PortfolioMap:
     except ValidationError as error:
         raise MapError(
             "\n".join(
-                f"{source}:{document.line_of(tuple(e['loc']))}: {'.'.join(map(str, e['loc'])) or 'map'}: {e['msg']}"
+                f"{source}:{document.line_of(tuple(e['loc']))}: {'.'.join(map(str, e['loc'])) or 'map'}: {plain(e)}"
                 for e in error.errors(include_url=False)
             )
         ) from None
@@ -159,7 +160,7 @@ def read_entry(how: PortfolioMap, row: Mapping[str, Any]) -> Entry:
     try:
         return Entry(InvoiceIn.model_validate(body), account["ref"], settled_on)
     except ValidationError as error:
-        raise Unreadable([Problem("/" + "/".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]) from None
+        raise Unreadable([Problem("/" + "/".join(map(str, e["loc"])), plain(e)) for e in error.errors()]) from None
 
 
 def _account(how: PortfolioMap, cells: _Cells) -> dict[str, Any]:

@@ -89,14 +89,18 @@ def _manual(given: str) -> Manual:
     try:
         path = Path(given)
         return load_manual(path.read_text(), str(path)) if path.suffix in (".yaml", ".yml") else builtin_manual(given)
-    except (ManualError, ValueError, KeyError, OSError) as error:
+    except OSError as error:
+        raise Trouble(f"{given} cannot be read ({error.strerror}): check its name, or give one of our manuals") from None
+    except (ManualError, ValueError, KeyError) as error:
         raise Trouble(str(error.args[0] if isinstance(error, KeyError) else error)) from None
 
 
 def _map(path: Path) -> PortfolioMap:
     try:
         return load_map(path.read_text(), str(path))
-    except (MapError, OSError) as error:
+    except OSError as error:
+        raise Trouble(f"{path} cannot be read ({error.strerror}): give the YAML that names the columns") from None
+    except MapError as error:
         raise Trouble(str(error)) from None
 
 

@@ -26,10 +26,10 @@ defaults: {currency: EUR, country: ES, kind: business, language: es}
 """
 
 
-def run(database: Database, tmp_path: Path, *, creditor: str = "brill") -> str:
+def run(database: Database, tmp_path: Path, *, creditor: str = "brill", report: Path | None = None) -> str:
     settings = Settings(worker_url=database.worker_url, master_key=cast.MASTER_KEY)
     said = StringIO()
-    asked = ImportAsked(tmp_path / "open.csv", tmp_path / "map.yaml", creditor, None)
+    asked = ImportAsked(tmp_path / "open.csv", tmp_path / "map.yaml", creditor, report)
     import_portfolio(asked, settings, out=Console(file=said, width=200), err=Console(file=StringIO()))
     return said.getvalue()
 
@@ -58,3 +58,24 @@ def test_an_unknown_creditor_and_a_missing_file_are_one_clear_line(database: Dat
     (files / "open.csv").unlink()
     with pytest.raises(Trouble, match=r"open\.csv is not a file"):
         run(database, files)
+
+
+def test_a_report_that_cannot_be_written_and_a_map_in_another_encoding_are_one_clear_line(
+    database: Database, files: Path
+) -> None:
+    cast.creditor_brill(database.worker, country="ES")
+    with pytest.raises(Trouble, match=r"no-such-folder/r\.csv cannot be read or written \(No such file") as trouble:
+        run(database, files, report=files / "no-such-folder" / "r.csv")
+    assert "Errno" not in str(trouble.value)
+    (files / "map.yaml").write_bytes(MAP.replace("factura", "número").encode("latin-1"))
+    with pytest.raises(Trouble, match=r"map\.yaml is not text in UTF-8"):
+        run(database, files)
+
+
+def test_a_map_that_is_wrong_is_told_by_line_and_in_plain_words(database: Database, files: Path) -> None:
+    (files / "map.yaml").write_text("columns: [factura]\ndefaults: {currency: pesos}\n", encoding="utf-8")
+    with pytest.raises(Trouble) as trouble:
+        run(database, files)
+    first, second = str(trouble.value).splitlines()
+    assert first.endswith('map.yaml:1: columns: write an object here: {"name": value, ...}')
+    assert second.endswith("map.yaml:2: defaults.currency: write the currency as three capital letters, like COP (ISO 4217)")
