@@ -1,12 +1,14 @@
-"""The stage of the journeys."""
+"""The stage of the journeys, and a Temporal that may be stopped."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest_asyncio
 
 from tests.conftest import Database, TemporalServer
+from tests.journeys.own_temporal import OwnTemporal
 from tests.journeys.stage import Stage, set_stage
 
 
@@ -15,3 +17,11 @@ async def stage(database: Database, temporal: TemporalServer) -> AsyncIterator[S
     """Everything, at ten on a Monday in Bogotá."""
     async with set_stage(database, temporal) as ready:
         yield ready
+
+
+@pytest_asyncio.fixture
+async def own_temporal(home: Path) -> AsyncIterator[OwnTemporal]:
+    server = OwnTemporal(home)
+    server.start()
+    yield server
+    server.stop()

@@ -7,6 +7,7 @@ time pass. Workflows that still run at the end are terminated, so that no later 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
@@ -21,7 +22,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
 
+from activities.collector import Tools
 from api.app import create_app
 from clock import set_ledger_clock
 from ledger.creditors import create_webhook_endpoint
@@ -32,6 +35,7 @@ from rehearsal.simulator.keys import simulated_keys
 from rehearsal.simulator.world import WorldConfig
 from settings import Settings
 from tests import cast
+from tests.api.outside import standard_headers
 from tests.channels.outside import Simulator, serving, simulator
 from tests.conftest import Database, TemporalServer
 from worker import THREADS, Relay, build_tools, build_workers
@@ -54,6 +58,26 @@ def stage_settings(database: Database, temporal: TemporalServer, simulator_url: 
     )  # fmt: skip
 
 
+class Hands:
+    """The worker: down and up again as often as a test likes."""
+
+    def __init__(self, client: Client, tools: Tools, pool: ThreadPoolExecutor) -> None:
+        self._made_of = (client, tools, pool)
+        self._workers: list[Worker] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def up(self) -> None:
+        """Take up work."""
+        self._workers = build_workers(*self._made_of)
+        self._tasks = [asyncio.create_task(worker.run()) for worker in self._workers]
+
+    async def down(self) -> None:
+        """Lay it down; Temporal waits."""
+        await asyncio.gather(*(worker.shutdown() for worker in self._workers))
+        await asyncio.gather(*self._tasks)
+        self._workers, self._tasks = [], []
+
+
 @dataclass
 class Stage:
     """Everything a journey needs."""
@@ -64,6 +88,7 @@ class Stage:
     simulator: Simulator
     outside: SimulatedOutside
     player: Player
+    worker: Hands
     now: datetime
     _creditor: cast.Creditor | None = field(default=None, repr=False)
     _hooks: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
@@ -108,6 +133,18 @@ class Stage:
             "addresses": addresses or {"email": cast.ANA_EMAIL, "sms": cast.ANA_PHONE},
         }  # fmt: skip
         await self.outside.register([given])
+
+    async def pays(self, ref: str, amount_minor: int, *, number: str = "F-1001", **more: Any) -> httpx.Response:
+        """The gateway tells of a payment of today; `more` changes the event's data, its `type` included."""
+        data = {"id": ref, "amount_minor": amount_minor, "currency": "COP", "paid_on": self.now.date().isoformat(),
+                "invoice": number} | more  # fmt: skip
+        return await self.told({"type": data.pop("type", "payment.succeeded"), "data": data}, f"evt-{ref}")
+
+    async def told(self, event: dict[str, Any], event_id: str) -> httpx.Response:
+        """An event of the standard gateway, signed, over the wire."""
+        hook, raw = self.hook(), json.dumps(event)
+        headers = standard_headers(raw, event_id, hook["secret"])
+        return await self.api.post(hook["url"].removeprefix(PUBLIC), content=raw, headers=headers)
 
     async def play(self, *, days: float = 0, until: datetime | None = None) -> None:
         """Let time pass, inside and outside."""
@@ -159,17 +196,16 @@ async def set_stage(database: Database, temporal: TemporalServer, *, starts: dat
         settings = stage_settings(database, temporal, outside.url)
         bell = Bell()
         client = with_bell(await temporal.client(), bell)
-        workers = build_workers(client, build_tools(settings, database.worker), pool)
-        tasks = [asyncio.create_task(worker.run()) for worker in workers]
+        hands = Hands(client, build_tools(settings, database.worker), pool)
+        hands.up()
         played = SimulatedOutside(outside.url)
         relay = Relay(client, database.worker, console_url=PUBLIC)
         player = Player(database.worker, client, relay, outside=played, pause=bell.wait)
         try:
             await played.play(starts)
             async with httpx.AsyncClient(base_url=url, timeout=60) as api:
-                yield Stage(database, client, api, outside, played, player, starts)
+                yield Stage(database, client, api, outside, played, player, hands, starts)
         finally:
             await end_workflows(client, database)
-            await asyncio.gather(*(worker.shutdown() for worker in workers))
-            await asyncio.gather(*tasks)
+            await hands.down()
             await played.close()

@@ -7,13 +7,11 @@ in production, the worker's census and the relay, before any time passes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-import pytest_asyncio
 from sqlalchemy.orm import Session
 from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.enums.v1 import EventType
@@ -24,12 +22,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.wire import InvoiceRef
 from clock import monotonic
-from embedded import Temporal
 from ledger.holds import open_dispute
 from ledger.payments import record_payment
-from supervise import Supervisor, free_port
 from tests import cast
-from tests.conftest import Database, TemporalServer
+from tests.conftest import Database
+from tests.journeys.own_temporal import OwnTemporal
 from tests.journeys.stage import Stage, set_stage
 from worker import INVOICES, census
 from workflows.words import DUE
@@ -220,42 +217,6 @@ async def test_a_workflow_started_by_hand_after_the_end_only_finds_that_it_has_e
     )
     assert await started.result() == before[-1][-1], "it says what ended it"
     assert _life(stage, one) == before
-
-
-class OwnTemporal:
-    """A dev server of one test, that may lose its data."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._server = Temporal(home, port=free_port(), headless=True)
-        self._supervisor = Supervisor(home)
-
-    @property
-    def as_server(self) -> TemporalServer:
-        return TemporalServer(self._server.address, "")
-
-    def start(self) -> None:
-        self._home.mkdir(exist_ok=True)
-        self._supervisor = Supervisor(self._home)
-        self._supervisor.start(self._server.part())
-
-    def stop(self) -> None:
-        self._supervisor.stop()
-
-    def lose_everything(self) -> None:
-        """Stop, delete every file of the store, and start again on nothing."""
-        self.stop()
-        for path in self._home.glob("temporal.db*"):
-            path.unlink()
-        self.start()
-
-
-@pytest_asyncio.fixture
-async def own_temporal(home: Path) -> AsyncIterator[OwnTemporal]:
-    server = OwnTemporal(home)
-    server.start()
-    yield server
-    server.stop()
 
 
 async def test_temporal_started_again_on_an_empty_file_is_filled_from_the_ledger(
