@@ -177,6 +177,15 @@ ALIASES = {
     "public_social_media": "public_post",
     "account_id": "debt_id",
     "opt_out_active": "opted_out_channels",
+    "preferred_hours": "preferred_window",
+    "preferred_times": "preferred_window",
+    "message_kind": "message_type",
+    "message_content": "message_type",
+    "visit_authorisation_signed": "visit_authorised",
+    "visit_authorisation": "visit_authorised",
+    "written_visit_authorisation": "visit_authorised",
+    "possible_zones": "possible_tz",
+    "debtor_tz_candidates": "possible_tz",
 }  # fmt: skip
 """Other names by which cases state the same facts."""
 
@@ -221,7 +230,29 @@ _WORDS = {
     "micro_credit": "microcredit",
     "micro_finance": "microfinance",
     "agro_credit": "farm_credit",
+    "residential_line": "landline",
+    "severance_information": "savings_information",
+    "voluntary_savings_information": "savings_information",
+    "transaction_alert": "transaction_confirmation",
+    "transaction": "transaction_confirmation",
+    "termination_notice": "collection_ends",
+    "notice_of_termination": "collection_ends",
+    "cease_confirmation": "collection_ends",
+    "remedy_notice": "remedy_may_be_invoked",
+    "notice_of_remedy": "remedy_may_be_invoked",
+    "specific_remedy_notice": "remedy_will_be_invoked",
+    "notice_of_specific_remedy": "remedy_will_be_invoked",
+    "notice_of_intended_remedy": "remedy_will_be_invoked",
 }  # fmt: skip
+_STATED_AS_DEEDS = {
+    "asks_why": "asks_why",
+    "asks_reason": "asks_why",
+    "asks_reason_for_default": "asks_why",
+    "asks_why_unpaid": "asks_why",
+    "looks_like_court_paper": "looks_like_court_paper",
+    "threatens": "threatens",
+}
+"""What a message does, that cases state as a flag."""
 _STATED_AS_FLAGS = {
     "workplace_phone": ("number_type", "work"),
     "workplace_number": ("number_type", "work"),
@@ -249,6 +280,10 @@ def normalised(facts: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...
             if value:
                 found.setdefault(*_STATED_AS_FLAGS[given])
             continue
+        if given in _STATED_AS_DEEDS:
+            if value:
+                found["message_does"] = [*found.get("message_does", ()), _STATED_AS_DEEDS[given]]
+            continue
         name = ALIASES.get(given, given)
         if name not in FACTS:
             unknown.append(given)
@@ -261,6 +296,10 @@ def normalised(facts: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...
 def _value(name: str, value: Any) -> Any:
     """The value in the vocabulary's words."""
     shape = FACTS[name].shape
+    if shape == "hours" and isinstance(value, Mapping):
+        return [value["from"], value["to"]]
+    if shape == "times" and isinstance(value, Mapping):
+        return [value]
     if shape == "words" and isinstance(value, bool):
         return ["all"] if value else []
     if isinstance(value, str):
