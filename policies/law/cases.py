@@ -40,6 +40,8 @@ CaseChannel = Annotated[
 ]
 """A channel under its own name or another that cases use."""
 
+_NOT_THE_DEBTOR = ("attorney", "creditor", "creditor_attorney", "credit_bureau")
+
 
 class Prior(Model):
     """An earlier contact as a case states it; what else it says of the contact is not needed."""
@@ -54,6 +56,7 @@ class Prior(Model):
     inbound: bool = False
     direction: str = ""
     initiated_by: str = ""
+    recipient: str = ""
     consented: bool = False
     prior_consent: bool = False
     with_prior_consent: bool = False
@@ -61,6 +64,15 @@ class Prior(Model):
     number_type: str = ""
     place: str = ""
     creditor_id: str = ""
+
+    def from_the_debtor(self) -> bool:
+        """Whether the debtor made this contact."""
+        said = self.direction.startswith("in") or "inbound" in self.outcome or self.outcome == "consumer_called"
+        return self.inbound or said or self.initiated_by in ("debtor", "consumer")
+
+    def with_the_debtor(self) -> bool:
+        """Whether it reached out to the debtor: a call to the lawyer, the creditor or a credit bureau is none to the debtor."""
+        return str(normalised({"recipient": self.recipient})[0]["recipient"]) not in _NOT_THE_DEBTOR
 
     def told(self, debt: str) -> LawContact:
         """As the engine counts it; a contact that names no debt was about the one in question."""
@@ -73,9 +85,7 @@ class Prior(Model):
             debts=(own,) if own else (),
             account=own,
             creditor=self.creditor_id,
-            inbound=self.inbound
-            or self.direction in ("in", "inbound", "incoming")
-            or self.initiated_by in ("debtor", "consumer"),
+            inbound=self.from_the_debtor(),
             consented=self.consented or self.prior_consent or self.with_prior_consent or self.consent,
             place=self.place or self.number_type,
         )
@@ -113,7 +123,7 @@ class Case(Model):
                 channel=self.channel,
                 party=self.party,
                 debtor=self.debtor,
-                contacts=tuple(prior.told(debt) for prior in self.prior_contacts),
+                contacts=tuple(prior.told(debt) for prior in self.prior_contacts if prior.with_the_debtor()),
                 facts=facts,
                 debt=debt,
                 account=debt,

@@ -174,7 +174,7 @@ def _same_week(dates: list[int], day: int) -> bool:
 def _conversation(contact: LawContact) -> bool:
     """Whether the debtor was spoken to: a call or visit that reached the debtor, unless its outcome says otherwise."""
     spoken = contact.connected and contact.channel in ("call", "visit") and contact.outcome not in _NO_CONVERSATION
-    return CONVERSATION in contact.outcome or spoken
+    return CONVERSATION in contact.outcome or contact.outcome == "consumer_called" or spoken
 
 
 def _consent(given: object, zone: str) -> tuple[int, datetime]:
