@@ -21,7 +21,7 @@ from clock import Clock
 from ledger import contacts, placements, receipts, steps
 from ledger import facts as ledger_facts
 from ledger.sealing import Sealer
-from ledger.session import lock_debtor_of
+from ledger.session import lock_debtor_of, lock_people_of
 from messages.catalogue import TextError
 from policies.facts import InvoiceFacts
 from policies.folding import ride_of
@@ -102,6 +102,8 @@ class Collector:
     ) -> tuple[InvoiceFacts, Manual, Contact | Wait | Close, int]:
         """Lock the debtor, gather, decide and record, in the caller's transaction."""
         lock_debtor_of(session, invoice_id)
+        if contacting:
+            lock_people_of(session, invoice_id)
         contacts.settle_leftovers(session, invoice_id, now)
         known, manual = ledger_facts.gather(session, invoice_id, now)
         known, step, step_id = self._decide(session, known, manual, now, contacting=contacting)

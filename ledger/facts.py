@@ -87,16 +87,36 @@ _FACTS = Prepared(
     now="timestamptz",
 )
 
+# The same human under another account is known by an address; limits of a person count over all accounts of the creditor, and
+# where the house collects as an agency over all creditors for whom it does.
 _BUDGET = text(
     """
+    with same as (
+        select distinct mine.person_id as person, o.id as other, o.account_id as account,
+            case when other.creditor_id = mine.creditor_id then 'account' else 'creditor' end as elsewhere
+        from person n join address mine on mine.person_id = n.id join address other on other.lookup = mine.lookup
+            join person o on o.id = other.person_id and o.account_id <> n.account_id
+        where n.account_id = :account and (other.creditor_id = mine.creditor_id or :house and exists (select 1 from creditor c
+            where c.id = other.creditor_id and c.settings -> 'law' ->> 'party' = 'third'))
+    )
     select k.invoice_id::text, k.key, k.person_id::text, k.channel, k.state, k.at_utc as at, k.local_date,
         'delivered' as outcome, false as inbound, false as manual, k.address_id::text, k.template,
-        array(select f.invoice_id::text from contact f where f.folded_into = k.id order by 1) as also
+        array(select f.invoice_id::text from contact f where f.folded_into = k.id order by 1) as also, '' as elsewhere
     from contact k where k.account_id = :account and k.state <> 'failed' and k.folded_into is null and k.at_utc > :since
     union all
     select h.invoice_id::text, 'manual:' || h.id, coalesce(h.person_id::text, ''), h.channel, 'delivered', h.at_utc, h.local_date,
-        h.outcome, h.direction = 'in', true, '', '', '{}'
+        h.outcome, h.direction = 'in', true, '', '', '{}', ''
     from manual_contact h where h.account_id = :account and h.outcome <> 'wrong_number' and h.at_utc > :since
+    union all
+    select k.invoice_id::text, 'elsewhere:' || k.id, s.person::text, k.channel, k.state, k.at_utc, k.local_date,
+        'delivered', false, false, '', '', array(select f.invoice_id::text from contact f where f.folded_into = k.id), s.elsewhere
+    from same s join contact k on k.account_id = s.account and k.person_id = s.other
+    where k.state <> 'failed' and k.folded_into is null and k.at_utc > :since
+    union all
+    select h.invoice_id::text, 'elsewhere:' || h.id, s.person::text, h.channel, 'delivered', h.at_utc, h.local_date,
+        h.outcome, h.direction = 'in', true, '', '', '{}', s.elsewhere
+    from same s join manual_contact h on h.account_id = s.account and h.person_id = s.other
+    where h.outcome <> 'wrong_number' and h.at_utc > :since
     order by 6, 2
     """
 )
@@ -122,8 +142,9 @@ class _Content:
         return isinstance(other, _Content)
 
 
-def _budget(session: Session, account_id: str, now: datetime) -> list[dict[str, Any]]:
-    rows = session.execute(_BUDGET, {"account": account_id, "since": now - timedelta(days=BUDGET_DAYS)}).mappings()
+def _budget(session: Session, account_id: str, now: datetime, *, house: bool) -> list[dict[str, Any]]:
+    since = now - timedelta(days=BUDGET_DAYS)
+    rows = session.execute(_BUDGET, {"account": account_id, "since": since, "house": house}).mappings()
     return [dict(row) for row in rows]
 
 
@@ -146,7 +167,7 @@ def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[Bo
             account=row["terms"],
         )  # fmt: skip
         if (law or manual.limits.contacts or manual.limits.gap_hours is not None) and account not in budgets:
-            budgets[account] = _budget(session, account, now)
+            budgets[account] = _budget(session, account, now, house=law is not None and law.party == "third")
         given = {key: value for key, value in row.items() if key not in _NOT_FACTS}
         facts = InvoiceFacts.model_validate({**given, "budget": budgets.get(account, []), "law": law})
         found.append(BookEntry(facts=facts, manual=manual, next_at=row["next_at"] or now))

@@ -134,5 +134,6 @@ def _days(entries: Sequence[BudgetEntry], cap: Cap, person_id: str) -> list[int]
     return sorted(
         entry.local_date.toordinal()
         for entry in entries
-        if (cap.per == "account" or entry.person_id == person_id) and (cap.channels is None or entry.channel in cap.channels)
+        if ((cap.per == "account" and not entry.elsewhere) or entry.person_id == person_id)
+        and (cap.channels is None or entry.channel in cap.channels)
     )

@@ -115,6 +115,8 @@ class BudgetEntry(Model):
     """With the address, whether a slot can be shared by others (F38)."""
     also: tuple[str, ...] = ()
     """The other invoices that this message is about."""
+    elsewhere: Literal["", "account", "creditor"] = ""
+    """The same person under another account of the creditor, or of another creditor for whom the house collects."""
 
     @property
     def is_attempt(self) -> bool:

@@ -13,6 +13,7 @@ from policies.terms import AttemptState
 
 _CHANNELS = {"voice": "call"}
 _OUTCOMES = {"not_connected": "not_connected_to_number"}
+_OWN, _OTHER = "own", "other"
 _REACHED = frozenset(("delivered", "conversation"))
 
 
@@ -31,7 +32,9 @@ def law_contact(entry: BudgetEntry) -> LawContact | None:
         connected=entry.outcome in _REACHED,
         outcome=_OUTCOMES.get(entry.outcome, entry.outcome),
         debts=(entry.invoice_id, *entry.also) if entry.invoice_id else (),
+        account=_OTHER if entry.elsewhere else _OWN,
         person=entry.person_id,
+        creditor=_OTHER if entry.elsewhere == "creditor" else _OWN,
         inbound=entry.inbound,
     )
 
@@ -53,8 +56,9 @@ def hearing(
         party=law.party,
         debtor=law.debtor.value,
         contacts=contacts,
-        facts=law.facts,
+        facts={**law.facts, "creditor_id": _OWN},
         person=person_id,
+        account=_OWN,
         debt=own[0],
     )
     return Hearing(shipped_law(law.settings), question)

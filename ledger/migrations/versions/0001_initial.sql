@@ -97,7 +97,7 @@ create table address (
     position int not null default 0,
     unique (person_id, channel, lookup)
 );
-create index address_by_lookup on address (creditor_id, lookup);
+create index address_by_lookup on address (lookup, creditor_id);
 
 create table suppression (
     id uuid primary key,
