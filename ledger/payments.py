@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from ledger import allocation, charges, discounts, same_money, unmatched
 from ledger.events import note_fact, tell
+from ledger.payment_locks import lock_and_read, lock_refs, read_invoice
 from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
 from policies.money import written
@@ -47,14 +48,11 @@ _INSERT = text(
     " amount_minor, currency, paid_on, value_on, recorded_at, payer_ref, reason, hint_sealed, unallocated_minor)"
     " values (:id, :creditor, :account, :invoice, :source, :ref, :kind, :reverses,"
     " :reverses_ref, :amount, :currency, :paid_on, :value_on, :now, :payer, :reason, :hint, :amount)"
-    " on conflict (creditor_id, source, source_ref, kind) do nothing returning *"
+    " on conflict (creditor_id, source, source_ref, kind) do nothing returning *,"
+    " exists (select 1 from payment r where r.creditor_id = :creditor and r.source = :source and r.reverses_ref = any(:names)"
+    " and r.kind = 'reversal' and r.reverses is null) as waiting"
 )
 _FIND = text("select * from payment where creditor_id = :creditor and source = :source and source_ref = :ref and kind = :kind")
-_LOCK_REFS = text("select pg_advisory_xact_lock(hashtextextended(k, 1)) from unnest(cast(:keys as text[])) as k")
-_INVOICE = text(
-    "select i.id, i.account_id, i.number, i.currency, i.status, i.outcome, i.outcome_at, i.balance_minor, a.zone"
-    " from invoice i join account a on a.id = i.account_id where i.id = :id"
-)
 
 
 def record_payment(
@@ -82,15 +80,18 @@ def record_payment(
     """
     _check_amount(amount_minor)
     names = names or (source_ref,)
-    _lock_refs(session, creditor_id, source, names)
-    invoice = _invoice(session, invoice_id) if invoice_id is not None else None
+    if len(names) == 1 and source != "stripe":
+        invoice, known = lock_and_read(session, creditor_id, source, names[0], invoice_id)
+    else:
+        lock_refs(session, creditor_id, source, names)
+        invoice = read_invoice(session, invoice_id) if invoice_id is not None else None
+        known = _known(
+            session, creditor_id, source, names, invoice_id=invoice.id if invoice is not None else None, payer_ref=payer_ref,
+            amount_minor=amount_minor, currency=currency, now=now,
+        )  # fmt: skip
+        if invoice is not None:
+            lock_debtor(session, invoice.account_id)
     fits = invoice is not None and invoice.currency == currency
-    known = _known(
-        session, creditor_id, source, names, invoice_id=invoice.id if invoice is not None else None, payer_ref=payer_ref,
-        amount_minor=amount_minor, currency=currency, now=now,
-    )  # fmt: skip
-    if invoice is not None:
-        lock_debtor(session, invoice.account_id)
     if known is None:
         reason = f"{invoice.number} is in {invoice.currency}" if invoice is not None and not fits else ""
         known = session.execute(
@@ -100,10 +101,11 @@ def record_payment(
                 "invoice": invoice.id if invoice is not None and fits else None,
                 "ref": source_ref, "kind": "payment", "reverses": None, "reverses_ref": "", "amount": amount_minor,
                 "currency": currency, "paid_on": paid_on, "value_on": value_on, "now": now, "reason": reason, "payer": payer_ref,
-                "hint": (hint_sealed or None) if invoice is None else None,
+                "hint": (hint_sealed or None) if invoice is None else None, "names": list(names),
             },
         ).one()  # fmt: skip
-        if _apply_waiting_reversals(session, known, names, now):
+        if known.waiting:
+            _apply_waiting_reversals(session, known, names, now)
             known = session.execute(text("select * from payment where id = :id"), {"id": known.id}).one()
         if invoice is not None and fits:
             return _settled(session, known, invoice.id, now)
@@ -122,8 +124,6 @@ def _known(
     session: Session, creditor_id: UUID | str, source: str, names: Sequence[str], *, invoice_id: UUID | None, payer_ref: str,
     amount_minor: int, currency: str, now: datetime,
 ) -> Row[Any] | None:  # fmt: skip
-    if len(names) == 1 and source != "stripe":
-        return _find(session, creditor_id, source, names[0], "payment")
     known = same_money.find_same(
         session, creditor_id, source, names, invoice_id=invoice_id, payer_ref=payer_ref, amount_minor=amount_minor,
         currency=currency, at=now,
@@ -153,11 +153,11 @@ def apply_payment(
     ).one_or_none()
     if payment is None:
         raise not_found("payment", payment_id)
-    _lock_refs(session, creditor_id, payment.source, [payment.source_ref])
-    invoice = _invoice(session, invoice_id)
+    lock_refs(session, creditor_id, payment.source, [payment.source_ref])
+    invoice = read_invoice(session, invoice_id)
     lock_debtor(session, invoice.account_id)
     payment = session.execute(text("select * from payment where id = :id"), {"id": payment.id}).one()
-    invoice = _invoice(session, invoice_id)
+    invoice = read_invoice(session, invoice_id)
     if payment.unallocated_minor == 0:
         raise Refused("nothing-to-apply", f"payment {payment.id} has nothing left to apply")
     if payment.currency != invoice.currency:
@@ -199,7 +199,7 @@ def record_reversal(
     """
     _check_amount(amount_minor)
     names = names or (payment_ref,)
-    _lock_refs(session, creditor_id, source, names)
+    lock_refs(session, creditor_id, source, names)
     payment = same_money.named(session, creditor_id, source, names)
     if payment is not None and payment.account_id is not None:
         lock_debtor(session, payment.account_id)
@@ -218,7 +218,7 @@ def record_reversal(
             "id": uuid4(), "creditor": creditor_id, "source": source, "account": _account_of(payment), "invoice": None,
             "ref": source_ref, "kind": "reversal", "reverses": None, "reverses_ref": payment_ref, "amount": amount_minor,
             "currency": currency, "paid_on": reversed_on, "value_on": reversed_on, "now": now, "reason": reason[:200],
-            "payer": "", "hint": None,
+            "payer": "", "hint": None, "names": [],
         },
     ).one_or_none()  # fmt: skip
     if reversal is None:
@@ -275,7 +275,7 @@ def _settled(
     return PaymentResult(payment.id, "applied", invoice_id, given, left, done.balance_minor)
 
 
-def _apply_waiting_reversals(session: Session, payment: Row[Any], names: Sequence[str], now: datetime) -> bool:
+def _apply_waiting_reversals(session: Session, payment: Row[Any], names: Sequence[str], now: datetime) -> None:
     waiting = session.execute(
         text(
             "select * from payment where creditor_id = :creditor and source = :source and reverses_ref = any(:names)"
@@ -285,7 +285,6 @@ def _apply_waiting_reversals(session: Session, payment: Row[Any], names: Sequenc
     ).all()
     for reversal in waiting:
         _take_back(session, payment, reversal, now)
-    return bool(waiting)
 
 
 def _take_back(session: Session, payment: Row[Any], reversal: Row[Any], now: datetime) -> PaymentResult:
@@ -295,7 +294,7 @@ def _take_back(session: Session, payment: Row[Any], reversal: Row[Any], now: dat
         {"payment": payment.id, "account": payment.account_id, "left": taken.left_minor, "id": reversal.id},
     )
     for invoice_id in taken.invoices or ([payment.invoice_id] if payment.invoice_id is not None else []):
-        invoice = _invoice(session, invoice_id)
+        invoice = read_invoice(session, invoice_id)
         if invoice.status != "open":
             allocation.absorb(session, invoice_id, invoice.status, now=now, dated_on=reversal.paid_on)
         else:
@@ -313,7 +312,7 @@ def _take_back(session: Session, payment: Row[Any], reversal: Row[Any], now: dat
         note = f"{written(reversal.amount_minor, reversal.currency)}, owed now {written(balance, reversal.currency)}"
         note_fact(session, invoice_id, at=now, kind="payment_reversed", detail=detail, note=note)
     first = taken.invoices[0] if taken.invoices else payment.invoice_id
-    balance_minor = _invoice(session, first).balance_minor if first is not None else None
+    balance_minor = read_invoice(session, first).balance_minor if first is not None else None
     return PaymentResult(reversal.id, "applied", first, -taken.allocated_minor, taken.left_minor, balance_minor)
 
 
@@ -336,26 +335,12 @@ def _check_amount(amount_minor: int) -> None:
         raise Refused("amount", f"the amount is {amount_minor}: give minor units above 0; a refund is a reversal", status=422)
 
 
-def _lock_refs(session: Session, creditor_id: UUID | str, source: str, refs: Sequence[str]) -> None:
-    """A payment and the reversal of it never pass each other unseen, whatever each calls it; in one order, so that none waits for
-    another that waits for it."""
-    keys = sorted({f"payment:{creditor_id}:{source}:{ref}" for ref in refs})
-    session.execute(_LOCK_REFS, {"keys": keys})
-
-
 def _find(session: Session, creditor_id: UUID | str, source: str, ref: str, kind: str) -> Row[Any] | None:
     return session.execute(_FIND, {"creditor": str(creditor_id), "source": source, "ref": ref, "kind": kind}).one_or_none()
 
 
 def _account_of(row: Row[Any] | None) -> UUID | None:
     return None if row is None else row.account_id
-
-
-def _invoice(session: Session, invoice_id: UUID | str) -> Row[Any]:
-    invoice = session.execute(_INVOICE, {"id": str(invoice_id)}).one_or_none()
-    if invoice is None:
-        raise not_found("invoice", invoice_id)
-    return invoice
 
 
 def _taken_so_far(session: Session, creditor_id: UUID | str, source: str, names: Sequence[str], series: str) -> int:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 from twilio.request_validator import RequestValidator
 
@@ -84,6 +84,21 @@ def test_a_body_that_is_too_large_is_refused(house: House) -> None:
 def test_an_unknown_event_type_is_stored_and_answered(house: House) -> None:
     assert gateway(house).send({"type": "customer.created", "data": {}}).json()["result"] == "stored only: customer.created"
     assert one(house, "select result from inbox") == "stored only: customer.created"
+
+
+def test_a_payment_asks_the_ledger_eight_times(house: House, invoice: UUID) -> None:
+    """A gateway waits for each: the door, the inbox, the invoice, locks and what they guard, the payment, what it pays, the
+    entries, the fact."""
+    door, asked = gateway(house), []
+    engine = house.public.app.state.engine  # type: ignore[attr-defined]
+
+    def note(*args: Any) -> None:
+        asked.append(args[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    assert door.paid("p1", 400).json()["result"] == "applied"
+    event.remove(engine, "before_cursor_execute", note)
+    assert len(asked) == 8, asked
 
 
 def test_what_is_stored_is_sealed(house: House, invoice: UUID) -> None:
