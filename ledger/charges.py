@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,11 +22,14 @@ from ledger.events import note_fact, tell
 from ledger.ids import new_id
 from ledger.session import lock_debtor_of
 from policies.calendars import effective_due
+from policies.law.base import Rule
+from policies.law.charges import LateDebt
+from policies.law.fees import collection_cost, fees
 from policies.law.late_book import Book, Owed, book
 from policies.law.late_debts import Entered, late_debts, money_rules
 from policies.law.place import terms_of
-from policies.law.rates import shipped_rates
-from policies.manual import Manual
+from policies.law.rates import ReferenceRates, shipped_rates
+from policies.manual import LateCharges, Manual
 from policies.money import written
 
 FROZEN_BY = ("insolvency", "breathing_space")
@@ -89,6 +92,9 @@ class _Known:
     row: Row[Any]
     manual: Manual
     book: Book
+    debts: Mapping[int, LateDebt]
+    rules: Sequence[Rule]
+    rates: ReferenceRates
 
 
 def due_for_charges(session: Session, *, now: datetime, limit: int) -> list[UUID]:
@@ -166,6 +172,41 @@ def correct(session: Session, invoice_id: UUID | str, *, now: datetime) -> int:
     return total
 
 
+def post_cost(
+    session: Session, invoice_id: UUID | str, *, what: Literal["collection_cost", "legal", "nsf"], ref: str, amount_minor: int,
+    work_done: bool, free_notice_given: bool, now: datetime,
+) -> Posted:  # fmt: skip
+    """Add a cost that the creditor really bore, once by its `ref`, at most what the debtor's law allows (Chile: 9/6/3 %).
+
+    `whys` says why nothing or less was added. Raises NotAllowed for a cost that the law refuses. Takes the debtor's lock.
+    """
+    lock_debtor_of(session, invoice_id)
+    known = _known(session, invoice_id, now)
+    if known is None or not known.debts:
+        return Posted(0, (), ("the manual asks for no late charges, or the invoice is not open",))
+    waits = _why_not_now(known, now)
+    key = f"{what}:{ref}"
+    if waits or any(row.key == key for row in session.execute(_POSTED, {"invoice": known.row.id})):
+        return Posted(0, (), (waits or "this cost was added before",))
+    number, debt = next(iter(known.debts.items()))
+    today = _today(known.row, now)
+    if what == "collection_cost":
+        spent = sum(row.amount_minor for row in session.execute(_POSTED, {"invoice": known.row.id}) if row.what == what)
+        accrual = collection_cost(
+            known.rules, debt, known.rates, on=today, asked_minor=amount_minor, spent_minor=spent, work_done=work_done,
+            free_notice_given=free_notice_given,
+        )  # fmt: skip
+    else:
+        accrual = fees(known.rules, debt, LateCharges(), on=today, asked={what: amount_minor})
+    if not accrual.lines:
+        return Posted(0, (), (accrual.why,))
+    owed = Owed(key, what, number, today, accrual)
+    _post(session, known.row, owed, now)
+    allocation.settle(session, known.row.id, now=now)
+    _note(session, known.row, [owed], allocation.refresh_balance(session, known.row.id), now)
+    return Posted(accrual.total_minor, (key,), (accrual.why,) if accrual.why else ())
+
+
 def charges_of(session: Session, invoice_id: UUID | str) -> Sequence[Row[Any]]:
     """Every charge of an invoice with its lines, in the order posted."""
     return session.execute(_POSTED, {"invoice": str(invoice_id)}).all()
@@ -192,7 +233,8 @@ def _known(session: Session, invoice_id: UUID | str, now: datetime) -> _Known | 
     debts = late_debts(parts, entries, currency=row.currency, law=law, frozen=[(span[0], span[1]) for span in frozen])
     rates = shipped_rates().with_own(settings.get("reference_rates", {}))
     over = _today(row, now) - timedelta(days=1)
-    return _Known(row, manual, book(debts, money_rules(law), manual.late_charges, rates, over=over))
+    rules = money_rules(law)
+    return _Known(row, manual, book(debts, rules, manual.late_charges, rates, over=over), debts, rules, rates)
 
 
 def _today(row: Row[Any], now: datetime) -> date:

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from ledger import handoff
+from ledger import consequences, handoff
 from ledger.events import tell
 from policies.facts import InvoiceFacts
 from policies.forecast import Rider, settle
@@ -166,6 +166,8 @@ def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Clos
     elif isinstance(step, Close) and before.outcome != step.outcome:
         tell(session, facts.invoice_id, at=now, kind="closed", detail={"step": step_id, "outcome": step.outcome})
         session.execute(_MOOT, {**invoice, "outcome": step.outcome, "settled": step.outcome in _SETTLED, "now": now})
+        if step.outcome in consequences.UNDONE_BY:
+            consequences.undo_when_paid(session, facts.invoice_id, now=now)
 
 
 def _reserve(session: Session, facts: InvoiceFacts, step: Contact) -> None:

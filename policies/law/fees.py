@@ -92,9 +92,11 @@ def _fee_line(
 
 def collection_cost(
     rules: Iterable[Rule], debt: LateDebt, rates: ReferenceRates, *, on: date, asked_minor: int, work_done: bool,
-    free_notice_given: bool,
+    free_notice_given: bool, spent_minor: int = 0,
 ) -> Accrual:  # fmt: skip
     """What collecting may cost on that day: what is asked, up to the law's cap by bands (Chile: 9/6/3 % from day 21).
+
+    `spent_minor` was added before and counts towards the cap.
 
     Nothing before the rule's day, for no work, or while the unit's value is unknown; `why` then says so. Raises NotAllowed where
     a pack lists the only fees there may be and this is none of them.
@@ -116,7 +118,7 @@ def collection_cost(
     if unit is None:
         return Accrual(why=f"{rule.id}: {rule.unit} is not known for {on.isoformat()}; give it in the creditor's reference_rates")
     principal = debt.principal_on(on)
-    most = _banded(rule, principal, unit, debt.currency, free_notice_given)
+    most = max(_banded(rule, principal, unit, debt.currency, free_notice_given) - spent_minor, 0)
     amount = min(asked_minor, most)
     if amount <= 0:
         return Accrual(why=f"{rule.id}: nothing may be added")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,14 +15,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from clock import LedgerClock, set_ledger_clock
-from ledger.charges import charges_of, due_for_charges, post_charges
+from ledger.charges import charges_of, due_for_charges, post_charges, post_cost
 from ledger.holds import open_dispute
 from ledger.invoices import amend
 from ledger.payments import record_payment, record_reversal
 from ledger.session import as_creditor
-from tests.cast import Creditor, accepted_invoice, creditor_brill, debtor_luis
+from tests.cast import Creditor, accepted_invoice, creditor_brill, debtor_ana, debtor_luis
 from tests.conftest import Database
-from tests.ledger.money import balances, kinds, rings
+from tests.ledger.money import balances, kinds, pay, rings
 from worker import post_due_charges
 
 ACCEPTED = datetime(2025, 11, 3, 9, 0, tzinfo=UTC)
@@ -214,8 +215,13 @@ def test_an_unknown_rate_posts_nothing_until_the_creditor_gives_it(database: Dat
             text("update creditor set settings = cast(:own as jsonb) where id = :id"),
             {
                 "id": creditor.id,
-                "own": '{"reference_rates": {"ecb_main": [{"from": "2026-07-01", "until": "2026-12-31", "value": "2.40",'
-                ' "source": "ECB, 24 June 2026"}]}}',
+                "own": json.dumps(
+                    {
+                        "reference_rates": {
+                            "ecb_main": [{"from": "2026-07-01", "until": "2026-12-31", "value": "2.40", "source": "creditor"}]
+                        }
+                    }
+                ),
             },
         )
         assert post_charges(session, invoice, now=august).added_minor == 8833
@@ -249,6 +255,31 @@ def test_interest_that_a_notice_announces_waits_for_the_notice_and_its_days(data
         session.execute(_CONTACT, {"invoice": invoice, "day": date(2026, 1, 24), "at": FEBRUARY})
         assert post_charges(session, invoice, now=FEBRUARY).whys == ("the 10 days after interest_notice are not over",)
         assert post_charges(session, invoice, now=datetime(2026, 2, 3, 9, 0, tzinfo=UTC)).added_minor == JANUARY_MINOR
+
+
+def test_chilean_collection_costs_are_added_once_up_to_the_cap_for_real_work_from_day_21(database: Database) -> None:
+    creditor = creditor_brill(database.worker, now=ACCEPTED, late_charges={})
+    chilean = debtor_ana(country="CL", region="CL-RM")
+    invoice = accepted_invoice(
+        database.worker, creditor, now=ACCEPTED, currency="CLP", amount_minor=390_000, issued_on="2025-11-03",
+        due_on="2025-12-01", account=chilean,
+    )  # fmt: skip
+    known = {"from": "2025-12-01", "until": "2025-12-31", "value": 39000, "source": "Banco Central de Chile"}
+    uf = json.dumps({"reference_rates": {"cl_uf": [known]}})
+
+    def cost(ref: str, amount: int, day: int, *, work: bool = True) -> int:
+        return post_cost(
+            session, invoice, what="collection_cost", ref=ref, amount_minor=amount, work_done=work, free_notice_given=True,
+            now=datetime(2025, 12, day, 15, 0, tzinfo=UTC),
+        ).added_minor  # fmt: skip
+
+    with Session(database.worker) as session:
+        session.execute(text("update creditor set settings = cast(:uf as jsonb)"), {"uf": uf})
+        assert [cost("c1", 20_000, 21), cost("c1", 20_000, 22, work=False)] == [0, 0]
+        assert [cost("c1", 20_000, 22), cost("c1", 20_000, 22), cost("c2", 20_000, 23)] == [20_000, 0, 15_100]
+        assert balances(session, invoice) == {1: 390_000 + 35_100}
+        pay(session, creditor.id, "p1", 1, invoice, currency="CLP", now=datetime(2025, 12, 24, 15, 0, tzinfo=UTC))
+        assert balances(session, invoice) == {1: 390_000 + 35_100 - 1}
 
 
 _CONTACT = text(
