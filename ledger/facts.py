@@ -70,8 +70,8 @@ _FACTS = Prepared(
         (select coalesce(json_agg(json_build_object('person_id', r.person_id, 'address_id', r.id, 'role', n.role,
             'channel', r.channel, 'permitted', r.consent <> 'withdrawn' and r.retired_at is null and n.erased_at is null
                 and not exists (select 1 from suppression x where x.person_id = n.id and x.lifted_at is null and x.until > :now),
-            'why_not', case when r.consent = 'withdrawn' then 'opted out' when r.retired_at is not null
-                then 'address retired: ' || coalesce(r.retired_why, '') when n.erased_at is not null then 'erased' else '' end,
+            'why_not', case when n.erased_at is not null then 'erased' when r.retired_at is not null
+                then 'address retired: ' || coalesce(r.retired_why, '') when r.consent = 'withdrawn' then 'opted out' else '' end,
             'verified', r.verified_at is not null,
             'authorised', r.consent = 'given') order by r.position, r.id), '[]')
          from address r join person n on n.id = r.person_id where n.account_id = i.account_id) as reach,
@@ -109,7 +109,8 @@ _BUDGET = text(
     from manual_contact h where h.account_id = :account and h.outcome <> 'wrong_number' and h.at_utc > :since
     union all
     select k.invoice_id::text, 'elsewhere:' || k.id, s.person::text, k.channel, k.state, k.at_utc, k.local_date,
-        'delivered', false, false, '', '', array(select f.invoice_id::text from contact f where f.folded_into = k.id), s.elsewhere
+        'delivered', false, false, k.address_id::text, k.template,
+        array(select f.invoice_id::text from contact f where f.folded_into = k.id), s.elsewhere
     from same s join contact k on k.account_id = s.account and k.person_id = s.other
     where k.state <> 'failed' and k.folded_into is null and k.at_utc > :since
     union all
@@ -169,7 +170,9 @@ def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[Bo
         if (law or manual.limits.contacts or manual.limits.gap_hours is not None) and account not in budgets:
             budgets[account] = _budget(session, account, now, house=law is not None and law.party == "third")
         given = {key: value for key, value in row.items() if key not in _NOT_FACTS}
-        facts = InvoiceFacts.model_validate({**given, "budget": budgets.get(account, []), "law": law})
+        facts = InvoiceFacts.model_validate(
+            {**given, "budget": budgets.get(account, []), "law": law, "preferred": row["terms"].get("channel")}
+        )
         found.append(BookEntry(facts=facts, manual=manual, next_at=row["next_at"] or now))
     return found
 

@@ -27,6 +27,8 @@ class Case(NamedTuple):
         return Place(zone=f.zone, country=f.country, region=f.region, creditor_country=f.creditor_country)
 
 
+OPTED_OUT = "opted out"
+"""Why a reach is not permitted when its person closed it; a notice that the law requires goes out all the same."""
 NOT_MADE = (AttemptState.PLANNED, AttemptState.FAILED)
 
 
@@ -48,6 +50,7 @@ def choose(
     amount_minor: int,
     rung_minimum: dict[str, int] | None = None,
     template: str = "",
+    legal_notice: bool = False,
 ) -> tuple[Reach, Verdict] | None:
     """The first channel of the rung's order that is permitted, worth its cost and has a lawful moment before `ends`.
 
@@ -60,10 +63,12 @@ def choose(
     over = [c for c in facts.contacts if c.key == str(key) and c.state is AttemptState.FAILED and not c.may_retry]
     failed = {c.channel for c in over if not c.address_id}
     tried = {c.address_id for c in over}
-    for channel in channels:
+    for channel in sorted(channels, key=lambda c: c is not facts.preferred):
         if channel in failed or amount_minor < manual.minimums.get(channel, {}).get(facts.currency, 0):
             continue
         for reach in facts.reach:
+            if legal_notice and reach.why_not in ("", OPTED_OUT):
+                reach = reach.model_copy(update={"permitted": reach.permitted or reach.why_not == OPTED_OUT, "authorised": True})
             if reach.channel is not channel or not reach.permitted or reach.address_id in tried:
                 continue
             slot = _moment(case, key, reach, asked, ends, firm, bundle)

@@ -224,6 +224,8 @@ class InvoiceFacts(Model):
     """Country whose working days move the due date: the creditor's, unless the invoice says otherwise."""
     place_of_payment_region: str = ""
     reach: tuple[Reach, ...] = ()
+    preferred: Channel | None = None
+    """The channel the debtor asked to be written to by; tried first wherever a rung offers it (F34)."""
     suppressions: tuple[Suppression, ...] = ()
     exempt_until: Instant | None = None
     law: LawTerms | None = None

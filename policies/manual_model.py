@@ -168,6 +168,9 @@ class Rung(Model):
     minimum: dict[Currency, MinorUnits] | None = Field(default=None, description="least balance for this rung (F17)")
     offer: Offer | None = None
     expires_days: int = Field(default=30, ge=1, le=366, description="skipped when it could not go out for so long")
+    legal_notice: bool = Field(
+        default=False, description="the law requires this notice: an opt-out of messages does not silence it (F33)"
+    )
     requires: str | None = Field(default=None, description="the rung that must have gone out before: an announcement, a notice")
 
 

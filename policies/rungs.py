@@ -8,6 +8,7 @@ from policies import agency
 from policies.case import NOT_MADE, Case, active_holds, choose, spoken_for
 from policies.contactable import first_allowed
 from policies.ladder import Candidate, candidates, day_start, last_real_contact, local_day, local_moment
+from policies.law.packs import limits_of_law
 from policies.steps import Ask, Close, Contact, HandOff, Skip, Step, Wait
 from policies.terms import AttemptState, ContactKey, days_said
 
@@ -116,7 +117,8 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
     firm = rung.firm
     template = _template(case, candidate)
     case = _without_ride(case) if _too_early_to_ride(case, candidate) else case
-    chosen = choose(case, candidate.key, tuple(rung.channels), asked, ends, firm, amount, rung.minimum, template)
+    channels = tuple(rung.channels)
+    chosen = choose(case, candidate.key, channels, asked, ends, firm, amount, rung.minimum, template, rung.legal_notice)
     if chosen is None:
         if now < candidate.at:
             return Wait(
@@ -147,7 +149,7 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
         window_ends=slot.window_ends,
         late_days=late,
         firm=firm,
-        reserve=at > now >= candidate.at and any(r.startswith("budget.") for r in slot.rules),
+        reserve=at > now >= candidate.at and any(r.startswith("budget.") or r in limits_of_law() for r in slot.rules),
     )
 
 

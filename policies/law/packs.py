@@ -78,6 +78,14 @@ def rule_index() -> Mapping[str, Rule]:
 
 
 @cache
+def limits_of_law() -> frozenset[str]:
+    """Ids of the rules that count contacts: a slot they moved is reserved, as one that the house's own caps moved."""
+    return frozenset(
+        rule.id for pack in shipped_packs() for rule in pack.rules if rule.kind in ("cap", "spacing", "cross_channel")
+    )
+
+
+@cache
 def _law(settings: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> Law:
     return Law(shipped_packs(), {code: dict(chosen) for code, chosen in settings})
 

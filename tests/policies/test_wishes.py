@@ -1,0 +1,70 @@
+"""What the debtor asked for shapes the next step: the channel first, the hours only, the closed channels never, save by law."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from policies.facts import InvoiceFacts, LawTerms, Reach
+from policies.law.packs import packs_for
+from policies.manual import load_manual
+from policies.next_step import next_step
+from policies.steps import Contact, Step
+from policies.terms import Channel
+from tests.policies.samples import BOGOTA, NOW, invoice
+
+MANUAL = """
+name: wishes
+version: 1
+limits: {holidays: true}
+ladder:
+  - {rung: S1, day: D+8, channels: [email, whatsapp], template: first_reminder, legal_notice: %s}
+"""
+
+
+def reach(channel: Channel, **changes: Any) -> Reach:
+    fields = {"person_id": "ana", "address_id": channel.value, "role": "holder", "channel": channel, "permitted": True}
+    return Reach(**(fields | changes))
+
+
+def asked(*, legal_notice: bool = False, email: dict[str, Any] | None = None, **changes: Any) -> Step:
+    law = LawTerms(packs=packs_for("CO"), zones=(BOGOTA,), facts=changes.pop("facts", {}))
+    ways = (reach(Channel.EMAIL, **(email or {})), reach(Channel.WHATSAPP))
+    facts: InvoiceFacts = invoice(law=law, reach=changes.pop("ways", ways), **changes)
+    return next_step(facts, load_manual(MANUAL % str(legal_notice).lower(), "wishes.yaml"), NOW)
+
+
+def test_without_a_wish_the_order_of_the_rung_decides() -> None:
+    step = asked()
+    assert isinstance(step, Contact) and step.channel is Channel.EMAIL
+
+
+def test_the_preferred_channel_comes_first() -> None:
+    step = asked(preferred=Channel.WHATSAPP)
+    assert isinstance(step, Contact) and step.channel is Channel.WHATSAPP
+
+
+def test_the_preferred_hours_are_waited_for_inside_the_law() -> None:
+    step = asked(facts={"preferred_window": ("18:00", "20:00")})
+    assert isinstance(step, Contact) and step.rules == ("ladder.S1", "HOUSE.wishes")
+    assert step.at.isoformat() == "2026-03-10T23:00:00+00:00"  # 18:00 in Bogotá
+    assert step.window_ends.isoformat() == "2026-03-11T00:00:00+00:00"  # the law closes at 19:00
+
+
+@pytest.mark.parametrize(("legal_notice", "kind"), [(True, "contact"), (False, "skip")])
+def test_an_opt_out_silences_everything_but_a_notice_that_the_law_requires(legal_notice: bool, kind: str) -> None:
+    closed = {"permitted": False, "authorised": False, "why_not": "opted out"}
+    ways = (reach(Channel.EMAIL, **closed),)
+    assert asked(legal_notice=legal_notice, ways=ways, entered_at=NOW, issued_on=date(2026, 2, 1)).kind == kind
+
+
+def test_a_dead_address_stays_dead_for_a_legal_notice_too() -> None:
+    dead = {"permitted": False, "why_not": "address retired: bounced"}
+    assert asked(legal_notice=True, ways=(reach(Channel.EMAIL, **dead),)).kind == "skip"
+
+
+def test_a_channel_that_was_never_authorised_gives_way_to_the_next_in_colombia() -> None:
+    step = asked(email={"authorised": False})
+    assert isinstance(step, Contact) and step.channel is Channel.WHATSAPP
