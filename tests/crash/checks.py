@@ -140,8 +140,9 @@ def _key_once(connection: Connection, manual: Manual) -> list[str]:
         connection,
         """
         select i.number, k.key, count(*) as times, string_agg(k.channel || ' ' || k.state, ' + ' order by k.attempt) as attempts
-        from received r join contact k on k.id = r.contact_id join invoice i on i.id = k.invoice_id
-        where not (k.state = 'failed' and exists (select 1 from receipt p where p.contact_id = k.id and p.status = 'failed'))
+        from received r join contact k on coalesce(k.folded_into, k.id) = r.contact_id join invoice i on i.id = k.invoice_id
+        where not (k.state = 'failed' and exists (select 1 from receipt p
+            where p.contact_id = r.contact_id and p.status = 'failed'))
         group by i.number, k.invoice_id, k.key having count(*) > 1
         """,
     )
@@ -153,15 +154,31 @@ def _none_missing(connection: Connection, manual: Manual) -> list[str]:
         connection,
         """
         select 'not received' as wrong, k.id, k.key, k.channel, k.state from contact k
-        where k.state in ('accepted', 'delivered') and not exists (select 1 from received r where r.contact_id = k.id)
+        where k.state in ('accepted', 'delivered')
+            and not exists (select 1 from received r where r.contact_id = coalesce(k.folded_into, k.id))
         union all
         select 'not in the ledger', r.contact_id, null, null, null from received r
-        where not exists (select 1 from contact k where k.id = r.contact_id)
+        where not exists (select 1 from contact k where k.id = r.contact_id and k.folded_into is null)
         union all
         select 'said not to have gone out', k.id, k.key, k.channel, k.state from contact k
         where k.state in ('planned', 'claimed', 'calling', 'failed')
-            and exists (select 1 from received r where r.contact_id = k.id)
-            and not (k.state = 'failed' and exists (select 1 from receipt p where p.contact_id = k.id and p.status = 'failed'))
+            and exists (select 1 from received r where r.contact_id = coalesce(k.folded_into, k.id))
+            and not (k.state = 'failed' and exists (select 1 from receipt p
+                where p.contact_id = coalesce(k.folded_into, k.id) and p.status = 'failed'))
+        """,
+    )
+
+
+@_check("I2 every rung of a message has its fate, its person and its channel")
+def _one_fate(connection: Connection, manual: Manual) -> list[str]:
+    return _lines(
+        connection,
+        """
+        select m.id as message, m.state, k.id as rung, k.key, k.state as other
+        from contact k join contact m on m.id = k.folded_into
+        where m.folded_into is not null
+            or (m.state, m.account_id, m.person_id, m.address_id, m.channel, m.at_utc)
+                is distinct from (k.state, k.account_id, k.person_id, k.address_id, k.channel, k.at_utc)
         """,
     )
 
@@ -254,6 +271,7 @@ def _caps(connection: Connection, manual: Manual) -> list[str]:
             f"""
             with counted as (
                 select * from contact where state in ('claimed', 'calling', 'accepted', 'delivered', 'unknown')
+                    and folded_into is null
                     and (cast(:channels as text[]) is null or channel = any(cast(:channels as text[])))
             )
             select c.{whom}, c.local_date, count(*) as contacts, :most as most, :days as days

@@ -84,14 +84,21 @@ def _running(scene: Scene) -> None:
 
 
 def _set_scene(postgres: Postgres, database: Database, outside: Simulator, limits: dict[str, Any]) -> Scene:
-    """Three invoices of three debtors: one waits, one is paid and partly reopened, one is reminded with an outcome unknown."""
+    """Three invoices of three debtors: one waits, one is paid and partly reopened, one is reminded with an outcome unknown.
+
+    A fourth debtor owes two, which are one message.
+    """
     outside.world.sent.clear()
     outside.world.counts.clear()
     house = build_house(database.worker, outside, limits=limits)
     strict = resolve(cast.manual_brill(), {"limits": LIMITS}, None).manual
     scene = Scene(house, Outside(), strict, postgres, database.name, {})
-    for n in (1, 2, 3):
-        account = cast.debtor_ana(ref=f"C-{n}")
+    # The checks are held against the manual alone; a rehearsal's creditor has no law.
+    scene.behind('update creditor set settings = settings || \'{"law": {"packs": "none"}}\'')
+    for n, debtor in ((1, 1), (2, 2), (3, 3), (6, 6), (7, 6)):
+        account = cast.debtor_ana(ref=f"C-{debtor}")
+        by_mail, by_sms = account["contacts"][0]["channels"]
+        by_mail["address"], by_sms["address"] = f"d{debtor}@example.com", f"+57300123450{debtor}"
         scene.invoices[f"F-{n}"] = house.owes(f"F-{n}", account=account)
         house.plan(scene.invoices[f"F-{n}"])
     house.at("2026-03-13 09:00")
@@ -127,7 +134,7 @@ def scene(postgres: Postgres, database: Database, outside: Simulator) -> Scene:
 def test_a_healthy_ledger_passes_every_check(scene: Scene) -> None:
     assert scene.look() == {}
     states = {row.state for row in scene.house.rows("select state from contact")}
-    assert states == {"accepted", "unknown"} and len(scene.outside.received) == 6
+    assert states == {"accepted", "unknown"} and len(scene.outside.received) == 8
 
 
 # -- the plants, by the check that must find them
@@ -178,6 +185,20 @@ def _a_success_that_was_none(scene: Scene) -> None:
 
 def _a_message_nobody_wrote_down(scene: Scene) -> None:
     scene.behind("update contact set state = 'failed', why_failed = 'again: refused' where rung = 'S1'")
+
+
+def _a_rung_that_left_its_message(scene: Scene) -> None:
+    scene.behind("update contact set state = 'delivered' where folded_into is not null")
+
+
+def _a_message_sent_again_for_a_rung(scene: Scene) -> None:
+    """A rung of a message is forgotten, so it goes out once more with a message of its own."""
+    scene.behind("drop index contact_once")
+    scene.behind("update contact set state = 'failed', why_failed = 'again: forgotten' where folded_into is not null")
+    scene.behind("delete from step where kind = 'skip'")
+    scene.house.at("2026-03-24 09:00")
+    scene.house.contact(scene.invoices["F-7"])
+    scene.behind("update contact set state = 'accepted' where state = 'failed'")
 
 
 def _a_call_left_open(scene: Scene) -> None:
@@ -247,6 +268,8 @@ PLANTS: list[tuple[str, Callable[[Scene], None]]] = [
     ("I1 every fact was seen", _a_fact_nobody_saw),
     ("I2 no message was received twice", _a_client_that_sends_again),
     ("I2 no rung of an invoice was delivered twice", _a_key_without_its_guard),
+    ("I2 no rung of an invoice was delivered twice", _a_message_sent_again_for_a_rung),
+    ("I2 every rung of a message", _a_rung_that_left_its_message),
     ("I2 what the ledger says was sent", _a_success_that_was_none),
     ("I2 what the ledger says was sent", _a_message_nobody_wrote_down),
     ("I2 nothing is left half done", _a_call_left_open),
@@ -275,7 +298,8 @@ def test_a_contact_outside_hours_and_one_too_many_are_found(postgres: Postgres, 
     scene = _set_scene(postgres, database, outside, NO_LIMITS)
     found = scene.look()
     assert found == {}, "by chance everything kept to the limits that were not set"
-    scene.invoices |= {f"F-{n}": scene.house.owes(f"F-{n}", due_on="2026-03-25") for n in (4, 5)}
+    apart = {"limits": {"fold": False}}
+    scene.invoices |= {f"F-{n}": scene.house.owes(f"F-{n}", due_on="2026-03-25", manual_patch=apart) for n in (4, 5)}
     for number in ("F-4", "F-5"):
         scene.house.plan(scene.invoices[number])
     scene.house.at("2026-03-28 22:00")
