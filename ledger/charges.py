@@ -95,6 +95,8 @@ class _Known:
     debts: Mapping[int, LateDebt]
     rules: Sequence[Rule]
     rates: ReferenceRates
+    readable: bool = True
+    """False when the creditor's own reference rates cannot be read: then nothing is posted and nothing corrected."""
 
 
 def due_for_charges(session: Session, *, now: datetime, limit: int) -> list[UUID]:
@@ -139,7 +141,7 @@ def correct(session: Session, invoice_id: UUID | str, *, now: datetime) -> int:
     """
     posted = session.execute(_POSTED, {"invoice": str(invoice_id)}).all()
     known = _known(session, invoice_id, now) if posted else None
-    if known is None:
+    if known is None or not known.readable:
         return 0
     owed = {each.key: each for each in known.book.owed}
     changed: dict[str, int] = {}
@@ -212,6 +214,18 @@ def charges_of(session: Session, invoice_id: UUID | str) -> Sequence[Row[Any]]:
     return session.execute(_POSTED, {"invoice": str(invoice_id)}).all()
 
 
+def sums_of(session: Session, invoice_id: UUID | str) -> tuple[int, int]:
+    """(interest, fees) that stand on an invoice, in minor units: what a message shows beside the principal."""
+    row = session.execute(
+        text(
+            "select coalesce(sum(amount_minor) filter (where what = 'interest'), 0) as interest,"
+            " coalesce(sum(amount_minor) filter (where what <> 'interest'), 0) as fees from late_charge where invoice_id = :id"
+        ),
+        {"id": str(invoice_id)},
+    ).one()
+    return int(row.interest), int(row.fees)
+
+
 def _known(session: Session, invoice_id: UUID | str, now: datetime) -> _Known | None:
     row = session.execute(_CASE, {"invoice": str(invoice_id), "now": now, "frozen": list(FROZEN_BY)}).one_or_none()
     if row is None or row.status != "open":
@@ -231,9 +245,13 @@ def _known(session: Session, invoice_id: UUID | str, now: datetime) -> _Known | 
     ]
     entries = [Entered(number, kind, int(amount), date.fromisoformat(on)) for number, kind, amount, on in row.entries]
     debts = late_debts(parts, entries, currency=row.currency, law=law, frozen=[(span[0], span[1]) for span in frozen])
-    rates = shipped_rates().with_own(settings.get("reference_rates", {}))
     over = _today(row, now) - timedelta(days=1)
     rules = money_rules(law)
+    try:
+        rates = shipped_rates().with_own(settings.get("reference_rates", {}))
+    except (ValueError, TypeError, AttributeError):
+        wrong = "the creditor's reference_rates cannot be read: write {series: [{from, until, value, source}]}, no day twice"
+        return _Known(row, manual, Book((), (), frozenset(), wrong), debts, rules, shipped_rates(), readable=False)
     return _Known(row, manual, book(debts, rules, manual.late_charges, rates, over=over), debts, rules, rates)
 
 

@@ -49,7 +49,6 @@ class Series(Model):
 
 
 _TABLE: TypeAdapter[dict[Reference, Series]] = TypeAdapter(dict[Reference, Series])
-_OWN: TypeAdapter[dict[Reference, tuple[DatedFigure, ...]]] = TypeAdapter(dict[Reference, tuple[DatedFigure, ...]])
 
 
 class ReferenceRates:
@@ -69,9 +68,12 @@ class ReferenceRates:
     def with_own(self, given: Mapping[str, Any]) -> ReferenceRates:
         """These with a creditor's own figures before them, `{co_ibc: [{from, until, value, source}]}`.
 
-        Raises ValueError (pydantic's) for an unknown series or a figure without dates or source.
+        Raises ValueError (pydantic's) for an unknown series, a figure without dates or source, or a day covered twice.
         """
-        return ReferenceRates(_OWN.validate_python(dict(given)), *self._tables) if given else self
+        if not given:
+            return self
+        own = _TABLE.validate_python({name: {"entries": entries} for name, entries in given.items()})
+        return ReferenceRates({name: series.entries for name, series in own.items()}, *self._tables)
 
 
 @cache

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from clock import LedgerClock, set_ledger_clock
-from ledger.charges import charges_of, due_for_charges, post_charges, post_cost
+from ledger.charges import charges_of, due_for_charges, post_charges, post_cost, sums_of
 from ledger.holds import open_dispute
 from ledger.invoices import amend
 from ledger.payments import record_payment, record_reversal
@@ -203,6 +203,7 @@ def test_the_fixed_sum_and_the_contracts_fee_are_posted_once_inj_07(database: Da
         assert stage.post(datetime(2026, 1, 20, 9, 0, tzinfo=UTC)) == 1000
         assert stage.post(MARCH) == 0
         assert balances(session, invoice) == {1: 1000 + 4000 + 1000}
+        assert sums_of(session, invoice) == (0, 5000)
 
 
 def test_an_unknown_rate_posts_nothing_until_the_creditor_gives_it(database: Database) -> None:
@@ -225,6 +226,15 @@ def test_an_unknown_rate_posts_nothing_until_the_creditor_gives_it(database: Dat
             },
         )
         assert post_charges(session, invoice, now=august).added_minor == 8833
+
+
+def test_rates_that_cannot_be_read_stop_no_payment_and_ask_a_person(stage: Stage) -> None:
+    stage.post()
+    stage.session.execute(text("""update creditor set settings = '{"reference_rates": {"ecb_main": "2.4"}}'"""))
+    stage.pay("p1", 1_000_000, "2025-12-31")
+    assert (stage.added(), balances(stage.session, stage.invoice)) == (JANUARY_MINOR, {1: JANUARY_MINOR})
+    assert post_charges(stage.session, stage.invoice, now=MARCH).keys == ()
+    assert stage.session.execute(text("select why from task")).scalar_one().startswith("the creditor's reference_rates cannot")
 
 
 def test_a_contract_rate_above_the_law_posts_nothing_and_asks_a_person_once(database: Database) -> None:
