@@ -23,7 +23,7 @@ from tests.policies.samples import invoice, paid, past
 UTC_ZONE = "Europe/London"
 DIFFERS = {
     "KB-04": "A draft is never posted, so there is nothing to chase; what is posted is an issued invoice.",
-    "OCA-11": "There are no runs: each invoice has its own next moment, and the business clock never goes back (tests/test_clock.py).",
+    "OCA-11": "There are no runs: each invoice has its own moment; the business clock never goes back (tests/test_clock.py).",
     "LAGO-02": "The least balance is counted on each invoice, which has its own ladder, not on the customer's sum.",
 }
 ELSEWHERE = {
