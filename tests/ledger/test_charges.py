@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from clock import LedgerClock, set_ledger_clock
@@ -19,8 +20,8 @@ from ledger.charges import charges_of, due_for_charges, post_charges, post_cost,
 from ledger.holds import open_dispute
 from ledger.invoices import amend
 from ledger.payments import record_payment, record_reversal
-from ledger.session import as_creditor
-from tests.cast import Creditor, accepted_invoice, creditor_brill, debtor_ana, debtor_luis
+from ledger.session import as_creditor, lock_debtor
+from tests.cast import Creditor, accepted_invoice, account_of, creditor_brill, debtor_ana, debtor_luis
 from tests.conftest import Database
 from tests.ledger.money import balances, kinds, pay, rings
 from worker import post_due_charges
@@ -102,6 +103,17 @@ def test_eight_workers_at_once_post_a_month_once(stage: Stage) -> None:
     for thread in threads:
         thread.join()
     assert stage.added() == JANUARY_MINOR
+
+
+def test_posting_waits_for_whoever_holds_the_debtor(stage: Stage) -> None:
+    account = account_of(stage.database.worker, stage.invoice)
+    with Session(stage.database.worker) as other:
+        lock_debtor(other, account)
+        stage.session.execute(text("set local lock_timeout = '100ms'"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            stage.post()
+    stage.session.rollback()
+    assert stage.post() == JANUARY_MINOR
 
 
 def test_the_worker_looks_at_each_invoice_once_a_day_and_only_where_the_manual_asks(stage: Stage) -> None:
