@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from policies.contactable import Place, Verdict, first_allowed
 from policies.facts import Agreement, BudgetEntry, Hold, InvoiceFacts, LawTerms, Reach
 from policies.folding import SLOT, TOGETHER, carries, counted, shared_slots
-from policies.hours import day_text, zone_of
+from policies.hours import day_text, open_spans, zone_of
 from policies.ladder import local_day, local_moment
 from policies.manual import Manual
 from policies.messages import bundle_of
+from policies.spread import spread_out
 from policies.terms import AttemptState, Channel, ContactKey
 
 
@@ -113,12 +114,28 @@ def _slot(case: Case, key: ContactKey, reach: Reach, asked: datetime, ends: date
     """The first lawful moment from `asked` on; on a later day the manual's hour, where that is lawful too."""
     facts, manual = case.facts, case.manual
     slot = _allowed(case, key, reach, asked, ends, firm, spoken_for(case, key))
-    if slot.at is None or local_day(slot.at, facts.zone) == local_day(asked, facts.zone):
+    if slot.at is None:
         return slot
-    hour = local_moment(local_day(slot.at, facts.zone), manual.send_at, facts.zone)
-    if slot.at < hour < min(slot.window_ends, ends):
-        return slot._replace(at=hour, why=f"{slot.why}; it goes at {manual.send_at}")
-    return slot
+    day = local_day(slot.at, facts.zone)
+    hour = local_moment(day, manual.send_at, facts.zone)
+    if day != local_day(asked, facts.zone) and slot.at < hour < min(slot.window_ends, ends):
+        slot = slot._replace(at=hour, why=f"{slot.why}; it goes at {manual.send_at}")
+    return _spread(case, reach, slot, asked, min(slot.window_ends, ends)) if manual.limits.spread_minutes else slot
+
+
+def _spread(case: Case, reach: Reach, slot: Verdict, asked: datetime, ends: datetime) -> Verdict:
+    """The debtor's own moment after the opening or the hour asked for; the same for all its invoices, so that they still fold."""
+    facts, limits = case.facts, case.manual.limits
+    at = slot.at or asked
+    day = local_day(at, facts.zone)
+    starts = [local_moment(day, case.manual.send_at, facts.zone)]
+    starts += [span.start for span in open_spans(day, limits, reach.channel, case.place) if span.start <= at < span.end]
+    if at != asked:
+        starts.append(at)
+    own = spread_out(
+        at, starts=starts, ends=ends, account_id=facts.account_id, day=day, spread=timedelta(minutes=limits.spread_minutes)
+    )
+    return slot if own == at else slot._replace(at=own)
 
 
 def spoken_for(case: Case, key: ContactKey) -> Sequence[BudgetEntry]:

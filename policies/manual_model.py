@@ -132,6 +132,9 @@ class Limits(Model):
     firm_eves: bool = Field(default=True, description="false: no firm rung on the day before a public holiday")
     contacts: tuple[Cap, ...] = ()
     gap_hours: int | None = Field(default=None, ge=1, le=2400, description="least hours between two contacts to one person")
+    spread_minutes: int = Field(
+        default=0, ge=0, le=600, description="minutes from the opening or send_at over which debtors are spread"
+    )
     fold: bool = Field(default=True, description="true: what one person is due by one channel in one window is one message (F38)")
 
 

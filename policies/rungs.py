@@ -145,7 +145,7 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
         template=template,
         instalment=candidate.instalment.number,
         amount_minor=amount,
-        rung_at=candidate.at,
+        rung_at=candidate.at if slot.rules or at <= asked else at,  # its own moment after the hour is what it asks for
         window_ends=slot.window_ends,
         late_days=late,
         firm=firm,
