@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from policies.budget import rolling_refuses
@@ -13,7 +13,6 @@ from policies.law.model import Cap, CrossChannel, Spacing
 
 if TYPE_CHECKING:
     from policies.law.engine import Question
-    from policies.law.opening import Opens
 
 CONVERSATION = "conversation"
 _NO_CONVERSATION = frozenset(
@@ -21,6 +20,8 @@ _NO_CONVERSATION = frozenset(
     "no_message_possible not_connected_to_number wrong_number third_party answered_by_third_party".split()
 )
 _WEEK_DAYS = 7
+_TICK = timedelta(microseconds=1)
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 class LawContact(NamedTuple):
@@ -49,6 +50,36 @@ class CountedDays:
     def refuses(self, day: date) -> bool:
         """True when one more contact on this day would be too many."""
         return self._test(self._days, day.toordinal())
+
+
+class HoursApart:
+    """A gap in hours to every contact that counts, before and after it; none on the days for which the debtor agreed."""
+
+    def __init__(self, instants: list[datetime], gap: timedelta, zone: str, free: range) -> None:
+        self._instants, self._gap, self._zone, self._free = sorted(instants), gap, zone, free
+
+    def __call__(self, at: datetime) -> datetime | None:
+        """The first instant from `at` on that keeps the gap."""
+        for each in self._instants:
+            if abs(at - each) < self._gap:
+                at = self._agreed(at, each + self._gap)
+        return at
+
+    def _agreed(self, at: datetime, later: datetime) -> datetime:
+        """The first instant from `at` on of the days agreed to, if that is before `later`; else `later`."""
+        free = self._free
+        day = local_date_of(at, self._zone).toordinal()
+        if not free or day >= free.stop:
+            return later
+        return at if day in free else min(later, max(at, day_start(self._zone, date.fromordinal(free.start))))
+
+    def closes(self, at: datetime) -> datetime:
+        """The first instant after an allowed one that is too near to a contact still to come, or whose day was not agreed to."""
+        if local_date_of(at, self._zone).toordinal() in self._free:
+            return day_start(self._zone, date.fromordinal(self._free.stop))
+        # Exactly the gap is still enough, so the first refused instant lies just after it.
+        later = (each - self._gap for each in self._instants if each - self._gap >= at)
+        return min(later, default=FOR_EVER - _TICK) + _TICK
 
 
 class History:
@@ -99,8 +130,8 @@ class History:
         return range(first, 1 + (min(last, min(talks) - 1) if talks else last))
 
     def _counts(self, rule: Cap, contact: LawContact, channel: str) -> bool:
-        channels = (channel,) if rule.same_channel else rule.of or rule.channels
-        if channels and contact.channel not in channels:
+        channels = rule.of or rule.channels
+        if (channels and contact.channel not in channels) or (rule.same_channel and contact.channel != channel):
             return False
         if contact.inbound or contact.consented or contact.outcome in rule.free:
             return False
@@ -110,8 +141,8 @@ class History:
             return False
         return self._mine(contact, rule.per)
 
-    def spacing(self, rule: Spacing, channel: str, zone: str) -> Opens:
-        """When the wait after the contacts that count is over."""
+    def spacing(self, rule: Spacing) -> CountedDays | HoursApart | None:
+        """The days, or the hours, that are too near to a contact that counts; None when nothing counts."""
         channels = rule.of or rule.channels
         counted = [
             contact
@@ -121,14 +152,22 @@ class History:
             and (_conversation(contact) if rule.after == "conversation" else contact.connected or rule.after == "attempt")
             and (rule.after == "conversation" or not contact.inbound)
         ]
-        if rule.days is not None:
-            return _days_apart(self._dates(counted), rule.days, zone, self._consented_days(rule))
-        assert rule.hours is not None, "a spacing has days or hours"
-        return _hours_apart([contact.at for contact in counted], timedelta(hours=rule.hours))
+        if not counted:
+            return None
+        free = self._consented_days(rule)
+        if rule.days is None:
+            assert rule.hours is not None, "a spacing has days or hours"
+            return HoursApart([contact.at for contact in counted], timedelta(hours=rule.hours), self._zone, free)
+        near = _within(rule.days)
+        return CountedDays(self._dates(counted), (lambda days, day: day not in free and near(days, day)) if free else near)
 
     def cross_channel(self, rule: CrossChannel, channel: str) -> CountedDays | None:
         """The days closed by a contact on another channel."""
-        others = [c for c in self._question.contacts if c.connected and not c.inbound and c.channel != channel]
+        others = [
+            each
+            for each in self._question.contacts
+            if each.connected and not each.inbound and each.channel != channel and self._mine(each, "person")
+        ]
         if not others:
             return None
         tests = {"day": _within(1), "seven_days": _within(_WEEK_DAYS), "calendar_week": _same_week}
@@ -192,31 +231,3 @@ def _consent(given: object, zone: str) -> tuple[int, datetime]:
 
 def _listed(wanted: object) -> tuple[object, ...]:
     return tuple(wanted) if isinstance(wanted, (list, tuple)) else (wanted,)
-
-
-def _days_apart(dates: list[date], days: int, zone: str, free: range) -> Opens:
-    ordinals = sorted({day.toordinal() for day in dates})
-
-    def opens(at: datetime) -> datetime | None:
-        day = local_date_of(at, zone).toordinal()
-        if day in free:
-            return at
-        wanted = day
-        for each in ordinals:
-            if abs(wanted - each) < days:
-                wanted = each + days
-        return at if wanted == day else max(at, day_start(zone, date.fromordinal(wanted)))
-
-    return opens
-
-
-def _hours_apart(instants: list[datetime], gap: timedelta) -> Opens:
-    ordered = sorted(instants)
-
-    def opens(at: datetime) -> datetime | None:
-        for each in ordered:
-            if abs(at - each) < gap:
-                at = each + gap
-        return at
-
-    return opens

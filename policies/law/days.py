@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from dateutil.easter import easter
 
 from policies.calendars import holiday_name
-from policies.hours import local_spans
+from policies.hours import local_date_of, local_spans
 from policies.law.model import Calendar, DayEntry, Pack
 from policies.manual_model import WEEKDAYS
 
 _ONE_DAY = timedelta(days=1)
 _MINUTES = 24 * 60
+
+
+def _dated(year: int, month_day: str) -> date:
+    """That day of the year; where it has no 29 February, 1 March."""
+    month, _, number = month_day.partition("-")
+    return date(year, int(month), 1) + timedelta(days=int(number) - 1)
 
 
 def _names(entry: DayEntry, day: date) -> bool:
@@ -27,8 +34,9 @@ def _names(entry: DayEntry, day: date) -> bool:
         return day == easter(day.year) + timedelta(days=int(entry.day.removeprefix("easter")))
     if ">=" in entry.day:
         weekday, _, first = entry.day.partition(">=")
-        since = (day - date.fromisoformat(f"{day.year}-{first}")).days
-        return WEEKDAYS[day.weekday()] == weekday and 0 <= since < len(WEEKDAYS)
+        return WEEKDAYS[day.weekday()] == weekday and any(
+            0 <= (day - _dated(year, first)).days < len(WEEKDAYS) for year in (day.year, day.year - 1)
+        )
     return entry.day in (f"{day:%m-%d}", day.isoformat())
 
 
@@ -53,6 +61,19 @@ class Holidays:
         if not calendar.country or any(_names(entry, day) for entry in calendar.drop):
             return None
         return holiday_name(day, calendar.country, calendar.region)
+
+
+def dated(given: Any, zone: str) -> date:
+    """The local date that a fact states; of an instant, the debtor's day. Raises ValueError for what is neither."""
+    if isinstance(given, str):
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError:
+            raise ValueError(f"{given!r} is not a date or an instant: write 2026-12-08 or 2026-12-08T09:00:00-05:00") from None
+        if given.tzinfo is None:
+            return given.date()
+    day: date = local_date_of(given, zone) if isinstance(given, datetime) else given
+    return day
 
 
 @lru_cache(maxsize=65536)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from policies.hours import local_date_of, zone_of
 from policies.law.base import Rule
-from policies.law.count import History, LawContact
+from policies.law.count import History, HoursApart, LawContact
 from policies.law.days import Holidays, day_start
 from policies.law.model import (
     Addressee,
@@ -149,7 +149,7 @@ class Hearing:
         return LawVerdict(not refusals, self.first(at) if refusals else at, refusals)
 
     def first(self, at: datetime, *, until: datetime | None = None) -> datetime | None:
-        """The first whole minute at or after `at` at which every rule allows it; None when there is none in time."""
+        """`at` itself when every rule allows it, else the first whole minute after it at which all do; None: not in time."""
         last = at + timedelta(days=HORIZON_DAYS) if until is None else until
         while at < last:
             later = at
@@ -233,7 +233,8 @@ def _opens(law: Law, pack: Pack, rule: Rule, question: Question, facts: Mapping[
         case Cap():
             return by_days(zone, history.cap(rule, question.channel))
         case Spacing():
-            return history.spacing(rule, question.channel, zone)
+            apart = history.spacing(rule)
+            return apart if isinstance(apart, HoursApart) else by_days(zone, apart)
         case CrossChannel():
             return by_days(zone, history.cross_channel(rule, question.channel))
         case NoticeWait():

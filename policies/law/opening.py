@@ -8,11 +8,11 @@ from typing import Any
 
 from policies.hours import changes_offset, local_date_of, local_spans
 from policies.law.base import holds
-from policies.law.count import CountedDays
-from policies.law.days import Holidays, day_start
+from policies.law.count import FOR_EVER, CountedDays
+from policies.law.days import Holidays, dated, day_start
 from policies.law.model import Hours, Moratorium, NoticeWait
 from policies.law.vocabulary import plain
-from policies.manual_model import WEEKDAYS, parse_window
+from policies.manual_model import WEEKDAYS, Weekday, parse_window
 
 HORIZON_DAYS = 400
 """How far ahead a moment is looked for."""
@@ -31,22 +31,39 @@ def never(at: datetime) -> datetime | None:
     return None
 
 
-def by_days(zone: str, full: CountedDays | None) -> Opens:
+class DaysOpen:
     """Allowed on the local days that are not full."""
-    if full is None:
-        return always
 
-    def opens(at: datetime) -> datetime | None:
-        day = local_date_of(at, zone)
-        if not full.refuses(day):
+    def __init__(self, zone: str, full: CountedDays) -> None:
+        self._zone, self._full = zone, full
+
+    def __call__(self, at: datetime) -> datetime | None:
+        day = local_date_of(at, self._zone)
+        if not self._full.refuses(day):
             return at
         for _ in range(HORIZON_DAYS):
             day += _ONE_DAY
-            if not full.refuses(day):
-                return max(at, day_start(zone, day))
+            if not self._full.refuses(day):
+                return max(at, day_start(self._zone, day))
         return None
 
-    return opens
+    def closes(self, at: datetime) -> datetime:
+        """When the next local day begins, if it is full; else the day after it, which nobody asked about."""
+        day = local_date_of(at, self._zone) + _ONE_DAY
+        return day_start(self._zone, day if self._full.refuses(day) else day + _ONE_DAY)
+
+
+def by_days(zone: str, full: CountedDays | None) -> Opens:
+    """Allowed on the local days that are not full; always where nothing counts."""
+    return always if full is None else DaysOpen(zone, full)
+
+
+def stretches(opens: str, closes: str) -> list[tuple[int, int]]:
+    """The minutes of the day from one time to another; past midnight it is the end of the day and its beginning."""
+    if opens < closes:
+        return [parse_window(f"{opens}-{closes}")]
+    night = [parse_window(f"{opens}-24:00")]
+    return night if closes == "00:00" else [*night, parse_window(f"00:00-{closes}")]
 
 
 class HoursOpen:
@@ -58,8 +75,9 @@ class HoursOpen:
         self._zone = zone
         agreed = facts.get("agreed_hours")
         if agreed and rule.agreed is not None and holds(rule.agreed, facts):
-            also = parse_window(f"{agreed[0]}-{agreed[1]}")
-            self._windows = {day: [*windows, also] if windows else windows for day, windows in self._windows.items()}
+            # A day that is closed as a whole stays closed: other hours were agreed, not other days.
+            also = stretches(*agreed)
+            self._windows = {day: [*windows, *also] if windows else windows for day, windows in self._windows.items()}
 
     def _spans(self, day: date) -> list[tuple[datetime, datetime]]:
         windows = self._windows[WEEKDAYS[day.weekday()]]
@@ -81,14 +99,18 @@ class WishesOpen:
     def __init__(self, facts: Mapping[str, Any], zone: str) -> None:
         self._zone = zone
         wanted = facts.get("preferred_window")
-        self._wanted = parse_window(f"{wanted[0]}-{wanted[1]}") if wanted else (0, 24 * 60)
+        self._wanted = stretches(*wanted) if wanted else [(0, 24 * 60)]
         self._unwanted: dict[str, list[tuple[int, int]]] = {day: [] for day in WEEKDAYS}
         for block in facts.get("inconvenient") or ():
+            evening, *morning = stretches(block["from"], block["to"])
             for day in block.get("days") or WEEKDAYS:
-                self._unwanted[str(day)[:3].lower()].append(parse_window(f"{block['from']}-{block['to']}"))
+                named = str(day)[:3].lower()
+                self._unwanted[named].append(evening)
+                # The night of a Monday ends on Tuesday morning.
+                self._unwanted[_next_weekday(named)].extend(morning)
 
     def _spans(self, day: date) -> list[tuple[datetime, datetime]]:
-        free = [self._wanted]
+        free = self._wanted
         for start, end in self._unwanted[WEEKDAYS[day.weekday()]]:
             halves = [half for low, high in free for half in ((low, min(high, start)), (max(low, end), high))]
             free = [(low, high) for low, high in halves if low < high]
@@ -100,6 +122,10 @@ class WishesOpen:
     def closes(self, at: datetime) -> datetime:
         """When the stretch of wanted time that holds `at` ends."""
         return _span_end(at, self._zone, self._spans)
+
+
+def _next_weekday(day: str) -> Weekday:
+    return WEEKDAYS[(WEEKDAYS.index(day) + 1) % len(WEEKDAYS)]
 
 
 def first_in_spans(at: datetime, zone: str, spans: Callable[[date], list[tuple[datetime, datetime]]]) -> datetime | None:
@@ -124,45 +150,42 @@ def _span_end(at: datetime, zone: str, spans: Callable[[date], list[tuple[dateti
 
 
 def notice(rule: NoticeWait, facts: Mapping[str, Any], zone: str) -> Opens:
+    """The wait after a notice. The first one went out long ago unless the facts say otherwise; that of an action did not."""
     sent = facts.get(rule.notice)
-    if rule.notice == "action_notice_sent":
-        missing = not sent
-    else:
-        missing = bool(plain("notice_never_sent", facts))
-    if missing:
+    of_action = rule.notice == "action_notice_sent"
+    missing = plain("action_notice_missing" if of_action else "notice_never_sent", facts)
+    if missing or (not sent and (of_action or rule.notice in facts)):
         return never
     if not sent:
         return always
-    return _from_day(zone, _as_date(sent) + timedelta(days=rule.days))
-
-
-def moratorium(rule: Moratorium, facts: Mapping[str, Any], zone: str) -> Opens:
-    start = facts.get(rule.start)
-    if not start and (rule.end is None or not facts.get(rule.end)):
-        return always
-    first = _as_date(start) if start else date.min
-    if rule.end is not None:
-        end = facts.get(rule.end)
-        return _between(zone, first, _as_date(end) + timedelta(days=rule.days + 1) if end else None)
-    return _between(zone, first, first + timedelta(days=rule.days))
-
-
-def _from_day(zone: str, day: date) -> Opens:
-    start = day_start(zone, day)
+    start = day_start(zone, dated(sent, zone) + timedelta(days=rule.days))
     return lambda at: max(at, start)
 
 
-def _between(zone: str, first: date, free: date | None) -> Opens:
-    """Closed from `first` until the local day `free` begins; for good when nobody knows the end."""
+def moratorium(rule: Moratorium, facts: Mapping[str, Any], zone: str) -> Opens:
+    """The rest that the facts state; an end that is stated alone says that it has begun."""
+    start = facts.get(rule.start)
+    end = facts.get(rule.end) if rule.end is not None else None
+    if not start and not end:
+        return always
+    first = dated(start, zone) if start else date.min
+    if rule.end is None:
+        return Resting(zone, first, first + timedelta(days=rule.days))
+    return Resting(zone, first, dated(end, zone) + timedelta(days=rule.days + 1) if end else None)
 
-    def opens(at: datetime) -> datetime | None:
-        day = local_date_of(at, zone)
-        if day < first or (free is not None and day >= free):
+
+class Resting:
+    """Closed from the local day `first` until the local day `free` begins; for good when nobody knows the end."""
+
+    def __init__(self, zone: str, first: date, free: date | None) -> None:
+        self._zone, self._first, self._free = zone, first, free
+
+    def __call__(self, at: datetime) -> datetime | None:
+        day = local_date_of(at, self._zone)
+        if day < self._first or (self._free is not None and day >= self._free):
             return at
-        return None if free is None else max(at, day_start(zone, free))
+        return None if self._free is None else max(at, day_start(self._zone, self._free))
 
-    return opens
-
-
-def _as_date(given: Any) -> date:
-    return given if isinstance(given, date) and not isinstance(given, datetime) else date.fromisoformat(str(given)[:10])
+    def closes(self, at: datetime) -> datetime:
+        """When the rest begins, if it is still to come."""
+        return day_start(self._zone, self._first) if local_date_of(at, self._zone) < self._first else FOR_EVER

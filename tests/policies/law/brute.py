@@ -8,152 +8,40 @@ change inside it, so that walking it would find nothing either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from policies.calendars import holiday_name
 from policies.law import model
 from policies.law.base import Rule
 from policies.law.charges_model import FeeRule, InterestRule, LimitationRule
 from policies.law.vocabulary import FACTS
+from policies.manual_model import WEEKDAYS
+from tests.policies.law.brute_days import ALL_MINUTES, NONE, between, is_holiday, minute_of, monday, run_is_full
+
+if TYPE_CHECKING:
+    from policies.law.count import LawContact
+    from policies.law.engine import Question
 
 MINUTE = timedelta(minutes=1)
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_NOT_SPOKEN = ("voicemail", "ringless_voicemail", "message_left", "no_answer", "not_connected_to_number", "no_message_possible")
-_ALL_MINUTES = frozenset(range(24 * 60))
-_NONE = frozenset[int]()
+_NOT_SPOKEN = "voicemail no_answer delivered not_connected_to_number no_message_possible".split()
 
 
-class Contact(Protocol):
-    """What is read of an earlier or reserved contact."""
+class Layer:
+    """What one pack says to a question, under the settings in force."""
 
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def channel(self) -> str: ...
-    @property
-    def connected(self) -> bool: ...
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def debts(self) -> tuple[str, ...]: ...
-    @property
-    def account(self) -> str: ...
-    @property
-    def person(self) -> str: ...
-    @property
-    def creditor(self) -> str: ...
-    @property
-    def inbound(self) -> bool: ...
-    @property
-    def consented(self) -> bool: ...
-
-
-class Asked(Protocol):
-    """What is read of a question."""
-
-    @property
-    def packs(self) -> tuple[str, ...]: ...
-    @property
-    def zones(self) -> tuple[str, ...]: ...
-    @property
-    def channel(self) -> str: ...
-    @property
-    def party(self) -> str: ...
-    @property
-    def debtor(self) -> str: ...
-    @property
-    def contacts(self) -> Sequence[Contact]: ...
-    @property
-    def facts(self) -> Mapping[str, Any]: ...
-    @property
-    def person(self) -> str: ...
-    @property
-    def account(self) -> str: ...
-    @property
-    def debt(self) -> str: ...
-
-
-def minute_of(text: str) -> int:
-    """`09:30` as minutes of the day; `24:00` is the end of it."""
-    hours, minutes = text.split(":")
-    return int(hours) * 60 + int(minutes)
-
-
-def between(opens: str, closes: str) -> frozenset[int]:
-    """The minutes of a half-open stretch of the day; one that ends before it begins goes over midnight."""
-    first, last = minute_of(opens), minute_of(closes)
-    if first < last:
-        return frozenset(range(first, last))
-    return frozenset(range(first, 24 * 60)) | frozenset(range(0, last))
-
-
-def easter_sunday(year: int) -> date:
-    """Western Easter by the anonymous Gregorian computus."""
-    a, b, c = year % 19, year // 100, year % 100
-    d, e, f = b // 4, b % 4, (b + 8) // 25
-    h = (19 * a + b - d - (b - f + 1) // 3 + 15) % 30
-    k = (32 + 2 * e + 2 * (c // 4) - h - c % 4) % 7
-    m = (a + 11 * h + 22 * k) // 451
-    n = h + k - 7 * m + 114
-    return date(year, n // 31, n % 31 + 1)
-
-
-def _names_day(entry: model.DayEntry, day: date) -> bool:
-    if entry.from_ is not None and day < entry.from_:
-        return False
-    if entry.until is not None and day > entry.until:
-        return False
-    text = entry.day
-    if text in ("sunday", "saturday"):
-        return day.weekday() == {"saturday": 5, "sunday": 6}[text]
-    if text.startswith("easter"):
-        return day - easter_sunday(day.year) == timedelta(days=int(text.removeprefix("easter")))
-    if ">=" in text:
-        weekday, month_day = text.split(">=")
-        month, number = map(int, month_day.split("-"))
-        starts = [date(year, month, number) for year in (day.year - 1, day.year)]
-        return _WEEKDAYS[day.weekday()] == weekday and any(0 <= (day - start).days < 7 for start in starts)
-    return text in (day.isoformat(), day.isoformat()[5:])
-
-
-def is_holiday(calendar: model.Calendar, day: date) -> bool:
-    """Whether the pack's calendar calls the day a holiday."""
-    if any(_names_day(entry, day) for entry in calendar.extra):
-        return True
-    if any(_names_day(entry, day) for entry in calendar.drop):
-        return False
-    return bool(calendar.country) and holiday_name(day, calendar.country, calendar.region) is not None
-
-
-class Checker:
-    """One question to a set of packs, under the settings in force."""
-
-    def __init__(
-        self, packs: Iterable[model.Pack], asked: Asked, settings: Mapping[str, Mapping[str, str]] | None = None
-    ) -> None:
-        self._packs = {pack.jurisdiction: pack for pack in packs}
-        self._asked = asked
-        self._settings = settings or {}
+    def __init__(self, pack: model.Pack, asked: Question, settings: Mapping[str, str]) -> None:
+        self._pack, self._asked, self._settings = pack, asked, settings
+        self._facts = {**pack.assumes, **asked.facts} if pack.jurisdiction in asked.packs else asked.facts
         self._zones = {zone: ZoneInfo(zone) for zone in asked.zones}
-        self._rules = [(pack, rule) for pack in self._layers() for rule in pack.rules if self._speaks(pack, rule)]
-        self._open: dict[tuple[str, date], frozenset[int]] = {}
         self._dates = {zone: [contact.at.astimezone(tz).date() for contact in asked.contacts] for zone, tz in self._zones.items()}
+        self.rules = [rule for rule in pack.rules if self._speaks(rule)]
 
     # what speaks
 
-    def _layers(self) -> list[model.Pack]:
-        wanted, found = list(self._asked.packs), dict[str, model.Pack]()
-        while wanted:
-            code = wanted.pop()
-            found[code] = self._packs[code]
-            wanted.extend(self._packs[code].within)
-        return list(found.values())
-
     def _fact(self, name: str) -> Any:
-        return self._asked.facts.get(name, FACTS[name].ordinary)
+        return self._facts.get(name, FACTS[name].ordinary)
 
     def _holds(self, condition: Mapping[str, Any]) -> bool:
         for name, wanted in condition.items():
@@ -164,11 +52,11 @@ class Checker:
                 return False
         return True
 
-    def _speaks(self, pack: model.Pack, rule: Rule) -> bool:
+    def _speaks(self, rule: Rule) -> bool:
         if isinstance(rule, (InterestRule, FeeRule, LimitationRule)):
             return False
         if rule.setting:
-            chosen = self._settings.get(pack.jurisdiction, {}).get(rule.setting, pack.settings[rule.setting].safe)
+            chosen = self._settings.get(rule.setting, self._pack.settings[rule.setting].safe)
             if chosen != rule.value:
                 return False
         if rule.channels and self._asked.channel not in rule.channels:
@@ -190,34 +78,40 @@ class Checker:
 
     # what is open
 
-    def _minutes(self, pack: model.Pack, rule: Rule, zone: str, day: date) -> frozenset[int]:
+    def minutes(self, rule: Rule, zone: str, day: date) -> frozenset[int]:
         """The minutes of a local day at which the rule allows; rules in hours of waiting allow all here."""
         if (rule.from_ is not None and day < rule.from_) or (rule.until is not None and day > rule.until):
-            return _ALL_MINUTES
+            return ALL_MINUTES
         if isinstance(rule, model.Hours):
-            return self._hours(pack, rule, day)
+            return self._hours(rule, day)
         if isinstance(rule, model.Wishes):
             return self._wishes(day)
         if isinstance(rule, model.Spacing) and rule.hours is not None:
-            return _ALL_MINUTES
-        return _ALL_MINUTES if self._allowed_on(rule, zone, day) else _NONE
+            return ALL_MINUTES
+        return ALL_MINUTES if self._allowed_on(rule, zone, day) else NONE
 
-    def _hours(self, pack: model.Pack, rule: model.Hours, day: date) -> frozenset[int]:
+    def _hours(self, rule: model.Hours, day: date) -> frozenset[int]:
         found = set[int]()
-        if rule.holidays == "open" or not is_holiday(pack.calendar, day):
-            for window in rule.windows.get(_WEEKDAYS[day.weekday()], ()):  # type: ignore[call-overload]
+        if rule.holidays == "open" or not is_holiday(self._pack.calendar, day):
+            for window in rule.windows.get(WEEKDAYS[day.weekday()], ()):
                 found |= between(*window.split("-"))
-            if rule.agreed is not None and self._holds(rule.agreed) and self._fact("agreed_hours"):
+            # A day that is closed as a whole stays closed: other hours were agreed, not other days.
+            if found and rule.agreed is not None and self._holds(rule.agreed) and self._fact("agreed_hours"):
                 found |= between(*self._fact("agreed_hours"))
         return frozenset(found)
 
     def _wishes(self, day: date) -> frozenset[int]:
         preferred = self._fact("preferred_window")
-        wanted = between(*preferred) if preferred else _ALL_MINUTES
+        wanted = between(*preferred) if preferred else ALL_MINUTES
         for entry in self._fact("inconvenient"):
-            days = [name[:3].lower() for name in entry.get("days", _WEEKDAYS)]
-            if _WEEKDAYS[day.weekday()] in days:
-                wanted -= between(entry["from"], entry["to"])
+            days = [name[:3].lower() for name in entry.get("days", WEEKDAYS)]
+            bad = between(entry["from"], entry["to"])
+            over_midnight = minute_of(entry["to"]) <= minute_of(entry["from"])
+            morning = frozenset(range(minute_of(entry["to"]))) if over_midnight else NONE
+            if WEEKDAYS[day.weekday()] in days:
+                wanted -= bad - morning
+            if WEEKDAYS[day.weekday() - 1] in days:
+                wanted -= morning
         return wanted
 
     def _allowed_on(self, rule: Rule, zone: str, day: date) -> bool:
@@ -257,23 +151,27 @@ class Checker:
 
     def _notice(self, rule: model.NoticeWait, zone: str, day: date) -> bool:
         missing = {"notice_sent": "notice_never_sent", "action_notice_sent": "action_notice_missing"}[rule.notice]
-        if self._fact(missing) or (rule.notice in self._asked.facts and not self._fact(rule.notice)):
+        if self._fact(missing) or (rule.notice in self._facts and not self._fact(rule.notice)):
             return False
         sent = self._day(rule.notice, zone)
+        if sent is None and rule.notice == "action_notice_sent":
+            return False  # The first notice went out long ago unless somebody says otherwise; that of an action did not.
         return sent is None or day >= sent + timedelta(days=rule.days)
 
     def _moratorium(self, rule: model.Moratorium, zone: str, day: date) -> bool:
         starts = self._day(rule.start, zone)
-        if starts is None or day < starts:
+        ends = self._day(rule.end, zone) if rule.end is not None else None
+        if starts is None and ends is None:
+            return True
+        if starts is not None and day < starts:
             return True
         if rule.end is None:
-            return day >= starts + timedelta(days=rule.days)
-        ends = self._day(rule.end, zone)
+            return starts is None or day >= starts + timedelta(days=rule.days)
         return ends is not None and day > ends + timedelta(days=rule.days)
 
     # what is counted
 
-    def _same(self, rule: model.Cap | model.Spacing, contact: Contact) -> bool:
+    def _same(self, rule: model.Cap | model.Spacing, contact: LawContact) -> bool:
         """Whether the contact falls in what the rule counts together; what is not known counts."""
         asked = self._asked
         if rule.per == "debt":
@@ -285,7 +183,9 @@ class Checker:
         }[rule.per]
         return not ours or not theirs or ours == theirs
 
-    def _spoken(self, contact: Contact) -> bool:
+    def _spoken(self, contact: LawContact) -> bool:
+        if contact.outcome == "conversation":
+            return True
         return contact.connected and contact.channel in ("call", "visit") and contact.outcome not in _NOT_SPOKEN
 
     def _cap(self, rule: model.Cap, zone: str, day: date) -> bool:
@@ -298,23 +198,26 @@ class Checker:
             mine = [(contact, on) for contact, on in mine if talks and contact.at >= min(talks)]
         dates = [on for contact, on in mine if self._counts(rule, contact)]
         if rule.days is not None:
-            return not _run_is_full(dates, day, rule.days, rule.max)
+            return not run_is_full(dates, day, rule.days, rule.max)
         if rule.period == "ever":
             return len(dates) < rule.max
         if rule.period == "calendar_month":
             return sum((on.year, on.month) == (day.year, day.month) for on in dates) < rule.max
-        in_week = sum(_monday(on) == _monday(day) for on in dates) < rule.max
-        return in_week and not (rule.period == "week" and _run_is_full(dates, day, 7, rule.max))
+        in_week = sum(monday(on) == monday(day) for on in dates) < rule.max
+        return in_week and not (rule.period == "week" and run_is_full(dates, day, 7, rule.max))
 
-    def _counts(self, rule: model.Cap, contact: Contact) -> bool:
+    def _counts(self, rule: model.Cap, contact: LawContact) -> bool:
         counted = rule.of or rule.channels
         if (counted and contact.channel not in counted) or (rule.same_channel and contact.channel != self._asked.channel):
             return False
         if contact.inbound or contact.consented or contact.outcome in rule.free:
             return False
+        types = rule.when.get("number_type")
+        if types and contact.place and contact.place not in types:
+            return False  # A rule about some kinds of number counts what went to those kinds.
         return rule.counts == "attempts" or contact.connected or contact.outcome in rule.also
 
-    def _waits_after(self, rule: model.Spacing) -> list[tuple[Contact, int]]:
+    def _waits_after(self, rule: model.Spacing) -> list[tuple[LawContact, int]]:
         counted = rule.of or rule.channels
         found = []
         for index, contact in enumerate(self._asked.contacts):
@@ -345,7 +248,7 @@ class Checker:
                 continue
             if self._asked.person and contact.person and contact.person != self._asked.person:
                 continue
-            week, seven = _monday(on) == _monday(day), abs((day - on).days) < 7
+            week, seven = monday(on) == monday(day), abs((day - on).days) < 7
             if {"day": on == day, "calendar_week": week, "seven_days": seven, "week": week or seven}[rule.period]:
                 return False
         return True
@@ -356,7 +259,8 @@ class Checker:
         if rule.consent_days is None or given is None or not 0 <= (day - given).days < rule.consent_days:
             return False
         value = self._fact("prior_consent_at")
-        since = datetime.combine(given, time(0), tzinfo=self._zones[zone])
+        # Of a day alone, a conversation on it is taken to be the one in which the debtor agreed.
+        since = datetime.combine(given, time.max, tzinfo=self._zones[zone]).replace(fold=1)
         if "T" in str(value):
             since = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         for contact, on in zip(self._asked.contacts, self._dates[zone], strict=True):
@@ -364,31 +268,50 @@ class Checker:
                 return False
         return True
 
-    # the answers
+    def hours_kept(self, rule: Rule, zone: str, day: date, at: datetime) -> bool:
+        """Whether a rule that waits for hours allows this instant."""
+        if not isinstance(rule, model.Spacing) or rule.hours is None:
+            return True
+        if (rule.from_ is not None and day < rule.from_) or (rule.until is not None and day > rule.until):
+            return True
+        return self._consented(rule, zone, day) or self._spaced(rule, at)
+
+
+class Checker:
+    """One question to a set of packs."""
+
+    def __init__(
+        self, packs: Iterable[model.Pack], asked: Question, settings: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        by_code = {pack.jurisdiction: pack for pack in packs}
+        wanted, heard = list(asked.packs), set[str]()
+        while wanted:
+            code = wanted.pop()
+            heard.add(code)
+            wanted.extend(by_code[code].within)
+        self._layers = [Layer(by_code[code], asked, (settings or {}).get(code, {})) for code in heard]
+        self._zones = {zone: ZoneInfo(zone) for zone in asked.zones}
+        self._open: dict[tuple[str, date], frozenset[int]] = {}
 
     def refused(self, at: datetime) -> frozenset[str]:
         """Ids of the rules against this instant."""
         found = set()
         for zone, tz in self._zones.items():
             local = at.astimezone(tz)
-            for pack, rule in self._rules:
-                if local.hour * 60 + local.minute not in self._minutes(pack, rule, zone, local.date()):
-                    found.add(rule.id)
-                elif isinstance(rule, model.Spacing) and not self._hours_kept(rule, zone, local.date(), at):
-                    found.add(rule.id)
+            day, minute = local.date(), local.hour * 60 + local.minute
+            for layer in self._layers:
+                for rule in layer.rules:
+                    if minute not in layer.minutes(rule, zone, day) or not layer.hours_kept(rule, zone, day, at):
+                        found.add(rule.id)
         return frozenset(found)
-
-    def _hours_kept(self, rule: model.Spacing, zone: str, day: date, at: datetime) -> bool:
-        if rule.hours is None or (rule.from_ is not None and day < rule.from_) or (rule.until is not None and day > rule.until):
-            return True
-        return self._consented(rule, zone, day) or self._spaced(rule, at)
 
     def _open_minutes(self, zone: str, day: date) -> frozenset[int]:
         found = self._open.get((zone, day))
         if found is None:
-            found = _ALL_MINUTES
-            for pack, rule in self._rules:
-                found &= self._minutes(pack, rule, zone, day)
+            found = ALL_MINUTES
+            for layer in self._layers:
+                for rule in layer.rules:
+                    found &= layer.minutes(rule, zone, day)
             self._open[zone, day] = found
         return found
 
@@ -401,15 +324,17 @@ class Checker:
                 return False, _same_day(at, local, tz)
             if local.hour * 60 + local.minute not in minutes:
                 return False, 1
-        spaced = [rule for _, rule in self._rules if isinstance(rule, model.Spacing) and rule.hours is not None]
         for zone, tz in self._zones.items():
-            if not all(self._hours_kept(rule, zone, at.astimezone(tz).date(), at) for rule in spaced):
+            day = at.astimezone(tz).date()
+            if not all(layer.hours_kept(rule, zone, day, at) for layer in self._layers for rule in layer.rules):
                 return False, 1
         return True, 1
 
     def first(self, at: datetime, until: datetime) -> datetime | None:
-        """The first whole minute at or after `at` and before `until` that every rule allows."""
+        """`at` itself where every rule allows it, else the first whole minute after it and before `until` that all allow."""
         at = at.astimezone(UTC)
+        if not self.refused(at):
+            return at
         whole = at.replace(second=0, microsecond=0)
         at = whole if whole == at else whole + MINUTE
         while at < until:
@@ -427,17 +352,3 @@ def _same_day(at: datetime, local: datetime, tz: ZoneInfo) -> int:
         if later.date() == local.date() and later.utcoffset() == local.utcoffset():
             return minutes
     return 1
-
-
-def _monday(day: date) -> date:
-    return day - timedelta(days=day.weekday())
-
-
-def _run_is_full(dates: Sequence[date], day: date, length: int, most: int) -> bool:
-    """Whether some run of `length` local dates that holds `day` would hold more than `most` with one more on `day`."""
-    for back in range(length):
-        first = day - timedelta(days=back)
-        last = first + timedelta(days=length - 1)
-        if sum(first <= on <= last for on in dates) + 1 > most:
-            return True
-    return False
