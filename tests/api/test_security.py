@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from api import actions, charges, console, contacts, invoices, plan, portal, webhooks
+from api import actions, charges, console, contactability, contacts, invoices, plan, portal, webhooks
 from api.app import create_app
 from ledger.creditors import create_api_key, revoke_api_key, rotate_api_key
 from ledger.people import person_card
@@ -57,9 +57,12 @@ BODIES: dict[str, Any] = {
     "POST /v1/suppressions/{suppression_id}/lift": None,
 }
 
+QUERIES = {"/v1/debtors/{debtor}/contactability": "?channel=email"}
+"""What such a route must be asked with."""
+
 
 def _routes() -> Iterator[APIRoute]:
-    for room in (invoices, contacts, plan, charges, actions, webhooks, portal, console):
+    for room in (invoices, contacts, contactability, plan, charges, actions, webhooks, portal, console):
         yield from (route for route in room.router.routes if isinstance(route, APIRoute))
 
 
@@ -109,12 +112,13 @@ def test_without_a_key_every_guarded_route_is_401(house: House) -> None:
 def test_another_creditors_key_finds_nothing_under_an_id(house: House) -> None:
     norte = cast.creditor_brill(house.database.worker, slug="norte")
     invoice = cast.accepted_invoice(house.database.worker, norte)
-    ids = {"invoice_id": invoice, "payment_id": invoice, "suppression_id": invoice, "account_ref": "C-1001", "name": "file.csv"}
+    ids = {"invoice_id": invoice, "payment_id": invoice, "suppression_id": invoice, "account_ref": "C-1001", "name": "file.csv",
+           "debtor": "C-1001"}  # fmt: skip
     before = _everything(house)
     for route in (route for route in _GUARDED if "{" in route.path):
         method = _method(route)
         assert method == "GET" or f"{method} {route.path}" in BODIES, f"give {method} {route.path} a body in BODIES"
-        answer = _call(house.client, route, route.path.format(**ids))
+        answer = _call(house.client, route, route.path.format(**ids) + QUERIES.get(route.path, ""))
         assert answer.status_code == 404, (method, route.path, answer.text)
         assert str(norte.id) not in answer.text
     assert _everything(house) == before
