@@ -39,6 +39,8 @@ class Settings:
     """Base address of the plain carrier for WhatsApp, voice and letters."""
     carrier_secret: str = ""
     """Standard Webhooks secret (whsec_...) with which the plain carrier signs its receipts and replies."""
+    channel_rates: str = ""
+    """The most messages a second that each provider takes, over all workers: `email=50 sms=10`; no limit where none is named."""
     simulator_url: str = ""
 
     @classmethod

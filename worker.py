@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.metadata import version
@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
@@ -30,6 +30,7 @@ from clock import Clock, LedgerClock, RealClock
 from ledger import charges, inbox, outbox
 from ledger.sealing import Sealer
 from ledger.session import make_engine, refuse_wrong_role
+from policies.terms import Channel
 from settings import Settings
 from workflows.invoice import InvoiceWorkflow
 from workflows.words import started_with
@@ -42,6 +43,8 @@ _RUNNER = UnsandboxedWorkflowRunner()
 THREADS = 24
 BUILD = f"puntual-{version('puntual')}"
 """Written into every task of every history: short, and readable in the Temporal UI."""
+FAIRNESS_KEY_MAX = 64
+"""Temporal's limit, in bytes; a creditor's slug is ASCII."""
 RELAY_BATCH = 400
 RELAY_AT_ONCE = 64
 """Starts in flight at once."""
@@ -82,6 +85,23 @@ def channels_config(settings: Settings) -> ChannelsConfig:
     )
 
 
+def channel_rates(text: str) -> dict[Channel, float]:
+    """Read `email=50 sms=10`: messages a second; ValueError that says how to write it."""
+    found: dict[Channel, float] = {}
+    for part in text.replace(",", " ").split():
+        name, _, rate = part.partition("=")
+        try:
+            found[Channel(name)] = float(rate)
+        except ValueError:
+            found = {}
+        if not found or found[Channel(name)] <= 0:
+            raise ValueError(
+                f"PUNTUAL_CHANNEL_RATES has {part!r}: write messages a second by channel, as email=50 sms=10;"
+                f" the channels are {', '.join(Channel)}"
+            )
+    return found
+
+
 def build_tools(settings: Settings, engine: Engine) -> Tools:
     """The activities' tools with real clients."""
     sealer = Sealer(settings.master_key)
@@ -94,9 +114,16 @@ def build_tools(settings: Settings, engine: Engine) -> Tools:
     )
 
 
-def build_workers(client: Client, tools: Tools, pool: ThreadPoolExecutor) -> list[Worker]:
-    """One worker for workflows and plans, and one for each channel's queue."""
+def build_workers(
+    client: Client, tools: Tools, pool: ThreadPoolExecutor, rates: Mapping[Channel, float] | None = None
+) -> list[Worker]:
+    """One worker for workflows and plans, and one for each channel's queue.
+
+    `rates`: the most contacts a second that a channel's provider takes, over all workers together; what it cannot take before
+    the window ends is held back for the next one.
+    """
     collector = Collector(tools)
+    paces = {channel.value: rate for channel, rate in (rates or {}).items()}
     workers = []
     for queue, run in collector.all().items():
         workers.append(
@@ -108,6 +135,7 @@ def build_workers(client: Client, tools: Tools, pool: ThreadPoolExecutor) -> lis
                 activity_executor=pool,
                 interceptors=[Pulse()],
                 workflow_runner=_RUNNER,
+                max_task_queue_activities_per_second=paces.get(queue),
                 max_concurrent_activities=THREADS if queue == INVOICES else THREADS // 2,
                 max_cached_workflows=2_000,
                 build_id=BUILD,
@@ -191,6 +219,8 @@ class Relay:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             start_signal=ring.signal,
             start_signal_args=[ring.note] if ring.signal else [],
+            # Its activities inherit it: where a queue is long, creditors take turns.
+            priority=Priority(fairness_key=ring.creditor[:FAIRNESS_KEY_MAX]),
             search_attributes=started_with(creditor=ring.creditor, account=ring.account, currency=ring.currency),
             static_summary=f"Invoice {ring.number} of account {ring.account} ({ring.creditor})",
             static_details=f"[Open in the console]({self._console_url}/console/invoices/{ring.invoice_id})",
@@ -276,7 +306,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, relay:
     if relay:
         loops.append(asyncio.create_task(Relay(client, engine, console_url=settings.public_url).run()))
     with ThreadPoolExecutor(THREADS) as pool:
-        workers = build_workers(client, tools, pool)
+        workers = build_workers(client, tools, pool, channel_rates(settings.channel_rates))
         running = [asyncio.create_task(w.run()) for w in workers]
         await asyncio.wait([asyncio.create_task(stop.wait()), *running, *loops], return_when=asyncio.FIRST_COMPLETED)
         for task in loops:

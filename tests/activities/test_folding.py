@@ -235,3 +235,17 @@ def test_what_is_told_to_the_others_names_nobody(house: House) -> None:
     stored = " ".join(str(row) for row in house.rows("select detail from event"))
     stored += " ".join(str(row) for row in house.rows("select note from outbox"))
     assert not [name for name in cast.PERSONAL if name in stored]
+
+
+def test_what_a_long_queue_brings_after_the_window_waits_for_the_next_one_with_its_reason(build: Callable[..., House]) -> None:
+    house = build(limits={"spread_minutes": 45})
+    invoices = several(house, "F-1", "F-2")
+    house.at("2026-03-19 19:00")
+    late = house.contact(invoices[0])
+    assert late.kind == "contact" and house.received() == 0 and "outside the window" in late.held
+    assert late.when.startswith("Fri 20 Mar 2026 09:")
+    told = house.rows("select e.kind, s.why from event e join step s on s.id = cast(e.detail ->> 'step' as bigint)"
+                      " where e.invoice_id = :i order by e.id desc limit 1", i=invoices[0])[0]  # fmt: skip
+    assert told.kind == "held_back" and "outside the window" in told.why
+    house.move(house.rows("select next_at from invoice where id = :i", i=invoices[0])[0].next_at)
+    assert house.contact(invoices[0]).did.endswith("in one message with 1 more, 1 day late") and house.received() == 1

@@ -34,6 +34,8 @@ limits = st.fixed_dictionaries(
         ),
         "gap_hours": st.none() | st.integers(1, 80),
         "holidays": st.booleans(),
+        "fold": st.sampled_from([True, True, False]),
+        "spread_minutes": st.sampled_from([0, 45]),
         "firm_days": st.just(["mon", "tue", "wed", "thu"]),
     }
 )
