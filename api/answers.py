@@ -50,13 +50,14 @@ _CONTACTS: list[dict[str, Any]] = [
         "id": _OTHER, "made": "automatic", "channel": "email", "direction": "out", "outcome": "delivered",
         "at": "2026-03-13T14:00:01Z", "at_local": "2026-03-13T09:00:01", "zone": "America/Bogota", "person_id": _ACCOUNT,
         "address_id": _OTHER, "rung": "S1", "key": "1.1.S1.0", "template": "pre_due", "amount_minor": 25000000, "currency": "COP",
-        "ref": None, "note_code": "", "recorded_by": None,
+        "ref": None, "note_code": "", "recorded_by": None, "folded_into": None,
     },
     {
         "id": _ID, "made": "manual", "channel": "voice", "direction": "out", "outcome": "conversation",
         "at": "2026-03-18T14:30:00Z", "at_local": "2026-03-18T09:30:00", "zone": "America/Bogota", "person_id": _ACCOUNT,
         "address_id": None, "rung": None, "key": None, "template": None, "amount_minor": None, "currency": None,
         "ref": "call-2026-118", "note_code": "asked_for_copy", "recorded_by": "key 3f9a01c27b",
+        "folded_into": None,
     },
 ]  # fmt: skip
 _AGREED: dict[str, Any] = {

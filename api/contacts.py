@@ -73,6 +73,7 @@ class ContactOut(BaseModel):
     ref: str | None
     note_code: str
     recorded_by: str | None
+    folded_into: UUID | None = Field(description="the contact of another rung or invoice whose one message carried this one too")
 
 
 class ContactPageOut(BaseModel):
@@ -114,7 +115,7 @@ def get_contacts(
             id=row.id, made=row.made, channel=row.channel, direction=row.direction, outcome=row.outcome, at=row.at_utc,
             at_local=row.at_local, zone=row.zone, person_id=row.person_id, address_id=row.address_id, rung=row.rung, key=row.key,
             template=row.template, amount_minor=row.amount_minor, currency=row.currency, ref=row.ref, note_code=row.note_code,
-            recorded_by=row.recorded_by,
+            recorded_by=row.recorded_by, folded_into=row.folded_into,
         )
         for row in page.rows
     ]  # fmt: skip

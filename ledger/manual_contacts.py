@@ -83,11 +83,11 @@ _LIST = text(
     select * from (
         select k.id, 'automatic' as made, k.person_id, k.channel, 'out' as direction, k.state as outcome, k.at_utc, k.at_local,
             k.zone, k.rung, k.key, k.template, k.amount_minor, k.currency, null as ref, '' as note_code, null as recorded_by,
-            k.address_id
+            k.address_id, k.folded_into
         from contact k where k.invoice_id = :invoice and k.state <> 'planned'
         union all
         select h.id, 'manual', h.person_id, h.channel, h.direction, h.outcome, h.at_utc, h.at_local,
-            h.zone, null, null, null, null, null, h.ref, h.note_code, h.recorded_by, null
+            h.zone, null, null, null, null, null, h.ref, h.note_code, h.recorded_by, null, null
         from manual_contact h where h.invoice_id = :invoice
     ) c where cast(:after_at as timestamptz) is null
         or (c.at_utc, c.id) > (cast(:after_at as timestamptz), cast(:after_id as uuid))
