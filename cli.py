@@ -313,7 +313,7 @@ def creditor_set(
     party: Annotated[str, typer.Option(help="first: it collects in its own name; third: the house collects for it.")] = "",
     creditor_type: Annotated[str, typer.Option(help="bank, retailer, utility, nbfc, ...: some laws bind only these.")] = "",
     law: Annotated[
-        list[str] | None, typer.Option(help="Repeatable choice for a pack's setting, as CL.message_spacing=hours_48.")
+        list[str] | None, typer.Option(help="Repeatable choice for a pack's setting, as CL.message_gap=hours_48.")
     ] = None,
 ) -> None:
     """Say what messages tell of a creditor, and what law packs need of it."""

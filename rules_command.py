@@ -36,7 +36,8 @@ def show(
     law = shipped_law()
     if not code:
         for pack in shipped_packs():
-            _print(f"{pack.jurisdiction:8} {pack.name}: {len(pack.rules)} rules, reviewed on {pack.reviewed_on}")
+            count = f"{len(pack.rules)} rule{'s' * (len(pack.rules) != 1)}"
+            _print(f"{pack.jurisdiction:8} {pack.name}: {count}, reviewed on {pack.reviewed_on}")
         return
     day = _day(on) if on else clock.RealClock().now().date()
     try:
