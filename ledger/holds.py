@@ -29,8 +29,19 @@ AGAIN_BY_CUSTOMER = 2
 
 DisputeReason = Literal["wrong_amount", "not_received", "quality", "already_credited", "not_mine", "other"]
 SuppressionReason = Literal[
-    "deceased", "insolvency", "vulnerable", "identity_theft", "minor", "disaster", "represented", "complaint", "court",
-    "cease_request", "breathing_space", "dispute", "other",
+    "deceased",
+    "insolvency",
+    "vulnerable",
+    "identity_theft",
+    "minor",
+    "disaster",
+    "represented",
+    "complaint",
+    "court",
+    "cease_request",
+    "breathing_space",
+    "dispute",
+    "other",
 ]
 
 _OPEN = text(
