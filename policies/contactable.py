@@ -90,11 +90,20 @@ def first_allowed(
     if found is None:
         return Verdict(not refusals, None, asked, _ids(refusals), _no_moment(refusals, last, place))
     at, ends = found
-    return Verdict(not refusals, at, ends, _ids(refusals), _why(refusals, at, place))
+    return Verdict(not refusals, at, ends, _ids(refusals), _why(_binding(wish, refusals, at), at, place))
 
 
 def _ids(refusals: Sequence[Refusal]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(refusal.rule for refusal in refusals))
+
+
+def _binding(wish: _Wish, refusals: list[Refusal], at: datetime) -> list[Refusal]:
+    """Of several rules against the asked moment, those that refused to the last: a reader wants to know what it waits for."""
+    if len(refusals) < 2:
+        return refusals
+    before = at - timedelta(microseconds=1)
+    last = {refusal.rule for refusal in _refusals(wish, before, local_date_of(before, wish.place.zone))[1]}
+    return [refusal for refusal in refusals if refusal.rule in last] or refusals
 
 
 def _refusals(wish: _Wish, asked: datetime, today: date) -> tuple[datetime, list[Refusal]]:
