@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test drill up check bench browser screenshots clean doctor
+.PHONY: help install demo test drill law up check bench browser screenshots clean doctor
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,6 +51,9 @@ test: $(VENV)/.installed-dev ## the tests, on real PostgreSQL and Temporal
 
 drill: $(VENV)/.installed-dev ## the long campaigns: full replays, 200 kills, 20,000 examples
 	@$(BIN)/pytest -q --drill --timeout=7200 $(PYTEST)
+
+law: $(VENV)/.installed-dev ## 20,000 random questions of law, compared with a checker that walks minute by minute
+	@$(BIN)/python -m tests.policies.law.campaign
 
 check: $(VENV)/.installed-dev ## style, types, imports, then the tests
 	@$(BIN)/ruff check .

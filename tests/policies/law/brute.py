@@ -321,7 +321,7 @@ class Checker:
             local = at.astimezone(tz)
             minutes = self._open_minutes(zone, local.date())
             if not minutes:
-                return False, _same_day(at, local, tz)
+                return False, same_day(at, local, tz)
             if local.hour * 60 + local.minute not in minutes:
                 return False, 1
         for zone, tz in self._zones.items():
@@ -345,7 +345,7 @@ class Checker:
         return None
 
 
-def _same_day(at: datetime, local: datetime, tz: ZoneInfo) -> int:
+def same_day(at: datetime, local: datetime, tz: ZoneInfo) -> int:
     """Minutes that surely stay on a local day: the clocks read the same day and offset at both ends of the stretch."""
     for minutes in (360, 60):
         later = (at + minutes * MINUTE).astimezone(tz)
