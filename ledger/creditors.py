@@ -27,8 +27,13 @@ from policies.manual import Manual
 from policies.places import known_zones, zones_of_countries
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
-SAID = frozenset(("short_name", "team", "reply_to", "phone", "check_url", "address", "tax_id", "permit_number", "registered_as"))
-"""What messages may say of a creditor besides its name."""
+SAID = frozenset(
+    """
+    short_name team reply_to phone check_url address tax_id permit_number registered_as agency agency_address agency_phone
+    collector_name responsible_persons complaints_unit product original_creditor
+    """.split()
+)
+"""What messages may say of a creditor besides its name, and of the agency that collects for it; laws ask for some (F54)."""
 SCOPES = ("invoices:read", "invoices:write", "payments:write", "decisions:write", "console:read")
 
 

@@ -48,6 +48,7 @@ def letter_pdf(
         "note": table.note if table else "",
         "ways": [list(way) for way in parts.ways],
         "signature": [line for line in parts.signature if line],
+        "notices": parts.notices,
         "footer": parts.footer,
         "stop": ": ".join(filter(None, parts.stop)),
     }

@@ -7,18 +7,20 @@ its first sixty characters, its register, and anything left unrendered.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from babel.core import get_global
 
 from messages import sms
 from messages.catalogue import TEMPLATES, Template, template
-from messages.lint_words import rules
+from messages.lint_packs import lint_law
+from messages.lint_words import Finding, plain, rules
+from messages.notices import SMS_SEGMENTS_MAX
+from messages.notices import WHATSAPP_MAX as WHATSAPP_WITH_NOTICES_MAX
 from messages.registers import LANGUAGES
 from messages.values import MessageValues, Rendered
+from policies.law.notices import NO_LAW, Wording
 from policies.terms import Channel
 
 LOCKED_SCREEN: Final = 60
@@ -63,21 +65,6 @@ _PT_TU: Final = re.compile(r"\b(tu|teu|tua|teus|tuas|contigo|podes|queres)\b", r
 _PT_VOCE: Final = re.compile(r"\b(você|vocês|seu|sua|seus|suas)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong: the rule's id, the words it was found in, and why it is refused."""
-
-    rule: str
-    where: str
-    why: str
-
-
-def plain(text: str) -> str:
-    """Lower case, no accents, single spaces: what the patterns read."""
-    bare = "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
-    return " ".join(bare.replace("’", "'").split())
-
-
 def lint_words(text: str, language: str, *, stage: str = "early", name: str = "", final: bool = False) -> list[Finding]:
     """What is refused in the words alone. `stage`, `name` and `final` are those of the template the words belong to."""
     found = []
@@ -99,11 +86,19 @@ def lint_words(text: str, language: str, *, stage: str = "early", name: str = ""
     return found
 
 
-def lint(rendered: Rendered, channel: Channel, language: str, name: str, *, values: MessageValues | None = None) -> list[Finding]:
+def lint(
+    rendered: Rendered,
+    channel: Channel,
+    language: str,
+    name: str,
+    *,
+    values: MessageValues | None = None,
+    wording: Wording = NO_LAW,
+) -> list[Finding]:
     """Everything wrong with a rendered message; an empty list means it may leave.
 
     With `values` it also checks that the sender's name and the links of those values are there, and does not read the names
-    given in them as words of ours.
+    given in them as words of ours; and what `wording`, the law of the debtor's place, wants said and forbids (F43, F54).
     """
     if language not in LANGUAGES:
         raise ValueError(f"no language {language!r}")
@@ -113,8 +108,11 @@ def lint(rendered: Rendered, channel: Channel, language: str, name: str, *, valu
         own = own.replace(given, "·").replace(sms.to_gsm7(given), "·")
     found = lint_words(own, language, stage=text.stage if text else "early", name=name, final=text.final if text else False)
     found += _locked_screen(rendered, channel, language)
-    found += _length(rendered, channel)
-    found += _ways(rendered, channel, language, text, values)
+    found += _length(rendered, channel, noticed=bool(wording.says))
+    found += _ways(rendered, channel, language, text, values, wording)
+    if values is not None and wording is not NO_LAW:
+        strict = [*lint_words(own, language), *found]
+        found += lint_law(rendered, language, wording, values, own=own, house=strict)
     if _red(rendered.html):
         found.append(Finding("shouting", "red text", "red letters shout"))
     return found
@@ -123,7 +121,10 @@ def lint(rendered: Rendered, channel: Channel, language: str, name: str, *, valu
 def _given(values: MessageValues | None) -> list[str]:
     if values is None:
         return []
-    named = (values.creditor_name, values.creditor_short, values.team, values.salutation, values.invoice_number)
+    named = (
+        values.creditor_name, values.creditor_short, values.team, values.salutation, values.invoice_number, values.phone,
+        *values.said.values(),
+    )  # fmt: skip
     return sorted({n for n in named if len(n) > 1}, key=len, reverse=True)
 
 
@@ -155,11 +156,12 @@ def _locked_screen(rendered: Rendered, channel: Channel, language: str) -> Itera
         yield Finding("locked_screen", match[0], "the first 60 characters may be read on a locked screen: no sum, no debt")
 
 
-def _length(rendered: Rendered, channel: Channel) -> Iterator[Finding]:
-    if channel is Channel.SMS and sms.segments(rendered.text) > 1:
-        yield Finding("length", f"{sms.segments(rendered.text)} segments", "an SMS is one segment")
-    if channel is Channel.WHATSAPP and len(rendered.text) > WHATSAPP_MAX:
-        yield Finding("length", f"{len(rendered.text)} characters", "a WhatsApp message has at most 350 characters")
+def _length(rendered: Rendered, channel: Channel, *, noticed: bool) -> Iterator[Finding]:
+    segments, characters = (SMS_SEGMENTS_MAX, WHATSAPP_WITH_NOTICES_MAX) if noticed else (1, WHATSAPP_MAX)
+    if channel is Channel.SMS and sms.segments(rendered.text) > segments:
+        yield Finding("length", f"{sms.segments(rendered.text)} segments", f"an SMS has at most {segments} here")
+    if channel is Channel.WHATSAPP and len(rendered.text) > characters:
+        yield Finding("length", f"{len(rendered.text)} characters", f"a WhatsApp message has at most {characters} characters")
     if channel is Channel.WHATSAPP and rendered.text.count("?") > 1:
         yield Finding("one_question", f"{rendered.text.count('?')} questions", "a WhatsApp message asks one question")
     if channel is Channel.EMAIL and rendered.body_words > EMAIL_WORDS_MAX:
@@ -167,16 +169,18 @@ def _length(rendered: Rendered, channel: Channel) -> Iterator[Finding]:
 
 
 def _ways(
-    rendered: Rendered, channel: Channel, language: str, text: Template | None, values: MessageValues | None
+    rendered: Rendered, channel: Channel, language: str, text: Template | None, values: MessageValues | None, wording: Wording
 ) -> Iterator[Finding]:
     body, read = rendered.text, plain(rendered.text)
     if not re.search(_ANSWER[language], read):
         yield Finding("no_answer", "", "there is no way to answer")
-    if not re.search(_STOP[language], read) and not (values and values.stop_url in body):
+    if not wording.nothing_else and not re.search(_STOP[language], read) and not (values and values.stop_url in body):
         yield Finding("no_stop", "", "there is no way to stop these messages")
     if values is None:
         return
     names = {values.creditor_name, values.creditor_short or values.creditor_name}
+    if wording.nothing_else and values.said.get("agency"):
+        names = {values.said["agency"]}
     if not any(n in body or sms.to_gsm7(n) in body for n in names):
         yield Finding("no_sender", values.creditor_name, "the sender's name is missing")
     if channel is Channel.VOICE or text is None or text.private:

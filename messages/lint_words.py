@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -11,6 +12,21 @@ from typing import Any
 import yaml
 
 from messages.registers import LANGUAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong: the rule's id, the words it was found in, and why it is refused."""
+
+    rule: str
+    where: str
+    why: str
+
+
+def plain(text: str) -> str:
+    """Lower case, no accents, single spaces: what the patterns read."""
+    bare = "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
+    return " ".join(bare.replace("’", "'").split())
 
 
 @dataclass(frozen=True, slots=True)

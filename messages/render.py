@@ -5,18 +5,21 @@ The body of a text is plain paragraphs; the same paragraphs become the text part
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
 import jinja2
 
-from messages import formats, sms
+from messages import formats, notices, sms
 from messages.catalogue import TEMPLATES, Template, TextError, common, layout_source, template
 from messages.registers import LANGUAGES, default_register, effective_register, in_register
 from messages.values import LetterParts, Line, MessageValues, OfferTerms, Rendered, Table
+from policies.law.notices import NO_LAW, Wording
 from policies.messages import ANNOUNCING, LISTING
 from policies.terms import Channel
 
@@ -35,17 +38,21 @@ _plain = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, 
 _html = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
-def render(name: str, *, channel: Channel, language: str, register: str, values: MessageValues) -> Rendered:
+def render(
+    name: str, *, channel: Channel, language: str, register: str, values: MessageValues, wording: Wording = NO_LAW
+) -> Rendered:
     """The message `name` for one channel. Raises TextError for an unknown template or language, or a value the text needs.
 
-    `register` is tu, usted or vos in Spanish; Portuguese and English have one, whatever is given.
+    `register` is tu, usted or vos in Spanish; Portuguese and English have one, whatever is given. What `wording` wants said and
+    the text does not say is added (F54); TextError where the channel has no room for it or the creditor has not told what it
+    needs.
     """
     language = language[:2].lower()
     if language not in LANGUAGES:
         raise TextError(f"no language {language!r}; there are: {', '.join(LANGUAGES)}")
     text = template(name)
     speaks = effective_register(language, register, company=text.address == "company")
-    page = _Page(text, language, speaks, channel, values)
+    page = _Page(text, language, speaks, channel, values, wording)
     try:
         if channel is Channel.SMS:
             return page.sms()
@@ -71,7 +78,9 @@ def _frame() -> jinja2.Template:
 class _Page:
     """One message being written."""
 
-    def __init__(self, text: Template, language: str, register: str, channel: Channel, values: MessageValues) -> None:
+    def __init__(
+        self, text: Template, language: str, register: str, channel: Channel, values: MessageValues, wording: Wording
+    ) -> None:
         self.template = text
         self.section = text.sections[language]
         self.common = common()[language]
@@ -79,6 +88,7 @@ class _Page:
         self.register = register
         self.values = values
         self.channel = channel
+        self.wording = wording
         self.small = channel is Channel.SMS
         self.context = self._context(short_days=self.small)
 
@@ -245,6 +255,16 @@ class _Page:
             for currency, amount in totals.items()
         )
 
+    def notices(self, text: str) -> tuple[str, str]:
+        """What the law wants said and `text` does not say: before the rest, and after it (F54)."""
+        return notices.missing(self.wording, text, self.values, self.language, small=self.small, say=self.say, money=self.money)
+
+    def _version(self) -> str:
+        if not self.wording.says:
+            return self.section.version
+        named = ":".join((self.section.version, notices.texts().version, *(notice.item for notice in self.wording.says)))
+        return hashlib.sha256(named.encode()).hexdigest()[:12]
+
     # -- channels
 
     def email(self) -> Rendered:
@@ -276,13 +296,15 @@ class _Page:
             reference_label=self.common["reference"],
             stop=(self.shared("stop_private"), "") if private else (self.shared(stop), v.stop_url),
         )
+        first, last = self.notices(subject + "\n" + parts.as_text())
+        parts = replace(parts, paragraphs=(*filter(None, (first,)), *paragraphs), notices=last)
         is_letter = self.channel is Channel.LETTER
         html = _frame().render(language=self.language, subject=subject, parts=parts, is_letter=is_letter)
         return Rendered(
             subject,
-            _as_text(parts),
+            parts.as_text(),
             html,
-            self.section.version,
+            self._version(),
             body_words=len(" ".join((greeting, *paragraphs)).split()),
             letter=parts if is_letter else None,
             whole=self._lines(whole=True) if table is not None and table.note else None,
@@ -304,16 +326,28 @@ class _Page:
         way = "" if private else self.shared("way_pay" if self.template.asks == "payment" else "way_answer")
         first = self.shared("first_contact_short") if v.first_contact and not private else ""
         tail = "\n".join(filter(None, (first, way, self.shared("stop_whatsapp"))))
-        text = ""
+        blocks = ("", "", "", "")
         for short_days in (False, True):
             self.context = self._context(short_days=short_days)
             for offer in dict.fromkeys((self.offer(), "")):
                 for source in self.section.whatsapp:
                     body = " ".join(self.say(source).split("\n"))
-                    text = "\n\n".join(filter(None, (opening, body, offer, tail)))
+                    blocks = (opening, body, offer, tail)
+                    text = "\n\n".join(filter(None, blocks))
                     if len(text) <= WHATSAPP_MAX:
-                        return Rendered("", text, "", self.section.version)
-        return Rendered("", text, "", self.section.version)
+                        return self._noticed(blocks)
+        return self._noticed(blocks)
+
+    def _noticed(self, blocks: tuple[str, str, str, str]) -> Rendered:
+        """The WhatsApp message with what the law wants said; its own words keep their limit."""
+        opening, body, offer, tail = blocks
+        first, last = self.notices("\n".join(blocks))
+        text = "\n\n".join(filter(None, (opening, first, body, offer, tail, last)))
+        if (first or last) and len(text) > notices.WHATSAPP_MAX:
+            raise TextError(
+                f"with the notices of the law a WhatsApp message takes {len(text)} of {notices.WHATSAPP_MAX} characters"
+            )
+        return Rendered("", text, "", self._version())
 
     def sms(self) -> Rendered:
         """One segment: the fullest candidate that fits, the sum always after the link so that it is not on a locked screen."""
@@ -330,24 +364,20 @@ class _Page:
             " ".join(filter(None, (f"{self.context['creditor']}:", body, tail, stop))) for tail in tails for body in bodies
         ]
         text = sms.first_that_fits(candidates)
-        return Rendered("", text, "", self.section.version, segments=sms.segments(text))
+        added = " ".join(filter(None, self.notices(text)))
+        if added:
+            text = f"{text} {added}"
+        if added and sms.segments(text) > notices.SMS_SEGMENTS_MAX:
+            raise TextError(
+                f"with the notices of the law an SMS takes {sms.segments(text)} of {notices.SMS_SEGMENTS_MAX} segments"
+            )
+        return Rendered("", text, "", self._version(), segments=sms.segments(text))
 
     def voice(self) -> Rendered:
-        """The script of a call to a number whose answerer is not confirmed: who calls and how to call back, nothing else."""
-        return Rendered("", " ".join(self.say(self.section.voice).split()), "", self.section.version)
+        """The script of a call to a number whose answerer is not confirmed: who calls and how to call back, nothing else.
 
-
-def _as_text(parts: LetterParts) -> str:
-    blocks = [parts.greeting, *parts.paragraphs]
-    if parts.table is not None:
-        separator = " · " if parts.table.head else ": "
-        rows = [separator.join(row) for row in parts.table.rows]
-        rows = [f"- {row}" for row in rows] if parts.table.head else rows
-        rows += [": ".join(total) for total in parts.table.totals]
-        blocks.append("\n".join([*rows, *filter(None, (parts.table.note,))]))
-    blocks += parts.after
-    if parts.ways:
-        blocks.append("\n".join(f"{label}: {url}" for label, url in parts.ways))
-    blocks.append("\n".join(filter(None, parts.signature)))
-    blocks.append(f"{parts.footer}\n" + ": ".join(filter(None, parts.stop)))
-    return "\n\n".join(blocks)
+        What the law wants said beyond that cannot be said to whoever answers: TextError, and another channel is used.
+        """
+        told = notices.check_call(self.wording, self.values, self.language)
+        script = self.common["voice_limited"] if self.wording.nothing_else else self.section.voice
+        return Rendered("", " ".join(self.say(script, **told).split()), "", self._version())

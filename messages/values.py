@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
@@ -80,6 +81,12 @@ class MessageValues:
     agreement_amount_minor: int | None = None
     first_contact: bool = False
     check_url: str = ""
+    slug: str = ""
+    """The creditor's short name, for the command that a refusal names."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """What the creditor has told of itself and of who collects for it: address, tax_id, agency, ..."""
+    first_due_minor: int | None = None
+    """What the invoice asked before anything was added or paid; None: `amount_minor`."""
     several: bool = False
     """The message is for all of `lines`, and for nothing else (F38); each currency has its own total."""
 
@@ -98,7 +105,7 @@ class Table:
 class LetterParts:
     """What an email or a letter is made of, in ready texts: `paragraphs` stand before the table and `after` behind it.
 
-    `ways` and `stop` are labels with their addresses.
+    `ways` and `stop` are labels with their addresses; `notices` is what the law wants said after all that.
     """
 
     dated: date
@@ -112,6 +119,24 @@ class LetterParts:
     footer: str
     reference_label: str
     stop: tuple[str, str]
+    notices: str = ""
+
+    def as_text(self) -> str:
+        """The same as plain text, an empty line between its parts."""
+        blocks = [self.greeting, *self.paragraphs]
+        if self.table is not None:
+            separator = " · " if self.table.head else ": "
+            rows = [separator.join(row) for row in self.table.rows]
+            rows = [f"- {row}" for row in rows] if self.table.head else rows
+            rows += [": ".join(total) for total in self.table.totals]
+            blocks.append("\n".join([*rows, *filter(None, (self.table.note,))]))
+        blocks += self.after
+        if self.ways:
+            blocks.append("\n".join(f"{label}: {url}" for label, url in self.ways))
+        blocks.append("\n".join(filter(None, self.signature)))
+        blocks += filter(None, (self.notices,))
+        blocks.append(f"{self.footer}\n" + ": ".join(filter(None, self.stop)))
+        return "\n\n".join(blocks)
 
 
 @dataclass(frozen=True, slots=True)
