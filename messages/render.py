@@ -168,9 +168,11 @@ class _Page:
         return context
 
     def _and_more(self, context: dict[str, Any]) -> str:
-        """`F-1042 y 4 más`, for words that were written for one invoice."""
-        words = _compiled(self.common["number_and_more"], self.language, self.register)
-        return words.render(number=context["number"], more=context["count"] - 1)
+        """`F-1042 y 4 más`, or `F-1042 +4` where there is little room, for words that were written for one invoice."""
+        number, more = context["number"], context["count"] - 1
+        if self.small:
+            return f"{number} +{more}"
+        return _compiled(self.common["number_and_more"], self.language, self.register).render(number=number, more=more)
 
     def say(self, source: str, **more: object) -> str:
         said = _compiled(source, self.language, self.register).render(self.context, **more).strip()
