@@ -24,6 +24,10 @@ ANNOUNCES: dict[str, tuple[ConsequenceKind, ...]] = {
     "formal_demand": ("decision",),
 }
 """What a message says will happen if nothing is paid or agreed."""
+CARRIED_OUT: frozenset[ConsequenceKind] = frozenset(("credit_record", "protest"))
+"""What may not be done once the debt can no longer be sued for; whether it is kept or placed is still for a person to decide."""
+SUED_OR_RECORDED: frozenset[ConsequenceKind] = CARRIED_OUT | {"decision"}
+"""What may then not be announced either."""
 STATES: dict[str, ConsequenceKind] = {"suspended": "suspension", "come_back": "suspension"}
 """What a message says has happened; it goes out with the act or after it."""
 LATE_CHARGES = "late_charges"

@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 
 from policies import agency
 from policies.case import NOT_MADE, Case, active_holds, choose, spoken_for
+from policies.consequences import ANNOUNCES, CARRIED_OUT, SUED_OR_RECORDED
 from policies.contactable import first_allowed
 from policies.ladder import Candidate, candidates, day_start, last_real_contact, local_day, local_moment
+from policies.law.late_debts import money_rules
+from policies.law.limitation import LimitationDate, barred, limitation_of
 from policies.law.packs import limits_of_law
 from policies.steps import Ask, Close, Contact, HandOff, Skip, Step, Wait
 from policies.terms import AttemptState, ContactKey, days_said
@@ -96,6 +99,9 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
         why = f"{rung.rung} may only follow {rung.requires}, which did not go out."
         rules = (f"ladder.{rung.rung}", "ladder.requires")
         return Skip(at=now, why=why, rules=rules, key=str(candidate.key), rung=rung.rung)
+    lapsed = _lapsed(case, candidate)
+    if lapsed is not None:
+        return lapsed
     if rung.action == "decision":
         return _decision(case, candidate)
     if rung.action == "task":
@@ -151,6 +157,26 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
         firm=firm,
         reserve=at > now >= candidate.at and any(r.startswith("budget.") or r in limits_of_law() for r in slot.rules),
     )
+
+
+def _lapsed(case: Case, candidate: Candidate) -> Step | None:
+    """Once a debt can no longer be sued for, nothing firm is said and nothing of court or credit record is said or done."""
+    rung, day = candidate.rung, max(candidate.day, local_day(case.now, case.facts.zone))
+    said = ANNOUNCES.get(rung.template, ())
+    done = [c.kind for c in case.manual.consequences if c.done_by == rung.rung]
+    speaks_of_it = SUED_OR_RECORDED.intersection(said) or CARRIED_OUT.intersection(done)
+    if case.facts.law is None or not (rung.firm or speaks_of_it):
+        return None
+    limitation = limitation_of(money_rules(case.facts.law), case.facts)
+    if not isinstance(limitation, LimitationDate) or not barred(limitation, day):
+        return None
+    why = (
+        f"{rung.rung} is not for a debt that could be sued for until {limitation.last_day.isoformat()} only ({limitation.rule})."
+    )
+    rules = (f"ladder.{rung.rung}", "limitation.passed")
+    if case.now < candidate.at:
+        return Wait(at=candidate.at, why=why, rules=rules, until="rung")
+    return Skip(at=case.now, why=why, rules=rules, key=str(candidate.key), rung=rung.rung)
 
 
 def _template(case: Case, candidate: Candidate) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from policies.facts import InvoiceFacts, LawTerms, Reach
+from policies.facts import Instalment, InvoiceFacts, LawTerms, Reach, SkippedRung
 from policies.law.packs import packs_for
 from policies.manual import load_manual
 from policies.next_step import next_step
@@ -68,3 +68,32 @@ def test_a_dead_address_stays_dead_for_a_legal_notice_too() -> None:
 def test_a_channel_that_was_never_authorised_gives_way_to_the_next_in_colombia() -> None:
     step = asked(email={"authorised": False})
     assert isinstance(step, Contact) and step.channel is Channel.WHATSAPP
+
+
+FIRM = """
+name: firm
+version: 1
+ladder:
+  - {rung: S1, day: D+1, channels: [email], template: first_reminder}
+  - {rung: S2, day: D+8, channels: [email], template: %s, firm: %s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("due_on", "template", "firm", "kind"),
+    [
+        (date(2026, 3, 2), "first_reminder", True, "contact"),
+        (date(2010, 3, 2), "first_reminder", True, "skip"),
+        (date(2010, 3, 2), "first_reminder", False, "contact"),
+    ],
+)
+def test_past_its_limitation_a_debt_is_not_chased_firmly(due_on: date, template: str, firm: bool, kind: str) -> None:
+    manual = load_manual(FIRM % (template, str(firm).lower()), "firm.yaml")
+    dues = (Instalment(number=1, due_on=due_on, amount_minor=100_000, balance_minor=100_000),)
+    law = LawTerms(packs=packs_for("CO"), zones=(BOGOTA,))
+    facts = invoice(law=law, reach=(reach(Channel.EMAIL),), instalments=dues, skipped=(SkippedRung(key="1.1.S1.0", why="-"),))
+    now = datetime(due_on.year + (16 if due_on.year == 2010 else 0), 3, 10, 15, tzinfo=UTC)
+    facts = facts.model_copy(update={"cycle_started_at": datetime(due_on.year, 2, 1, tzinfo=UTC)})
+    step = next_step(facts, manual, now)
+    assert step.kind == kind
+    assert ("limitation.passed" in step.rules) == (kind == "skip")
