@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 
 from channels import Attachment, Outgoing
 from ledger.contacts import keep_body
+from ledger.creditors import SAID
 from ledger.links import portal_url
 from ledger.people import person_card
 from ledger.sealing import Sealer
 from ledger.session import Prepared
-from messages.catalogue import common
+from messages.catalogue import common, speaks_of
 from messages.formats import letter_day
 from messages.registers import default_register
 from messages.render import render
@@ -29,6 +30,7 @@ from policies.facts import InvoiceFacts, Milestone
 from policies.forecast import Rider
 from policies.judgement import judge
 from policies.ladder import local_day
+from policies.law.notices import wording
 from policies.manual import Manual
 from policies.messages import firmness, text_for_several
 from policies.negotiation import discount_until, offer_at
@@ -37,17 +39,30 @@ from policies.steps import Contact
 _WORDS = Prepared(
     "words",
     """
-    select c.name as creditor, c.settings, i.number, i.issued_on, a.country, a.language as account_language, a.register, a.kind,
+    select c.name as creditor, c.slug, c.settings,
+        i.number, i.issued_on, a.country, a.language as account_language, a.register, a.kind,
         p.language, (select min(t.due_on) from instalment t where t.invoice_id = i.id and t.superseded_at is null
             and (t.number = :instalment or :instalment = 0)) as due_on,
         (select count(*) from instalment t where t.invoice_id = i.id and t.superseded_at is null) as instalments,
-        not exists (select 1 from contact k where k.account_id = a.id and k.state in ('accepted', 'delivered')) as first_contact
+        not exists (select 1 from contact k where k.account_id = a.id and k.state in ('accepted', 'delivered')) as first_contact,
+        exists (select 1 from unnest(:invoices) u(id) where not exists (select 1 from contact k where k.invoice_id = u.id
+            and k.state in ('accepted', 'delivered') and k.channel <> 'voice' and k.template <> 'holder_check')) as first_of_debt,
+        (select coalesce(sum(e.amount_minor), 0) from entry e
+            where e.invoice_id = i.id and e.kind in ('charge', 'amendment')) as first_due,
+        (select json_build_object(
+            'interest', coalesce(sum(e.amount_minor) filter (where e.kind = 'interest'), 0),
+            'fee', coalesce(sum(e.amount_minor) filter (where e.kind = 'fee'), 0),
+            'paid', coalesce(-sum(e.amount_minor) filter (where e.kind in ('payment', 'reversal') and e.recorded_at >=
+                (select min(x.recorded_at) from entry x where x.invoice_id = e.invoice_id and x.kind in ('interest', 'fee'))), 0))
+         from entry e where e.invoice_id = any(:invoices) and e.currency = i.currency
+            and (e.instalment <= :instalment or :instalment = 0)) as added
     from invoice i join creditor c on c.id = i.creditor_id join account a on a.id = i.account_id join person p on p.id = :person
     where i.id = :invoice
     """,
     invoice="uuid",
     person="uuid",
     instalment="int",
+    invoices="uuid[]",
 )
 
 _OPEN_ITEMS = text(
@@ -86,6 +101,15 @@ def _open_items(session: Session, facts: InvoiceFacts) -> tuple[Line, ...]:
         for row in rows
         if row.owed > 0
     )
+
+
+def _added(added: dict[str, int], asked_minor: int) -> tuple[int, int]:
+    """Interest and costs inside a sum that is asked; a payment since they began to be added met costs first, then interest."""
+    left = max(added["paid"], 0)
+    costs = max(added["fee"] - left, 0)
+    interest = max(added["interest"] - max(left - added["fee"], 0), 0)
+    costs = min(costs, asked_minor)
+    return min(interest, asked_minor - costs), costs
 
 
 class _Told(NamedTuple):
@@ -160,7 +184,10 @@ class Composer:
         template = voice.step.template
         if along:
             template = text_for_several((t.step.template for t in told), firmest=voice.firmness)
-        given = {"invoice": voice.facts.invoice_id, "person": step.person_id, "instalment": voice.step.instalment}
+        given = {
+            "invoice": voice.facts.invoice_id, "person": step.person_id, "instalment": 0 if along else voice.step.instalment,
+            "invoices": [one.facts.invoice_id for one in told],
+        }  # fmt: skip
         row = _WORDS.ask(session, given).one()
         card = person_card(session, self._sealer, step.person_id)
         link = portal_url(session, self._sealer, self._public_url, voice.facts.invoice_id, step.person_id)
@@ -172,6 +199,9 @@ class Composer:
             language=language,
             values=replace(values, salutation=card.salutation),
             register=row.register or default_register(language, row.country, row.kind),
+            wording=wording(
+                facts.law, channel=step.channel, on=values.today, first_contact=row.first_of_debt, speaks=speaks_of(template)
+            ),
         )
         settings = row.settings or {}
         outgoing = Outgoing(
@@ -203,6 +233,8 @@ class Composer:
         settings = row.settings or {}
         rung = step.rung if any(r.rung == step.rung for r in manual.ladder) and not several else None
         agreed = _agreed(facts, today)
+        asked_minor = sum(line.amount_minor for line in lines) if several else step.amount_minor
+        interest, costs = _added(row.added, asked_minor)
         own = next((line.amount_minor for line in lines if line.invoice_number == facts.order), step.amount_minor)
         return MessageValues(
             creditor_name=row.creditor, creditor_short=settings.get("short_name", ""), team=settings.get("team", ""),
@@ -216,7 +248,8 @@ class Composer:
             instalments_count=row.instalments if row.instalments > 1 else 0,
             agreement_date=agreed.due_on if agreed else None, agreement_amount_minor=agreed.amount_minor if agreed else None,
             lines=lines, amount_total_minor=None if several else sum(line.amount_minor for line in lines) or None,
-            first_contact=row.first_contact, several=several,
+            first_contact=row.first_contact, several=several, slug=row.slug, first_due_minor=row.first_due,
+            interest_minor=interest, costs_minor=costs, said={name: str(settings[name]) for name in SAID if settings.get(name)},
         )  # fmt: skip
 
     def keep(self, session: Session, facts: InvoiceFacts, step: Contact, contact_id: UUID, message: Message) -> None:

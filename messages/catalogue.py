@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import yaml
 
 from messages.registers import LANGUAGES, in_register
+from policies.law.notices import Speaks
 
 TEMPLATES: Final = (
     "delivery_check", "pre_due", "due_soon_statement", "first_reminder", "offer_ways", "direct_talk", "suspension_notice",
@@ -92,6 +93,14 @@ def template(name: str) -> Template:
         raise TextError(f"no message template {name!r}; there are: {', '.join(TEMPLATES)}")
     source = files("messages").joinpath(f"texts/{name}.yaml").read_text(encoding="utf-8")
     return parse_template(name, source)
+
+
+def speaks_of(name: str) -> Speaks:
+    """What the law may bind this text by: a claim, a receipt, or a question to somebody who is not confirmed."""
+    text = template(name)
+    if text.private:
+        return "nobody"
+    return "receipt" if text.asks == "nothing" else "claim"
 
 
 def parse_template(name: str, source: str) -> Template:

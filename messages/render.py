@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import product
 from typing import Any, Final
 
 import jinja2
@@ -322,21 +323,22 @@ class _Page:
         return {"payment": (pay, answer), "answer": (answer, pay), "nothing": (answer,)}[asks]
 
     def whatsapp(self) -> Rendered:
-        """The first candidate within 350 characters: with the offer if it can be, without the day of the week if it must."""
+        """The first candidate within 350 characters: with the offer if it can be, without the day of the week if it must.
+
+        The question for channel and hours stays away where there is no room for it.
+        """
         v, private = self.values, self.template.private
         opening = self.greeting() + " " + self.shared("who_private" if private else "who")
         way = "" if private else self.shared("way_pay" if self.template.asks == "payment" else "way_answer")
         first = self.shared("first_contact_short") if v.first_contact and not private else ""
-        tail = "\n".join(filter(None, (first, way, self.shared("stop_whatsapp"))))
         blocks = ("", "", "", "")
-        for short_days in (False, True):
-            self.context = self._context(short_days=short_days)
-            for offer in dict.fromkeys((self.offer(), "")):
-                for source in self.section.whatsapp:
-                    body = " ".join(self.say(source).split("\n"))
-                    blocks = (opening, body, offer, tail)
-                    text = "\n\n".join(filter(None, blocks))
-                    if len(text) <= WHATSAPP_MAX:
+        for asked in dict.fromkeys((first, "")):
+            tail = "\n".join(filter(None, (asked, way, self.shared("stop_whatsapp"))))
+            for short_days in (False, True):
+                self.context = self._context(short_days=short_days)
+                for offer, source in product(dict.fromkeys((self.offer(), "")), self.section.whatsapp):
+                    blocks = (opening, " ".join(self.say(source).split("\n")), offer, tail)
+                    if len("\n\n".join(filter(None, blocks))) <= WHATSAPP_MAX:
                         return self._noticed(blocks)
         return self._noticed(blocks)
 

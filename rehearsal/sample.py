@@ -70,15 +70,18 @@ class SampleDebtor:
 CREDITORS = (
     SampleCreditor(
         "vitalia", "Vitalia Gimnasios SAS", "CO", "America/Bogota", "es", "b2c_subscription", "standard",
-        {"short_name": "Vitalia", "team": "Equipo de Socios", "reply_to": "socios@vitalia.example.com"},
+        {"short_name": "Vitalia", "team": "Equipo de Socios", "reply_to": "socios@vitalia.example.com",
+         "address": "Carrera 15 # 88-21, Bogotá", "tax_id": "NIT 900.123.456-7"},
     ),
     SampleCreditor(
         "casa-ribera", "Casa Ribera SA de CV", "MX", "America/Mexico_City", "es", "b2c_credit", "stripe",
-        {"short_name": "Casa Ribera", "team": "Equipo de Crédito", "reply_to": "credito@casaribera.example.com"},
+        {"short_name": "Casa Ribera", "team": "Equipo de Crédito", "reply_to": "credito@casaribera.example.com",
+         "address": "Av. Reforma 500, Ciudad de México", "tax_id": "RFC CRI010203AB1"},
     ),
     SampleCreditor(
         "norte", "Norte Suministros SL", "ES", "Europe/Madrid", "es", "b2b_sme", "standard",
-        {"short_name": "Norte", "team": "Equipo de Administración", "reply_to": "administracion@norte.example.com"},
+        {"short_name": "Norte", "team": "Equipo de Administración", "reply_to": "administracion@norte.example.com",
+         "address": "Calle Serrano 40, Madrid", "tax_id": "NIF B12345674"},
     ),
 )  # fmt: skip
 
