@@ -87,6 +87,16 @@ def test_each_invoice_of_a_message_asks_its_own_balance_by_its_own_decision(hous
     assert house.received() == 1
 
 
+def test_a_message_for_two_counts_once(build: Callable[..., House]) -> None:
+    house = build(limits={"contacts": [{"max": 2, "days": 7}]})
+    for number in ("F-1", "F-2"):
+        house.plan(house.owes(number))
+    for moment in ("2026-03-13 09:00", "2026-03-19 09:00"):
+        house.at(moment)
+        turns(house)
+    assert house.received() == 2, "the second of two in seven days, although four rungs went out"
+
+
 def test_two_currencies_have_a_total_each(house: House) -> None:
     house.at("2026-03-17 08:00")
     first = house.owes("F-1", now=house.tools.clock.now())

@@ -56,6 +56,7 @@ def test_every_shared_text_is_refused_by_no_rule(name: str) -> None:
 def test_sums_of_two_currencies_stand_side_by_side() -> None:
     text = render("several_overdue", channel=Channel.EMAIL, language="es", register="tu", values=SEVERAL["two currencies"]).text
     said = text.replace("\u00a0", " ")
+    assert "USD.\n\nSi ya pagaste" in said, "each paragraph by itself"
     assert "En total son 100 COP y 123,45 USD." in said
     assert "Total de 1 factura: 100 COP\nTotal de 1 factura: 123,45 USD" in said and "223" not in said
 
