@@ -124,7 +124,8 @@ def _refusals(wish: _Wish, asked: datetime, today: date) -> tuple[datetime, list
         found.append(too_close)
     if wish.law is not None:
         found.extend(Refusal(refusal.rule, refusal.why.rstrip(".")) for refusal in wish.law.refusals(asked))
-        ends = max(asked, wish.law.closes(asked, ends))
+        if not found:
+            ends = max(asked, wish.law.closes(asked, ends))
     return ends, found
 
 

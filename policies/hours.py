@@ -55,11 +55,13 @@ def zone_of(name: str) -> ZoneInfo:
         raise ValueError(f"{name!r} is not a time zone: write an IANA name such as America/Bogota") from error
 
 
+@lru_cache(maxsize=16384)
 def local_date_of(at: datetime, zone: str) -> date:
     """The debtor's calendar day at that instant."""
     return at.astimezone(zone_of(zone)).date()
 
 
+@lru_cache(maxsize=4096)
 def day_text(day: date) -> str:
     """`Tuesday 8 December 2026`, for reasons."""
     return f"{_DAY_NAMES[day.weekday()]} {day.day} {day:%B %Y}"
@@ -190,10 +192,12 @@ def _firm(day: date, on: str, limits: Limits, place: Place) -> list[Closed]:
 
 def open_spans(day: date, limits: Limits, channel: Channel, place: Place) -> list[Span]:
     """The instants of the local day inside the channel's windows, in order and joined where they touch."""
-    spans = sorted(
-        span for window in windows_of(limits, channel, day) for span in local_spans(place.zone, day, *parse_window(window))
-    )
-    return _joined(spans)
+    return list(_spans(place.zone, day, windows_of(limits, channel, day)))
+
+
+@lru_cache(maxsize=16384)
+def _spans(zone: str, day: date, windows: tuple[str, ...]) -> tuple[Span, ...]:
+    return tuple(_joined(sorted(span for window in windows for span in local_spans(zone, day, *parse_window(window)))))
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:

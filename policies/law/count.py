@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -87,6 +88,7 @@ class History:
 
     def __init__(self, question: Question, facts: Mapping[str, Any], zone: str) -> None:
         self._question, self._facts, self._zone = question, facts, zone
+        self._dated: dict[datetime, date] = {}
 
     def _mine(self, contact: LawContact, per: str) -> bool:
         question = self._question
@@ -101,7 +103,13 @@ class History:
         return not contact.person or not question.person or contact.person == question.person
 
     def _dates(self, contacts: list[LawContact]) -> list[date]:
-        return [local_date_of(contact.at, self._zone) for contact in contacts]
+        return [self._date(contact.at) for contact in contacts]
+
+    def _date(self, at: datetime) -> date:
+        found = self._dated.get(at)
+        if found is None:
+            found = self._dated[at] = local_date_of(at, self._zone)
+        return found
 
     def cap(self, rule: Cap, channel: str) -> CountedDays | None:
         """The days on which the cap leaves no room; None when nothing counts and there is room."""
@@ -182,19 +190,18 @@ def _test_of(rule: Cap) -> Callable[[list[int], int], bool]:
         reach = rule.days - 1
         return lambda days, day: rolling_refuses(days, day, reach, most)
     if rule.period == "calendar_week":
-        return lambda days, day: sum(_week(each) == _week(day) for each in days) >= most
+        return lambda days, day: _in_week(days, day) >= most
     if rule.period == "calendar_month":
         return lambda days, day: sum(_month(each) == _month(day) for each in days) >= most
     if rule.period == "week":
-        return lambda days, day: (
-            rolling_refuses(days, day, _WEEK_DAYS - 1, most) or sum(_week(each) == _week(day) for each in days) >= most
-        )
+        return lambda days, day: rolling_refuses(days, day, _WEEK_DAYS - 1, most) or _in_week(days, day) >= most
     return lambda days, day: len(days) >= most
 
 
-def _week(ordinal: int) -> int:
-    """Weeks begin on Monday; 1 January of year 1 was one."""
-    return (ordinal - 1) // _WEEK_DAYS
+def _in_week(days: list[int], day: int) -> int:
+    """How many of the sorted days lie in the day's week, Monday to Sunday; 1 January of year 1 was a Monday."""
+    monday = day - (day - 1) % _WEEK_DAYS
+    return bisect_left(days, monday + _WEEK_DAYS) - bisect_left(days, monday)
 
 
 def _month(ordinal: int) -> tuple[int, int]:
@@ -202,12 +209,12 @@ def _month(ordinal: int) -> tuple[int, int]:
     return day.year, day.month
 
 
-def _within(days: int) -> Callable[[list[int], int], bool]:
-    return lambda dates, day: any(abs(day - each) < days for each in dates)
+def _within(reach: int) -> Callable[[list[int], int], bool]:
+    return lambda days, day: bisect_left(days, day + reach) > bisect_left(days, day - reach + 1)
 
 
-def _same_week(dates: list[int], day: int) -> bool:
-    return any(_week(each) == _week(day) for each in dates)
+def _same_week(days: list[int], day: int) -> bool:
+    return _in_week(days, day) > 0
 
 
 def _conversation(contact: LawContact) -> bool:

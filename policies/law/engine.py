@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from policies.hours import local_date_of, zone_of
 from policies.law.base import Rule
+from policies.law.charges_model import FeeRule, InterestRule, LimitationRule
 from policies.law.count import History, HoursApart, LawContact
 from policies.law.days import Holidays, day_start
 from policies.law.model import (
@@ -31,7 +32,7 @@ from policies.law.model import (
     Wishes,
 )
 from policies.law.opening import HORIZON_DAYS, HoursOpen, Opens, WishesOpen, always, by_days, moratorium, never, notice
-from policies.law.vocabulary import plain
+from policies.law.vocabulary import FACTS, plain
 
 _ONE_DAY = timedelta(days=1)
 
@@ -81,6 +82,19 @@ class Asked(NamedTuple):
     opens: Opens
 
 
+class _Speaker(NamedTuple):
+    """A rule that may speak to a question, and what it hangs on besides whom it binds and the channel."""
+
+    pack: Pack
+    rule: Rule
+    names: frozenset[str]
+    """The facts that decide whether it speaks."""
+    plainly: bool
+    """Whether it speaks where none of them is stated."""
+    silent: frozenset[str] | None
+    """Facts without which it has nothing to refuse; None where there is more to it than facts."""
+
+
 class Law:
     """The loaded packs with the settings in force, ready to be asked."""
 
@@ -88,6 +102,8 @@ class Law:
         self._packs = {pack.jurisdiction: pack for pack in packs}
         self._settings = settings or {}
         self._holidays = {code: Holidays(pack) for code, pack in self._packs.items()}
+        self._speakers: dict[tuple[tuple[str, ...], str, str, str], tuple[_Speaker, ...]] = {}
+        self._hours: dict[tuple[int, str], HoursOpen] = {}
 
     def pack(self, code: str) -> Pack:
         """The pack of a jurisdiction; raises KeyError with the codes there are."""
@@ -115,6 +131,33 @@ class Law:
         """The value of a pack's setting: the creditor's choice, else the safe one."""
         return self._settings.get(pack.jurisdiction, {}).get(setting, pack.settings[setting].safe)
 
+    def speakers(self, question: Question) -> tuple[_Speaker, ...]:
+        """The rules of all layers for the channel, the collector and the debtor of a question, under the settings in force."""
+        key = question.packs, question.channel, question.party, question.debtor
+        found = self._speakers.get(key)
+        if found is None:
+            found = self._speakers[key] = tuple(
+                _Speaker(pack, rule, _hangs_on(rule), rule.binds_this(question.party, question.debtor, {}), _refuses_by(rule))
+                for pack in self.layers(question.packs)
+                for rule in pack.rules
+                if not isinstance(rule, (InterestRule, FeeRule, LimitationRule))
+                and (not rule.channels or question.channel in rule.channels)
+                and (not rule.setting or self.chosen(pack, rule.setting) == rule.value)
+                and question.party in rule.binds.party
+                and question.debtor in rule.binds.debtor
+            )
+        return found
+
+    def hours(self, pack: Pack, rule: Hours, zone: str, facts: Mapping[str, Any]) -> HoursOpen:
+        """The windows of a rule in a zone; those to which no agreement adds hours are kept."""
+        if rule.agreed is not None and facts.get("agreed_hours"):
+            return HoursOpen(rule, self.holidays(pack), zone, facts)
+        key = id(rule), zone
+        found = self._hours.get(key)
+        if found is None:
+            found = self._hours[key] = HoursOpen(rule, self.holidays(pack), zone, {})
+        return found
+
     def holidays(self, pack: Pack) -> Holidays:
         """The pack's calendar."""
         return self._holidays[pack.jurisdiction]
@@ -126,16 +169,25 @@ class Hearing:
     def __init__(self, law: Law, question: Question) -> None:
         if question.at.tzinfo is None:
             raise ValueError("the asked instant needs its zone")
+        for zone in question.zones:
+            zone_of(zone)
         self.asked: list[Asked] = []
-        for pack in law.layers(question.packs):
-            facts = {**pack.assumes, **question.facts} if pack.jurisdiction in question.packs else question.facts
-            for rule in pack.rules:
-                if rule.channels and question.channel not in rule.channels:
-                    continue
-                if rule.setting and law.chosen(pack, rule.setting) != rule.value:
-                    continue
-                if rule.binds_this(question.party, question.debtor, facts):
-                    self.asked.extend(_per_zone(law, pack, rule, question, facts))
+        books: dict[str, History] = {}
+        for pack, rule, names, plainly, silent in law.speakers(question):
+            assumed = bool(pack.assumes) and pack.jurisdiction in question.packs
+            facts = {**pack.assumes, **question.facts} if assumed else question.facts
+            if not (plainly if names.isdisjoint(facts) else rule.binds_this(question.party, question.debtor, facts)):
+                continue
+            if silent is not None and silent.isdisjoint(facts):
+                continue
+            for zone in question.zones:
+                # What was assumed of one place is not known of another: each keeps its own book of contacts.
+                history = History(question, facts, zone) if assumed else books.get(zone)
+                if history is None:
+                    history = books[zone] = History(question, facts, zone)
+                opens = _opens(law, pack, rule, history, question, facts, zone)
+                if opens is not always:
+                    self.asked.append(Asked(rule, _in_force(rule, zone, opens)))
 
     def refusals(self, at: datetime) -> tuple[Refusal, ...]:
         """Every rule against this instant."""
@@ -178,14 +230,30 @@ def _minute(at: datetime) -> datetime:
     return floor if floor == at else floor + timedelta(minutes=1)
 
 
-def _per_zone(law: Law, pack: Pack, rule: Rule, question: Question, facts: Mapping[str, Any]) -> list[Asked]:
-    found: list[Asked] = []
-    for zone in question.zones:
-        zone_of(zone)
-        opens = _opens(law, pack, rule, question, facts, zone)
-        if opens is not always:
-            found.append(Asked(rule, _in_force(rule, zone, opens)))
-    return found
+def _hangs_on(rule: Rule) -> frozenset[str]:
+    binds = rule.binds
+    names = {"creditor_type": binds.creditor_types, "debt_type": binds.debt_types, "loan_type": binds.loan_types}
+    found = {name for name, wanted in names.items() if wanted}
+    if binds.days_past_due_over is not None:
+        found.add("days_past_due")
+    return frozenset(found.union(rule.when, *rule.unless))
+
+
+def _refuses_by(rule: Rule) -> frozenset[str] | None:
+    match rule:
+        case Wishes():
+            return frozenset(("preferred_window", "inconvenient"))
+        case Channels():
+            return frozenset(("opted_out_channels",))
+        case Content():
+            return frozenset(("message_does",))
+        case MustSay():
+            return frozenset(("message_says", "message_lacks"))
+        case Moratorium():
+            return frozenset((rule.start, rule.end or rule.start))
+        case Addressee() if FACTS["recipient"].ordinary in rule.allowed:
+            return frozenset(("recipient",))
+    return None
 
 
 def _in_force(rule: Rule, zone: str, opens: Opens) -> Opens:
@@ -222,12 +290,11 @@ class _Dated:
         return found
 
 
-def _opens(law: Law, pack: Pack, rule: Rule, question: Question, facts: Mapping[str, Any], zone: str) -> Opens:
+def _opens(law: Law, pack: Pack, rule: Rule, history: History, question: Question, facts: Mapping[str, Any], zone: str) -> Opens:
     """How this rule answers this question; `always` when it has nothing to say."""
-    history = History(question, facts, zone)
     match rule:
         case Hours():
-            return HoursOpen(rule, law.holidays(pack), zone, facts)
+            return law.hours(pack, rule, zone, facts)
         case Wishes():
             return WishesOpen(facts, zone) if facts.get("preferred_window") or facts.get("inconvenient") else always
         case Cap():

@@ -19,6 +19,7 @@ HORIZON_DAYS = 400
 Opens = Callable[[datetime], "datetime | None"]
 """The first instant from the given one on that a rule allows; None when it never does."""
 _ONE_DAY = timedelta(days=1)
+_DAYS_KEPT = 2000
 
 
 def always(at: datetime) -> datetime:
@@ -73,6 +74,7 @@ class HoursOpen:
         self._windows = {day: [parse_window(text) for text in rule.windows.get(day, ())] for day in WEEKDAYS}
         self._closed_on = holidays.name if rule.holidays == "closed" else None
         self._zone = zone
+        self._known: dict[date, list[tuple[datetime, datetime]]] = {}
         agreed = facts.get("agreed_hours")
         if agreed and rule.agreed is not None and holds(rule.agreed, facts):
             # A day that is closed as a whole stays closed: other hours were agreed, not other days.
@@ -80,6 +82,14 @@ class HoursOpen:
             self._windows = {day: [*windows, *also] if windows else windows for day, windows in self._windows.items()}
 
     def _spans(self, day: date) -> list[tuple[datetime, datetime]]:
+        found = self._known.get(day)
+        if found is None:
+            if len(self._known) > _DAYS_KEPT:
+                self._known.clear()
+            found = self._known[day] = self._find(day)
+        return found
+
+    def _find(self, day: date) -> list[tuple[datetime, datetime]]:
         windows = self._windows[WEEKDAYS[day.weekday()]]
         if not windows or (self._closed_on is not None and self._closed_on(day) is not None):
             return []
