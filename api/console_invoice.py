@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from api import console_words as say
+from api.console_law import law_of
 from api.models import PlannedStep
 from api.plan import plan_of
 from ledger import overview
@@ -78,6 +79,7 @@ def invoice_page(session: Session, invoice_id: UUID, *, now: datetime, today: da
         "overdue_minor": overdue_minor, "plan": plan, "plan_drawn": drawn, "siblings": siblings, "lines": lines,
         "holds": holds_of(session, invoice_id, now), "agreements": overview.agreements_of(session, invoice_id),
         "placement": overview.placement_of(session, invoice_id),
+        "law": law_of(session, invoice_id, now, today) if row.outcome is None else None,
         "tasks": overview.open_tasks(session, limit=50, invoice_id=invoice_id),
         "manual": pinned, "parts": _parts(manual, pinned.origin), "ladder": _ladder(manual, pinned.origin, row.next_rung),
         "held_now": row.outcome is None and row.held_why is not None and row.held_why == row.next_why,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
@@ -271,3 +272,20 @@ def test_the_plan_of_a_large_account_is_drawn_only_when_asked_for(
     page = read(desk, f"/console/invoices/{made[0]}")
     assert "3 open invoices" in page.text and "S1 falls on" not in page.text
     assert "S1 falls on" in read(desk, f"/console/invoices/{made[0]}?plan=1").text
+
+
+def test_the_page_says_which_channels_are_open_by_whose_rule_and_until_when_it_can_be_sued_for(
+    house: House, desk: TestClient
+) -> None:
+    invoice = cast.accepted_invoice(house.database.worker, house.creditor, "F-1")
+    house.clock.at = datetime(2026, 3, 7, 21, 30, tzinfo=UTC)  # a Saturday, 16:30 in Bogotá
+    said = read(desk, f"/console/invoices/{invoice}").text
+    for words in (
+        "May we write now?",
+        "CO.hours: Ley 2300 de 2023",
+        "from Mon 9 Mar 2026",
+        "Law of Colombia",
+        "Can be sued for until",
+    ):
+        assert words in said, words
+    assert "default of the house, not law" not in said.split("CO.hours: Ley 2300")[1].split("Law of Colombia")[0]
