@@ -124,8 +124,9 @@ class Collector:
                 now = self._tools.clock.now()
                 known, manual, step, step_id = self._ask(session, invoice_id, now, contacting=True)
                 if not isinstance(step, Contact) or step.at > now:
+                    elsewhere = contacts.went_along(session, invoice_id, now)
                     session.commit()
-                    return self._next(known, step, step_id)
+                    return self._next(known, step, step_id, along=elsewhere)
                 sender = self._tools.senders.get(step.channel) or NoSender(step.channel)
                 claimed = contacts.claim(session, known, step, step_id, provider=sender.provider, now=now)
                 along = [] if alone else self._gather_along(session, known, manual, step, claimed, now)
@@ -212,7 +213,7 @@ class Collector:
             did += f", {days_said(step.late_days)} late"
         return self._next(fresh, following, step_id, did=did)
 
-    def _next(self, known: InvoiceFacts, step: Contact | Wait | Close, step_id: int, *, did: str = "") -> Next:
+    def _next(self, known: InvoiceFacts, step: Contact | Wait | Close, step_id: int, *, did: str = "", along: str = "") -> Next:
         held = isinstance(step, Contact) and step.at > step.rung_at and bool(step.rules[1:])
         return Next(
             kind=step.kind,
@@ -225,7 +226,7 @@ class Collector:
             owed=written(known.balance_minor, known.currency),
             owed_major=float(major_units(known.balance_minor, known.currency)),
             did=did,
-            held=step.why if held else "",
+            held=along or (step.why if held else ""),
         )
 
 

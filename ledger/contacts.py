@@ -159,6 +159,19 @@ def claim(
     return Claimed(contact_id, until, provider)
 
 
+def went_along(session: Session, invoice_id: UUID | str, now: datetime) -> str:
+    """Why an invoice whose moment has come has nothing to send: its rung is part of another's message; empty when it is not."""
+    row = session.execute(
+        text(
+            "select k.rung, k.channel, i.number from contact k join contact m on m.id = k.folded_into"
+            " join invoice i on i.id = m.invoice_id where k.invoice_id = :invoice and k.state <> 'failed'"
+            " and k.at_utc > :since order by k.at_utc desc limit 1"
+        ),
+        {"invoice": str(invoice_id), "since": now - timedelta(hours=1)},
+    ).one_or_none()
+    return f"{row.rung} by {row.channel} is in the message about {row.number}" if row is not None else ""
+
+
 def start_call(session: Session, contact_id: UUID, *, text_version: str, now: datetime) -> bool:
     """Mark the call as begun; False when the claim has run out, or a fact came in between on any invoice that the message is
     about: then it is void and asked again."""

@@ -82,6 +82,7 @@ def test_each_invoice_of_a_message_asks_its_own_balance_by_its_own_decision(hous
     text = house.outside.world.sent[-1].text
     assert all(number in text for number in ("F-1", "F-2", "F-3")) and "650.000" in text
     assert house.rows("select count(*) as n from message_body")[0].n == 1
+    assert house.contact(invoices[1]).held == "S2 by email is in the message about F-1"
     for invoice in invoices:
         assert house.plan(invoice).rung == "S3"
     assert house.received() == 1
