@@ -102,7 +102,7 @@ def test_an_offer_is_shown_only_when_it_is_given_and_with_its_end() -> None:
 @pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.LETTER, Channel.WHATSAPP])
 @pytest.mark.parametrize(
     ("language", "asked"),
-    [("es", "medio y en qué horario|canal y horario"), ("pt", "canal e em que horário|canal e horário"), ("en", "hours")],
+    [("es", "canal y qué horario|canal y horario"), ("pt", "canal e em que horário|canal e horário"), ("en", "hours")],
 )
 def test_the_first_message_asks_for_channel_and_hours(channel: Channel, language: str, asked: str) -> None:
     first = written("pre_due", channel, replace(ANA, first_contact=True), language)
