@@ -21,6 +21,7 @@ from policies.hours import (
     open_spans,
     zone_of,
 )
+from policies.law.days import day_start
 from policies.law.engine import Hearing
 from policies.law.wish import hearing
 from policies.manual import Limits
@@ -30,6 +31,7 @@ __all__ = ["HORIZON_DAYS", "Place", "Verdict", "first_allowed"]
 
 HORIZON_DAYS = 400
 """How far ahead a moment is looked for."""
+_SMALL = frozenset("A After An At Before Every In More No Nobody On Only The".split())
 _ONE_DAY = timedelta(days=1)
 
 
@@ -90,18 +92,19 @@ def first_allowed(
     if found is None:
         return Verdict(not refusals, None, asked, _ids(refusals), _no_moment(refusals, last, place))
     at, ends = found
-    return Verdict(not refusals, at, ends, _ids(refusals), _why(_binding(wish, refusals, at), at, place))
+    return Verdict(not refusals, at, ends, _ids(refusals), _why(_binding(wish, refusals, asked, at), at, place))
 
 
 def _ids(refusals: Sequence[Refusal]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(refusal.rule for refusal in refusals))
 
 
-def _binding(wish: _Wish, refusals: list[Refusal], at: datetime) -> list[Refusal]:
+def _binding(wish: _Wish, refusals: list[Refusal], asked: datetime, at: datetime) -> list[Refusal]:
     """Of several rules against the asked moment, those that refused to the last: a reader wants to know what it waits for."""
     if len(refusals) < 2:
         return refusals
-    before = at - timedelta(microseconds=1)
+    # Limits that count days end at midnight, also where the house opens later.
+    before = max(asked, min(at, day_start(wish.place.zone, local_date_of(at, wish.place.zone))) - timedelta(microseconds=1))
     last = {refusal.rule for refusal in _refusals(wish, before, local_date_of(before, wish.place.zone))[1]}
     return [refusal for refusal in refusals if refusal.rule in last] or refusals
 
@@ -123,10 +126,16 @@ def _refusals(wish: _Wish, asked: datetime, today: date) -> tuple[datetime, list
     if too_close is not None:
         found.append(too_close)
     if wish.law is not None:
-        found.extend(Refusal(refusal.rule, refusal.why.rstrip(".")) for refusal in wish.law.refusals(asked))
+        found.extend(Refusal(refusal.rule, _clause(refusal.why)) for refusal in wish.law.refusals(asked))
         if not found:
             ends = max(asked, wish.law.closes(asked, ends))
     return ends, found
+
+
+def _clause(sentence: str) -> str:
+    """A rule's sentence as a part of a longer one."""
+    first, _, rest = sentence.rstrip(".").partition(" ")
+    return f"{first.lower() if first in _SMALL else first} {rest}"
 
 
 def _now(wish: _Wish, asked: datetime, ends: datetime, last: datetime) -> tuple[datetime, datetime] | None:

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Row, text
 from sqlalchemy.orm import Session
 
 from api.console_words import channel, money, words
+from policies.terms import days_said
 
 _EVENTS = text(
     """
@@ -95,7 +96,7 @@ def _detail(row: Row[Any]) -> str:
     detail: dict[str, Any] = row.detail
     amount = f"{row.currency} {money(int(detail['amount_minor']), row.currency)}" if "amount_minor" in detail else ""
     if row.kind == "contacted":
-        late = f", {detail['late_days']} days late" if detail.get("late_days") else ""
+        late = f", {days_said(detail['late_days'])} late" if detail.get("late_days") else ""
         return f"{_rung(detail)}, {amount}{late}"
     if row.kind == "contact_failed":
         return f"{_rung(detail)}: {detail.get('why') or detail.get('reason', '')}"
