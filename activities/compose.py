@@ -190,7 +190,12 @@ class Composer:
         }  # fmt: skip
         row = _WORDS.ask(session, given).one()
         card = person_card(session, self._sealer, step.person_id)
-        link = portal_url(session, self._sealer, self._public_url, voice.facts.invoice_id, step.person_id)
+        # Each invoice of the message has its own page, and they lead to one another.
+        links = {
+            one.facts.invoice_id: portal_url(session, self._sealer, self._public_url, one.facts.invoice_id, step.person_id)
+            for one in told
+        }
+        link = links[voice.facts.invoice_id]
         language = row.language or row.account_language
         values = self._values(session, voice, row, link, lines or self._listed(session, voice, template), several=bool(along))
         rendered = render(

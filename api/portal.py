@@ -96,7 +96,8 @@ def show(token: str, request: Request) -> Response:
         if link is None:
             return _unknown(request)
         said = view.invoice_view(link.session, link.about, link.speaker, link.now)
-        return _html(link.frame("invoice") | said)
+        others = view.others(link.session, link.invoice_id, link.person_id, link.speaker, link.state.sealer)
+        return _html(link.frame("invoice") | said | {"others": others})
 
 
 @router.get("/{token}/stop")

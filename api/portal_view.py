@@ -19,6 +19,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from ledger.agreements import Table, table
+from ledger.links import portal_token
+from ledger.sealing import Sealer
 from messages.formats import day, money
 from messages.registers import effective_register, in_register
 from policies import negotiation
@@ -40,6 +42,14 @@ _PAYMENTS = text(
     "select p.paid_on, -sum(e.amount_minor) filter (where e.kind = 'payment') as came,"
     " coalesce(sum(e.amount_minor) filter (where e.kind = 'reversal'), 0) as went from entry e"
     " join payment p on p.id = e.payment_id where e.invoice_id = :invoice group by p.id, p.paid_on order by p.paid_on, p.id"
+)
+
+
+# Only what this person was written to about: the link of each was made with a message to them.
+_OTHERS = text(
+    "select i.id, i.number, i.currency, i.balance_minor, (select min(t.due_on) from instalment t where t.invoice_id = i.id"
+    " and t.superseded_at is null) as due_on from invoice i join portal_link l on l.invoice_id = i.id and l.revoked_at is null"
+    " where l.person_id = :person and i.id <> :invoice and i.status = 'open' and i.balance_minor > 0 order by due_on, i.number"
 )
 
 
@@ -169,6 +179,20 @@ def invoice_view(session: Session, about: Row[Any], speaker: Speaker, now: datet
         "pay_text": _pay_text(settings, speaker), "pay_url": _pay_url(settings, about, at.facts.balance_minor),
         "choices": choices(at, speaker, now) if owes and not at_agency else [],
     }  # fmt: skip
+
+
+def others(
+    session: Session, invoice_id: UUID, person_id: UUID, speaker: Speaker, sealer: Sealer
+) -> list[tuple[str, str, str, str]]:
+    """The same person's other open invoices that they were written to about: number, due date, balance, and the page of each."""
+    rows = session.execute(_OTHERS, {"invoice": invoice_id, "person": person_id}).all()
+    return [
+        (
+            row.number, speaker.day(row.due_on), money(row.balance_minor, row.currency, speaker.language, speaker.country),
+            f"/p/{portal_token(sealer, row.id, person_id)}",
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def _paid_row(payment: Row[Any], speaker: Speaker) -> tuple[str, str, str]:

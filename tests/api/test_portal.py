@@ -292,3 +292,12 @@ def test_sums_as_people_type_them(said: str, currency: str, minor: int) -> None:
 def test_sums_that_say_nothing_are_refused(said: str, currency: str) -> None:
     with pytest.raises(_Unread):
         read_amount(said, currency)
+
+
+def test_the_pages_of_one_message_lead_to_one_another(house: House, page: Page) -> None:
+    second = accepted_invoice(house.database.worker, house.creditor, "F-1002", currency="USD", amount_minor=12_345)
+    accepted_invoice(house.database.worker, house.creditor, "F-1003")
+    assert "F-1002" not in page.text(), "nobody was written to about it"
+    other = Page(house, second)
+    assert "Otras facturas abiertas F-1002 lunes 16 de marzo 123,45 USD" in page.text() and "F-1003" not in page.text()
+    assert f'href="{other.path}"' in page.get().text and f'href="{page.path}"' in other.get().text
