@@ -288,4 +288,4 @@ def test_the_page_says_which_channels_are_open_by_whose_rule_and_until_when_it_c
         "Can be sued for until",
     ):
         assert words in said, words
-    assert "default of the house, not law" not in said.split("CO.hours: Ley 2300")[1].split("Law of Colombia")[0]
+    assert "default of the house, not law" not in said.split("CO.hours: In Colombia")[1].split("Law of Colombia")[0]
