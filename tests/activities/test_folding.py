@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from uuid import UUID
 
@@ -260,3 +261,13 @@ def test_what_a_long_queue_brings_after_the_window_waits_for_the_next_one_with_i
     assert told.kind == "held_back" and "outside the window" in told.why
     house.move(house.rows("select next_at from invoice where id = :i", i=invoices[0])[0].next_at)
     assert house.contact(invoices[0]).did.endswith("in one message with 1 more, 1 day late") and house.received() == 1
+
+
+def test_workers_at_every_invoice_at_once_send_one_message(build: Callable[..., House]) -> None:
+    house = build(limits={"contacts": [{"max": 1, "days": 1}]})
+    invoices = several(house, *(f"F-{n}" for n in range(8)))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(house.contact, invoices))
+    assert house.received() == 1
+    assert sorted((number, state) for number, state, _ in states(house)) == [(f"F-{n}", "accepted") for n in range(8)]
+    assert sum(not folded for _, _, folded in states(house)) == 1
