@@ -282,7 +282,8 @@ def test_the_page_says_which_channels_are_open_by_whose_rule_and_until_when_it_c
     said = read(desk, f"/console/invoices/{invoice}").text
     for words in (
         "May we write now?",
-        "CO.hours: Ley 2300 de 2023",
+        "CO.hours: In Colombia a consumer",
+        "Ley 2300 de 2023",
         "from Mon 9 Mar 2026",
         "Law of Colombia",
         "Can be sued for until",
