@@ -75,8 +75,11 @@ class HouseChecker:
 
     def _holiday(self, day: date) -> bool:
         place = self._place
-        there = holiday_name(day, place.country, place.region) is not None
-        return there or (bool(place.creditor_country) and holiday_name(day, place.creditor_country) is not None)
+        if holiday_name(day, place.country, place.region) is not None:
+            return True
+        # A sender of the same country is taken to be of the same region: nobody says of which.
+        abroad = bool(place.creditor_country) and place.creditor_country != place.country
+        return abroad and holiday_name(day, place.creditor_country) is not None
 
     def _full(self, cap: Cap, day: date) -> bool:
         counted = [

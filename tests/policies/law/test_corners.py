@@ -136,6 +136,8 @@ def test_a_moment_stays_open_only_until_the_first_rule_closes_it() -> None:
     assert _heard({"kind": "cap", "max": 1, "days": 1}, contacts=reserved).closes(MONDAY, far) == tomorrow
     gap = _heard({"kind": "spacing", "hours": 20, "after": "attempt"}, contacts=reserved)
     assert gap.closes(MONDAY, far) == MONDAY + timedelta(hours=4, microseconds=1), "twenty hours are still enough"
+    last_good = MONDAY + timedelta(hours=4)
+    assert gap.first(last_good) == last_good
     rest = _heard({"kind": "moratorium", "start": "breathing_space_start", "days": 3}, breathing_space_start="2026-03-10")
     assert rest.closes(MONDAY, far) == tomorrow
 
