@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from policies.contactable import Place, Verdict, first_allowed
@@ -30,6 +30,8 @@ class Case(NamedTuple):
 
 OPTED_OUT = "opted out"
 """Why a reach is not permitted when its person closed it; a notice that the law requires goes out all the same."""
+_WRITTEN = (Channel.LETTER, Channel.EMAIL)
+_ARRIVED = (AttemptState.ACCEPTED, AttemptState.DELIVERED)
 NOT_MADE = (AttemptState.PLANNED, AttemptState.FAILED)
 
 
@@ -149,10 +151,22 @@ def law_for(case: Case, reach: Reach, asked: datetime) -> LawTerms | None:
     terms = case.facts.law
     if terms is None:
         return None
+    found: dict[str, str | bool | int] = {"channel_authorised": reach.authorised, "electronic_consent": reach.authorised}
     dues = [i.due_on for i in case.facts.instalments if i.balance_minor > 0]
-    late = {"days_past_due": (local_day(asked, case.facts.zone) - min(dues)).days} if dues else {}
-    agreed = {"channel_authorised": reach.authorised, "electronic_consent": reach.authorised}
-    return terms.model_copy(update={"facts": {**terms.facts, **late, **agreed}})
+    if dues:
+        late = (local_day(asked, case.facts.zone) - min(dues)).days
+        found |= {"days_past_due": late, "in_debt_collection_procedures": late > 0}
+    if "notice_sent" not in terms.facts:
+        sent = _first_notice(case.facts)
+        found |= {"notice_sent": sent.isoformat()} if sent is not None else {"notice_never_sent": True}
+    return terms.model_copy(update={"facts": {**terms.facts, **found}})
+
+
+def _first_notice(facts: InvoiceFacts) -> date | None:
+    """The day of the first thing that reached the debtor in writing: where a notice must come first, that is the notice."""
+    ours = [(c.channel, c.state, c.local_date) for c in facts.contacts]
+    others = [(e.channel, e.state, e.local_date) for e in facts.budget if not e.elsewhere and not e.inbound]
+    return min((day for channel, state, day in (*ours, *others) if channel in _WRITTEN and state in _ARRIVED), default=None)
 
 
 def _allowed(

@@ -100,6 +100,9 @@ class AccountIn(Model):
     manual_patch: Patch | None = Field(None, description="what differs from the manual for this account")
     city: str = Field("", max_length=80, pattern=STORABLE, description="for places whose city has rules of its own: New York")
     debt_type: str = Field("", pattern=_WORD, description="regulated_credit, trade, ...: rules of some places bind only these")
+    notice_sent_on: Day | None = Field(
+        None, description="the day on which the creditor sent the notice that some places ask for before other contacts"
+    )
     loan_type: str = Field("", pattern=_WORD, description="consumer_credit, microcredit, farm_credit, ...")
     preferences: PreferencesIn | None = None
     contacts: tuple[ContactIn, ...] = Field((), max_length=20)
@@ -226,7 +229,8 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
         ref_is_personal=is_personal_ref(account.ref, account.kind, account.country) if personal is None else personal,
         kind=account.kind.value, country=account.country, region=region, zone=zone, zone_given=account.zone or "",
         language=language, register=account.treatment, manual=account.manual, account_patch=account.manual_patch or None,
-        terms=_terms(account, zone, people), invoice_patch=body.manual_patch or None, people=people, place=place[:2], place_region=place[3:],
+        terms=_terms(account, zone, people), invoice_patch=body.manual_patch or None,
+        people=people, place=place[:2], place_region=place[3:],
     )  # fmt: skip
 
 
@@ -284,6 +288,7 @@ def _terms(account: AccountIn, zone: str, people: tuple[Person, ...]) -> dict[st
         "city": account.city.strip(),
         "debt_type": account.debt_type,
         "loan_type": account.loan_type,
+        "notice_sent": account.notice_sent_on.isoformat() if account.notice_sent_on else None,
         "zones": sorted(others),
         "hours": list(wants.hours) if wants and wants.hours else None,
         "channel": wants.channel.value if wants and wants.channel else None,

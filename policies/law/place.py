@@ -35,7 +35,7 @@ def terms_of(
     facts: dict[str, Any] = {}
     if said.creditor_type:
         facts["creditor_type"] = said.creditor_type
-    for name in ("debt_type", "loan_type"):
+    for name in ("debt_type", "loan_type", "notice_sent"):
         if account.get(name):
             facts[name] = account[name]
     if account.get("hours"):

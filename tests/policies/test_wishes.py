@@ -97,3 +97,22 @@ def test_past_its_limitation_a_debt_is_not_chased_firmly(due_on: date, template:
     step = next_step(facts, manual, now)
     assert step.kind == kind
     assert ("limitation.passed" in step.rules) == (kind == "skip")
+
+
+def agency_in_ontario(**changes: Any) -> Step:
+    law = LawTerms(packs=packs_for("CA", "ON"), zones=("America/Toronto",), party="third", facts=changes.pop("facts", {}))
+    ways = (reach(Channel.EMAIL), reach(Channel.LETTER))
+    manual = load_manual(MANUAL.replace("[email, whatsapp]", "[email, letter]") % "false", "ontario.yaml")
+    facts = invoice(law=law, reach=ways, zone="America/Toronto", country="CA", region="ON", **changes)
+    return next_step(facts, manual, NOW)
+
+
+def test_where_a_notice_comes_first_only_the_letter_may_go_before_it() -> None:
+    step = agency_in_ontario()
+    assert isinstance(step, Contact) and step.channel is Channel.LETTER
+
+
+def test_after_the_notice_its_wait_is_kept() -> None:
+    step = agency_in_ontario(facts={"notice_sent": "2026-03-06"})
+    assert isinstance(step, Contact) and step.channel is Channel.EMAIL
+    assert step.at == datetime(2026, 3, 12, 13, tzinfo=UTC)  # six days from the 6th, at the manual's hour
