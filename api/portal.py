@@ -27,10 +27,12 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import State
 
 from api import portal_view as view
+from api import portal_wishes as wishes
 from api.limits import guard_portal
 from ledger import agreements, holds, receipts, stops
 from ledger.holds import DisputeReason
 from ledger.links import token_hash
+from ledger.preferences import set_preferences
 from ledger.refusals import Refused
 from ledger.session import as_creditor
 from policies import negotiation
@@ -53,7 +55,11 @@ _REASONS = {
     "negotiation.nothing_owed": "refused_nothing_owed", "negotiation.placed": "refused_placed",
 }  # fmt: skip
 _CODES = {"said-before": "refused_before", "already-disputed": "refused_disputed", "invoice-closed": "refused_nothing_owed",
-          "disputed-before": "refused_disputed_before"}  # fmt: skip
+          "disputed-before": "refused_disputed_before", "hours-unreadable": "refused_hours_unreadable",
+          "hours-outside": "refused_hours", "no-such-channel": "refused_input"}  # fmt: skip
+
+
+_NO_WISH = {"wish": None, "wished": ""}
 
 
 class _Unread(ValueError):
@@ -97,7 +103,8 @@ def show(token: str, request: Request) -> Response:
             return _unknown(request)
         said = view.invoice_view(link.session, link.about, link.speaker, link.now)
         others = view.others(link.session, link.invoice_id, link.person_id, link.speaker, link.state.sealer)
-        return _html(link.frame("invoice") | said | {"others": others})
+        wish = wishes.wish_view(link.session, link.invoice_id, link.person_id, link.speaker) if said["owes"] else _NO_WISH
+        return _html(link.frame("invoice") | said | wish | {"others": others})
 
 
 @router.get("/{token}/stop")
@@ -116,7 +123,7 @@ async def stop(token: str, request: Request) -> Response:
 
 @router.post("/{token}/{verb}")
 async def choose(token: str, verb: str, request: Request) -> Response:
-    """A promise, an extension, a plan, a discount, a dispute, or "I already paid"."""
+    """A promise, an extension, a plan, a discount, a dispute, "I already paid", or how and when to be written to."""
     form = _form(await request.body())
     return await run_in_threadpool(_choose, token, verb, request, form)
 
@@ -232,9 +239,17 @@ def _already_paid(link: Link, form: Mapping[str, str]) -> None:
     holds.say_already_paid(link.session, link.invoice_id, actor="customer", now=link.now)
 
 
+def _preference(link: Link, form: Mapping[str, str]) -> None:
+    try:
+        wanted = wishes.read_wish(form)
+    except ValueError:
+        raise _Unread from None
+    set_preferences(link.session, link.invoice_id, link.person_id, wanted, now=link.now)
+
+
 _VERBS = {
     "promise": _promise, "extension": _extension, "plan": _plan, "discount": _discount, "dispute": _dispute,
-    "already-paid": _already_paid,
+    "already-paid": _already_paid, "preference": _preference,
 }  # fmt: skip
 
 
@@ -251,7 +266,8 @@ def _refused(link: Link, refused: Refused) -> Response:
     nearest = refused.more.get("nearest")
     more = {} if nearest is None else {"nearest": _nearest(link, nearest)}
     title = link.speaker.t["refused_title"]
-    return _said(link, link.speaker.t[key], title=title, status=refused.status, tone="note", **more)
+    hours = {name: str(refused.more[name]) for name in ("first", "last") if name in refused.more}
+    return _said(link, link.speaker.say(key, **hours), title=title, status=refused.status, tone="note", **more)
 
 
 def _nearest(link: Link, terms: dict[str, Any]) -> dict[str, Any]:

@@ -155,8 +155,8 @@ def test_what_the_manual_does_not_allow_is_answered_with_the_nearest_and_a_butto
 
 
 def test_only_what_the_manual_offers_is_shown(page: Page, offered: Page) -> None:
-    assert page.verbs() == ["promise", "dispute", "already-paid"]
-    assert offered.verbs() == ["promise", "extension", "plan", "discount", "dispute", "already-paid"]
+    assert page.verbs() == ["promise", "dispute", "already-paid", "preference"]
+    assert offered.verbs() == ["promise", "extension", "plan", "discount", "dispute", "already-paid", "preference"]
 
 
 def test_a_plan_in_parts(offered: Page) -> None:
