@@ -16,10 +16,11 @@ from rich.table import Table
 from rehearsal.bench_contacts import histories, played
 from rehearsal.bench_house import Figure, House, Sizes, house
 from rehearsal.bench_intake import acceptance, webhooks
+from rehearsal.bench_law import law
 from rehearsal.bench_starts import starts
 
 BATCH_TIMES_STARTS = 30.0
-PARTS = ("intake", "webhooks", "contacts", "played")
+PARTS = ("intake", "webhooks", "contacts", "played", "law")
 """`intake` is acceptance and starts, which are compared with each other."""
 
 
@@ -35,7 +36,7 @@ def _intake(given: House, sizes: Sizes) -> list[Figure]:
 
 
 _MEASURES: dict[str, Callable[[House, Sizes], list[Figure]]] = {
-    "intake": _intake, "webhooks": webhooks, "contacts": histories, "played": played,
+    "intake": _intake, "webhooks": webhooks, "contacts": histories, "played": played, "law": law,
 }  # fmt: skip
 
 

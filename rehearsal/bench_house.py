@@ -62,13 +62,17 @@ class Sizes:
     contacts_long: int = 20
     played_invoices: int = 120
     sleeping: int = 1_000
+    verdicts: int = 2_000
+    verdict_rounds: int = 5
+    law_invoices: int = 40
 
     @classmethod
     def tiny(cls) -> Sizes:
         """For a test that only asks whether every part still runs."""
         return cls(
             singles=8, batch=20, batches=1, starts=6, start_rounds=1, webhook_seconds=0.4, webhook_rounds=1, webhooks_closed=12,
-            histories=1, contacts_short=1, contacts_long=2, played_invoices=3, sleeping=10,
+            histories=1, contacts_short=1, contacts_long=2, played_invoices=3, sleeping=10, verdicts=20, verdict_rounds=1,
+            law_invoices=2,
         )  # fmt: skip
 
 

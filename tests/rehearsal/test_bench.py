@@ -15,6 +15,7 @@ EXPECTED = {
     "webhooks": {"webhooks acknowledged, flat out", "webhooks at 50/s, alone"},
     "contacts": {"events of one contact", "bytes of one contact", "billable actions of one contact"},
     "played": {"contacts played"},
+    "law": {"verdicts on one core, CO", "verdicts on one core, BR-SP", "one verdict in a decision", "one verdict in a contact"},
 }  # fmt: skip
 
 

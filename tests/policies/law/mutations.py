@@ -155,7 +155,7 @@ def caught(mutation: Mutation, home: Path) -> tuple[bool, str]:
         )  # fmt: skip
     finally:
         path.write_text(whole, encoding="utf-8")
-    failed = [line.split(" ")[1] for line in told.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failed = [line.split(" ", 1)[1].split(" - ")[0] for line in told.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return told.returncode == 1, failed[0].rpartition("/")[2] if failed else told.stdout[-200:]
 
 
