@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test drill law up check bench browser screenshots clean doctor
+.PHONY: help install demo test drill law mutations up check bench browser screenshots clean doctor
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -54,6 +54,9 @@ drill: $(VENV)/.installed-dev ## the long campaigns: full replays, 200 kills, 20
 
 law: $(VENV)/.installed-dev ## 20,000 random questions of law, compared with a checker that walks minute by minute
 	@$(BIN)/python -m tests.policies.law.campaign
+
+mutations: $(VENV)/.installed-dev ## planted mistakes in the rules of hours, budget and law: the tests must notice each
+	@$(BIN)/python -m tests.policies.law.mutations
 
 check: $(VENV)/.installed-dev ## style, types, imports, then the tests
 	@$(BIN)/ruff check .
