@@ -23,6 +23,7 @@ from policies.law.wish import law_channel
 from policies.terms import Channel, DebtorKind
 from tests.messages.samples import ANA, TWELVE
 
+Stated = dict[str, str | bool | int | tuple[str, ...]]
 TODAY = date(2026, 12, 8)
 SAID = {
     "address": "Calle 93 # 14-20, Bogotá", "tax_id": "12.345.678/0001-95", "agency": "Andes Servicios",
@@ -43,9 +44,9 @@ def values_in(country: str, **change: object) -> MessageValues:
 
 def bound(
     place: str, *, party: Literal["first", "third"] = "third", channel: Channel = Channel.EMAIL, first: bool = True,
-    kind: DebtorKind = DebtorKind.CONSUMER, speaks: Speaks = "claim", on: date = TODAY, **facts: str,
+    kind: DebtorKind = DebtorKind.CONSUMER, speaks: Speaks = "claim", on: date = TODAY, facts: Stated | None = None,
 ) -> Wording:  # fmt: skip
-    law = LawTerms(packs=packs_for(*place.split("-")), zones=("UTC",), party=party, debtor=kind, facts=dict(facts))
+    law = LawTerms(packs=packs_for(*place.split("-")), zones=("UTC",), party=party, debtor=kind, facts=facts or {})
     return wording(law, channel=channel, on=on, first_contact=first, speaks=speaks)
 
 
@@ -111,12 +112,12 @@ def _nevers() -> Iterator[tuple[str, str, Literal["first", "third"]]]:
 
 @pytest.mark.parametrize("language", ["es", "pt", "en"])
 def test_no_template_does_what_any_pack_of_its_language_forbids(language: str) -> None:
-    facts = {"creditor_type": "bank", "debt_type": "consumer_credit"}
+    facts: Stated = {"creditor_type": "bank", "debt_type": "consumer_credit"}
     wrong = []
     for place, country, party in sorted(set(_nevers())):
         if SPOKEN.get(country, ("es", ""))[0] != language:
             continue
-        law = bound(place, party=party, **facts)._replace(says=())
+        law = bound(place, party=party, facts=facts)._replace(says=())
         for name in TEMPLATES:
             for channel in (Channel.EMAIL, Channel.WHATSAPP, Channel.SMS):
                 message = _plain(name, channel, language)
