@@ -164,19 +164,15 @@ def _answer(session: Session, creditor: UUID, reply: Reply, ids: list[UUID], now
 
 
 def _talk(session: Session, creditor: UUID, reply: Reply, here: list[Row[Any]], contact: str | None, now: datetime) -> str:
-    """A reply about an invoice: the one it answers, else the one last written about."""
-    invoice: UUID | None = None
-    if contact is not None:
-        invoice = session.execute(text("select invoice_id from contact where id = :id"), {"id": contact}).scalar()
-    invoice = invoice or receipts.last_contacted(session, [row.id for row in here])
-    if reply.keyword == "paid" and invoice is not None:
-        try:
-            with session.begin_nested():
-                holds.say_already_paid(session, invoice, actor="customer", now=now)
+    """A reply about the invoices of one message: the one it answers, else the last one (F38)."""
+    told = receipts.told_of(session, [row.id for row in here], contact)
+    invoice = told[0] if told else None
+    if reply.keyword == "paid" and told:
+        said = [_say_paid(session, each, now) for each in told]
+        if "held" in said:
             return "already paid"
-        except Refused as refused:
-            if refused.code == "invoice-closed":
-                return "already paid: nothing is owed"
+        if "closed" in said:
+            return "already paid: nothing is owed"
     session.execute(
         text(
             "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
@@ -189,6 +185,15 @@ def _talk(session: Session, creditor: UUID, reply: Reply, here: list[Row[Any]], 
         },
     )  # fmt: skip
     return "for a person"
+
+
+def _say_paid(session: Session, invoice: UUID, now: datetime) -> str:
+    try:
+        with session.begin_nested():
+            holds.say_already_paid(session, invoice, actor="customer", now=now)
+    except Refused as refused:
+        return "closed" if refused.code == "invoice-closed" else "refused"
+    return "held"
 
 
 def _by_account(rows: list[Row[Any]]) -> list[tuple[UUID, list[UUID]]]:

@@ -208,6 +208,7 @@ class PlannedStep(BaseModel):
     why: str
     rules: list[str]
     depends_on: list[str] = Field(description="numbers of the debtor's other invoices whose contacts moved this step")
+    together_with: str | None = Field(None, description="number of the invoice in whose message this one goes")
     cancelled_by: list[str] = Field(description="what would cancel or move it")
 
 

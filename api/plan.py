@@ -53,7 +53,7 @@ def _told(planned: Planned, numbers: dict[str, str], zone: str) -> PlannedStep:
         at_local=planned.at.astimezone(ZoneInfo(zone)), rung=getattr(step, "rung", None), channel=getattr(step, "channel", None),
         amount_minor=getattr(step, "amount_minor", None), why=step.why, rules=list(step.rules),
         depends_on=sorted(numbers[other] for other in planned.depends_on if other in numbers),
-        cancelled_by=list(_cancels(planned)),
+        together_with=numbers.get(planned.together_with), cancelled_by=list(_cancels(planned)),
     )  # fmt: skip
 
 

@@ -157,17 +157,24 @@ def addresses_of(session: Session, person_id: UUID | str, channel: Channel | Non
     return list(found.scalars())
 
 
-def last_contacted(session: Session, address_ids: Iterable[UUID]) -> UUID | None:
-    """The invoice that was last written about to one of these addresses: what a reply without a reference is about."""
-    found: UUID | None = session.execute(
+def told_of(session: Session, address_ids: Iterable[UUID], contact_id: UUID | str | None = None) -> list[UUID]:
+    """The invoices of one message, the one that carried it first: of the contact given, else of the last to these addresses.
+
+    That is what a reply is about which names no invoice.
+    """
+    rows = session.execute(
         text(
-            "select invoice_id from contact where address_id = any(cast(:ids as uuid[]))"
-            " and folded_into is null and state in ('calling', 'accepted', 'delivered', 'unknown')"
-            " order by at_utc desc, id limit 1"
+            "with message as (select coalesce(k.folded_into, k.id) as id from contact k where case"
+            "   when cast(:contact as uuid) is not null then k.id = :contact"
+            "   else k.address_id = any(cast(:ids as uuid[])) and k.folded_into is null"
+            "     and k.state in ('calling', 'accepted', 'delivered', 'unknown') end"
+            "   order by k.at_utc desc, k.id limit 1)"
+            " select k.invoice_id from contact k, message m where k.id = m.id or k.folded_into = m.id"
+            " order by k.folded_into nulls first, k.id"
         ),
-        {"ids": [str(a) for a in address_ids]},
-    ).scalar()
-    return found
+        {"ids": [str(a) for a in address_ids], "contact": str(contact_id) if contact_id else None},
+    )
+    return list(dict.fromkeys(rows.scalars()))
 
 
 def retire_address(

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from ledger.receipts import Status, addresses_of, apply_receipt, last_contacted, opt_in, opt_out, retire_address
+from ledger.receipts import Status, addresses_of, apply_receipt, opt_in, opt_out, retire_address, told_of
 from policies.terms import Channel
 from tests.cast import NOW, Creditor, accepted_invoice, account_of, creditor_brill
 from tests.conftest import Database
@@ -124,11 +124,20 @@ def test_a_stop_frees_what_is_reserved_on_that_channel_only_and_rings_every_invo
 
 def test_a_reply_without_a_reference_is_about_the_last_message(stage: Stage) -> None:
     ids = [address(stage.session, "email").id]
-    assert last_contacted(stage.session, ids) is None
+    assert told_of(stage.session, ids) == []
     write_to(stage.session, stage.invoice, at=NOW)
     write_to(stage.session, stage.other, at=NOW + timedelta(days=1))
     write_to(stage.session, stage.invoice, rung="S2", state="failed", at=NOW + timedelta(days=2))
-    assert last_contacted(stage.session, ids) == stage.other
+    assert told_of(stage.session, ids) == [stage.other]
+
+
+def test_a_reply_is_about_every_invoice_of_the_message(stage: Stage) -> None:
+    ids = [address(stage.session, "email").id]
+    carried = write_to(stage.session, stage.other, at=NOW)
+    along = write_to(stage.session, stage.invoice, at=NOW)
+    stage.session.execute(text("update contact set folded_into = :into where id = :id"), {"into": carried, "id": along})
+    assert told_of(stage.session, ids) == [stage.other, stage.invoice]
+    assert told_of(stage.session, [], along) == [stage.other, stage.invoice]
 
 
 def test_an_address_is_retired_once(stage: Stage) -> None:
