@@ -143,8 +143,6 @@ class Law:
                 if not isinstance(rule, (InterestRule, FeeRule, LimitationRule))
                 and (not rule.channels or question.channel in rule.channels)
                 and (not rule.setting or self.chosen(pack, rule.setting) == rule.value)
-                and question.party in rule.binds.party
-                and question.debtor in rule.binds.debtor
             )
         return found
 

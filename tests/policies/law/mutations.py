@@ -63,7 +63,7 @@ MUTATIONS = (
     Mutation(BUDGET, "first = bisect_left(days, ordinal - reach)", "first = bisect_right(days, ordinal - reach)"),
     Mutation(BUDGET, "last = bisect_right(days, ordinal + reach)", "last = bisect_right(days, ordinal)"),
     Mutation(BUDGET, "start + reach) - index >= most:", "start + reach) - index > most:"),
-    Mutation(BUDGET, "        if start > ordinal:\n            break", "        if start >= ordinal:\n            break"),
+    Mutation(BUDGET, "- bisect_left(days, ordinal) >= most", "- bisect_left(days, ordinal) > most"),
     Mutation(BUDGET, "and entry.state is not AttemptState.FAILED", "and entry.state is AttemptState.DELIVERED"),
     Mutation(BUDGET, "            and entry.is_attempt\n", ""),
     Mutation(BUDGET, "not (entry.key == own[1] and entry.invoice_id == own[0])", "not (entry.key == own[1])"),
@@ -72,7 +72,7 @@ MUTATIONS = (
     Mutation(BUDGET, "            if at <= other - self._gap:\n", "            if at < other:\n"),
     Mutation(BUDGET, "at = max(at, other + self._gap)", "at = other"),
     Mutation(BUDGET, "for entry in counted if entry.person_id == person_id)", "for entry in counted)"),
-    Mutation(BUDGET, '(cap.per == "account" and not entry.elsewhere)', 'cap.per == "account"'),
+    Mutation(BUDGET, " or entry.person_id == person_id)", ")"),
     Mutation(BUDGET, "cap.channels is None or entry.channel in cap.channels)\n    )", "True)\n    )"),
     # which contacts the law counts
     Mutation(COUNT, "if abs(at - each) < self._gap:", "if abs(at - each) <= self._gap:"),
@@ -89,10 +89,10 @@ MUTATIONS = (
     Mutation(COUNT, "not contact.connected and contact.outcome not in rule.also:", "not contact.connected:"),
     Mutation(COUNT, 'else contact.connected or rule.after == "attempt")', 'else contact.connected)'),
     Mutation(COUNT, '{"day": _within(1), "seven_days": _within(_WEEK_DAYS)', '{"day": _within(1), "seven_days": _within(6)'),
-    Mutation(COUNT, "by_seven(days, day) or by_week(days, day))", "by_seven(days, day))"),
+    Mutation(COUNT, "by_seven(days, day) or by_week(days, day))", "by_week(days, day))"),
     Mutation(COUNT, "if each.connected and not each.inbound and", "if not each.inbound and"),
     Mutation(COUNT, "reach = rule.days - 1", "reach = rule.days"),
-    Mutation(COUNT, "_WEEK_DAYS - 1, most) or _in_week(days, day) >= most", "_WEEK_DAYS - 1, most)"),
+    Mutation(COUNT, "rolling_refuses(days, day, _WEEK_DAYS - 1, most) or _in_week", "_in_week"),
     Mutation(COUNT, "monday = day - (day - 1) % _WEEK_DAYS", "monday = day - day % _WEEK_DAYS"),
     Mutation(COUNT, "return day.year, day.month", "return 0, day.month"),
     Mutation(COUNT, "bisect_left(days, day - reach + 1)", "bisect_left(days, day)"),
@@ -133,7 +133,7 @@ MUTATIONS = (
     # house and law together
     Mutation(CONTACTABLE, "        if lawful == at:", "        if lawful >= at:"),
     Mutation(CONTACTABLE, "ends = max(asked, wish.law.closes(asked, ends))", "ends = ends"),
-    Mutation(CONTACTABLE, "if span.start <= asked < span.end:", "if span.start <= asked <= span.end:"),
+    Mutation(CONTACTABLE, "if span.start <= asked < span.end:", "if span.start < asked < span.end:"),
     Mutation(CONTACTABLE, "return (asked, wish.budget.clear_until(asked, ends)) if asked < last else None", "return asked, ends"),
     Mutation(CONTACTABLE, "if wish.budget.full_on(day) or closed(", "if closed("),
     Mutation(CONTACTABLE, "at = wish.budget.clear_from(max(span.start, asked))", "at = max(span.start, asked)"),
@@ -156,7 +156,7 @@ def caught(mutation: Mutation, home: Path) -> tuple[bool, str]:
     finally:
         path.write_text(whole, encoding="utf-8")
     failed = [line.split(" ", 1)[1].split(" - ")[0] for line in told.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return told.returncode == 1, failed[0].rpartition("/")[2] if failed else told.stdout[-200:]
+    return told.returncode == 1, failed[0].split("tests/policies/")[-1] if failed else told.stdout[-200:]
 
 
 def copy_of(folder: Path) -> Path:

@@ -6,10 +6,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from policies.contactable import first_allowed
+from policies.facts import LawTerms
+from policies.hours import Place, closed
 from policies.law.count import LawContact
 from policies.law.days import Holidays
 from policies.law.engine import Hearing, Law, Question
 from policies.law.model import Pack
+from policies.manual_model import Limits
+from policies.terms import Channel
 
 BOGOTA = "America/Bogota"
 MONDAY = datetime(2026, 3, 9, 15, 0, tzinfo=UTC)
@@ -150,3 +155,66 @@ def test_a_window_is_the_wall_clocks_where_it_skips_and_where_it_repeats() -> No
     again = datetime(2026, 11, 1, 1, 30, tzinfo=ZoneInfo(zone), fold=1).astimezone(UTC)
     repeated = _heard(rule, zones=(zone,), at=again)
     assert repeated.first(datetime(2026, 11, 1, 6, 0, tzinfo=UTC)) == again, "01:00 comes twice, and 01:30 with it"
+
+
+def test_of_two_days_that_interleave_the_earlier_moment_is_given() -> None:
+    # In Newfoundland of 2010 one minute of Sunday passed before Saturday's last hour came again.
+    zone = "America/St_Johns"
+    rule = {"kind": "hours", "windows": {"sat": ["23:30-24:00"], "sun": ["00:00-00:01"]}}
+    sunday = datetime(2010, 11, 7, 0, 0, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    hearing = _heard(rule, zones=(zone,), at=sunday)
+    assert hearing.first(sunday) == sunday
+    assert hearing.first(sunday + timedelta(minutes=1)) == sunday + timedelta(minutes=30), "and Saturday again"
+
+
+def test_a_moment_at_the_end_of_the_search_is_not_given() -> None:
+    hearing = _heard({"kind": "hours", "windows": {"mon-fri": ["11:00-12:00"]}})
+    eleven = MONDAY + timedelta(hours=1)
+    assert hearing.first(MONDAY, until=eleven) is None
+    assert hearing.first(MONDAY, until=eleven + timedelta(minutes=1)) == eleven
+
+
+def test_who_closed_all_channels_closed_this_one() -> None:
+    assert _heard({"kind": "opt_out"}, opted_out_channels=["all"]).first(MONDAY) is None
+    assert _heard({"kind": "opt_out"}, opted_out_channels=["sms"]).first(MONDAY) == MONDAY
+
+
+def test_the_same_month_of_another_year_is_another_month() -> None:
+    rule = {"kind": "cap", "max": 1, "period": "calendar_month"}
+    assert not _heard(rule, contacts=(_call(MONDAY - 365 * _DAY),)).refusals(MONDAY)
+    assert _heard(rule, contacts=(_call(MONDAY - 8 * _DAY),)).refusals(MONDAY)
+    assert not _heard(rule, contacts=(_call(MONDAY - 9 * _DAY),)).refusals(MONDAY), "that was February"
+
+
+def test_a_day_that_the_pack_drops_is_ordinary_up_to_the_last_day_of_the_entry() -> None:
+    drop = {"day": "12-25", "name": "x", "until": "2026-12-25"}
+    holidays = Holidays(_pack(calendar={"country": "US", "drop": [drop]}))
+    assert holidays.name(date(2026, 12, 25)) is None, "the last day counts"
+    assert holidays.name(date(2028, 12, 25)) is not None
+    assert holidays.name(date(2026, 7, 3)) is not None
+
+
+def test_a_closed_day_of_the_house_is_a_date_or_a_stretch_with_both_its_ends() -> None:
+    limits = Limits(closed_days=("2026-11-02", "12-20..12-24"))
+    place = Place(BOGOTA, "CO", "", "CO")
+
+    def shut(*day: int) -> bool:
+        return bool(closed(date(*day), limits, Channel.SMS, place, firm=False))
+
+    assert shut(2026, 11, 2) and not shut(2027, 11, 2)
+    assert not shut(2026, 12, 19) and shut(2026, 12, 20) and shut(2026, 12, 24) and not shut(2026, 12, 25)
+
+
+def test_an_allowed_moment_lasts_no_longer_than_the_law_lets_it() -> None:
+    law = LawTerms(packs=("HOUSE", "CO"), zones=(BOGOTA,))
+    at = datetime(2026, 3, 9, 23, 0, tzinfo=UTC)
+    verdict = first_allowed(
+        at, channel=Channel.SMS, person_id="ana", budget=(), own=("i", "k"), firm=False, place=Place(BOGOTA, "CO", "", "CO"),
+        limits=Limits(), law=law,
+    )  # fmt: skip
+    assert verdict.allowed and verdict.window_ends == at + timedelta(hours=1), "19:00, though the house is open all day"
+    alone = first_allowed(
+        at.replace(hour=5), channel=Channel.SMS, person_id="ana", budget=(), own=("i", "k"), firm=False,
+        place=Place(BOGOTA, "CO", "", "CO"), limits=Limits(),
+    )  # fmt: skip
+    assert alone.allowed, "midnight is the first instant of a window that opens at 00:00"
