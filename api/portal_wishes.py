@@ -41,7 +41,7 @@ def _hours(anything: str, offered: tuple[str, ...], chosen: str) -> tuple[tuple[
 def _in_words(now: Preferences, speaker: Speaker) -> str:
     parts = []
     if now.channel is not None:
-        parts.append(speaker.say("stop_channel", channel=speaker.t[now.channel]))
+        parts.append(speaker.say("wish_by", channel=speaker.t[now.channel]))
     if now.hours is not None:
         parts.append(speaker.say("wish_hours", first=now.hours[0], last=now.hours[1]))
     return speaker.say("wish_now", chosen=", ".join(parts)) if parts else ""

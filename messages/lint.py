@@ -16,7 +16,7 @@ from messages import sms
 from messages.catalogue import TEMPLATES, Template, template
 from messages.lint_packs import lint_law
 from messages.lint_words import Finding, plain, rules
-from messages.notices import SMS_SEGMENTS_MAX
+from messages.notices import REVEALING, SMS_SEGMENTS_MAX
 from messages.notices import WHATSAPP_MAX as WHATSAPP_WITH_NOTICES_MAX
 from messages.registers import LANGUAGES
 from messages.values import MessageValues, Rendered
@@ -108,6 +108,8 @@ def lint(
         own = own.replace(given, "·").replace(sms.to_gsm7(given), "·")
     found = lint_words(own, language, stage=text.stage if text else "early", name=name, final=text.final if text else False)
     found += _locked_screen(rendered, channel, language)
+    if channel is Channel.VOICE and (match := REVEALING[language].search(own)):
+        found.append(Finding("reveals_debt", match[0], "whoever answers a call learns nothing of a debt"))
     found += _length(rendered, channel, noticed=bool(wording.says))
     found += _ways(rendered, channel, language, text, values, wording)
     if values is not None and wording is not NO_LAW:

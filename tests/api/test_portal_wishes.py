@@ -41,7 +41,7 @@ def test_the_next_plan_takes_the_chosen_channel_and_waits_for_the_chosen_hours(p
     assert first_contact(page) == ("email", "2026-03-13T09:00")
     assert wish(page, channel="sms", **{"from": "15:00", "until": "18:00"}) == 303
     assert first_contact(page) == ("sms", "2026-03-13T15:00")
-    assert "Elegido: Por SMS, de 15:00 a 18:00." in page.text()
+    assert "Elegido: por SMS, de 15:00 a 18:00." in page.text()
 
 
 def test_the_wish_can_be_withdrawn_and_then_the_manual_decides_again(page: Page) -> None:
@@ -128,8 +128,8 @@ def test_only_the_accounts_own_channels_are_offered_and_no_address_is_shown(page
     assert ANA_PHONE not in shown
 
 
-@pytest.mark.parametrize(("language", "said"), [("pt", "Escolhido: Por SMS, das 15:00 às 18:00."),
-                                                ("en", "Chosen: By SMS, from 15:00 to 18:00.")])  # fmt: skip
+@pytest.mark.parametrize(("language", "said"), [("pt", "Escolhido: por SMS, das 15:00 às 18:00."),
+                                                ("en", "Chosen: by SMS, from 15:00 to 18:00.")])  # fmt: skip
 def test_the_choice_is_said_in_the_customers_language(house: House, language: str, said: str) -> None:
     account = debtor_ana(language=language, register="")
     page = Page(house, accepted_invoice(house.database.worker, house.creditor, account=account))

@@ -228,6 +228,14 @@ def test_a_call_of_an_agency_says_a_name_and_a_number_and_nothing_else(place: st
     assert "says_anything_else" in {f.rule for f in lint(usual, Channel.VOICE, language, "x", values=VALUES, wording=law)}
 
 
+@pytest.mark.parametrize(("language", "told"), [("es", "una factura"), ("pt", "uma dívida"), ("en", "a payment")])
+def test_a_call_that_tells_whoever_answers_of_a_debt_is_refused_everywhere(language: str, told: str) -> None:
+    script = written("first_reminder", Channel.VOICE, NO_LAW, "CO", VALUES, language)
+    assert lint(script, Channel.VOICE, language, "first_reminder", values=VALUES) == []
+    said = replace(script, text=f"{script.text} {told}.")
+    assert [f.rule for f in lint(said, Channel.VOICE, language, "first_reminder", values=VALUES)] == ["reveals_debt"]
+
+
 def test_a_call_is_not_made_where_the_name_of_the_caller_tells_of_a_debt() -> None:
     told = replace(VALUES, said=SAID | {"agency": "Cobranzas del Norte"})
     with pytest.raises(TextError, match="the name of who calls does"):
