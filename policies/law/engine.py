@@ -247,8 +247,8 @@ def _refuses_by(rule: Rule) -> frozenset[str] | None:
             return frozenset(("message_does",))
         case MustSay():
             return frozenset(("message_says", "message_lacks"))
-        case Moratorium():
-            return frozenset((rule.start, rule.end or rule.start))
+        case Moratorium() if rule.end is None:
+            return frozenset((rule.start,))
         case Addressee() if FACTS["recipient"].ordinary in rule.allowed:
             return frozenset(("recipient",))
     return None
