@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 import clock
-from policies.law.cases import CaseError, judged, read_cases, summary
+from policies.law.cases import CaseError, judged, read_all, summary
 from policies.law.packs import PackError, shipped_law, shipped_packs
 from policies.law.page import page
 from supervise import Trouble
@@ -54,7 +54,7 @@ def check(
     """Ask the engine every case and print what it says; exit 1 when any differs from what the case expects."""
     try:
         data: Any = json.loads(cases.read_text(encoding="utf-8"))
-        results = list(judged(shipped_law(), read_cases(data, cases.name)))
+        results = list(judged(shipped_law(), read_all(data, cases.name)))
     except OSError as error:
         raise Trouble(f"{cases} cannot be read: {error.strerror}; give a file of truth cases") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -65,10 +65,8 @@ def test_a_file_that_cannot_be_read_is_one_line_that_says_what_is_wrong(tmp_path
     broken.write_text("{", encoding="utf-8")
     naive = tmp_path / "naive.json"
     naive.write_text(json.dumps([CASE | {"local_datetime": "2026-11-23T06:59:59"}]), encoding="utf-8")
-    for given, said in (
-        (broken, "is not JSON"),
-        (naive, "case 1 (X-1): local_datetime"),
-        (tmp_path / "none.json", "cannot be read"),
-    ):
+    lost = puntual("check", str(naive), "--json")
+    assert lost.returncode == 1 and "case 1 (X-1): local_datetime" in json.loads(lost.stdout.splitlines()[0])["differs"]
+    for given, said in ((broken, "is not JSON"), (tmp_path / "none.json", "cannot be read")):
         done = puntual("check", str(given))
         assert done.returncode == 1 and said in done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -14,7 +14,7 @@ from policies.law.base import LawChannel, Party
 from policies.law.count import LawContact
 from policies.law.engine import Law, LawVerdict, Question, Refusal
 from policies.law.packs import HOUSE
-from policies.law.vocabulary import normalised
+from policies.law.vocabulary import normalised, plain
 from policies.terms import Instant, Model
 
 
@@ -40,6 +40,11 @@ CaseChannel = Annotated[
 ]
 """A channel under its own name or another that cases use."""
 
+_ONCE = ("opt_out_confirmation", "consent_request")
+_OUTCOMES = dict.fromkeys(
+    ("not_connected", "out_of_service", "disconnected", "number_out_of_service", "number_not_in_service"),
+    "not_connected_to_number",
+)
 _NOT_THE_DEBTOR = ("attorney", "creditor", "creditor_attorney", "credit_bureau")
 
 
@@ -53,6 +58,7 @@ class Prior(Model):
     connected: bool = False
     outcome: str = ""
     debt_id: str = ""
+    account_id: str = ""
     inbound: bool = False
     direction: str = ""
     initiated_by: str = ""
@@ -64,6 +70,7 @@ class Prior(Model):
     number_type: str = ""
     place: str = ""
     creditor_id: str = ""
+    message_type: str = ""
 
     def from_the_debtor(self) -> bool:
         """Whether the debtor made this contact."""
@@ -72,22 +79,28 @@ class Prior(Model):
 
     def with_the_debtor(self) -> bool:
         """Whether it reached out to the debtor: a call to the lawyer, the creditor or a credit bureau is none to the debtor."""
-        return str(normalised({"recipient": self.recipient})[0]["recipient"]) not in _NOT_THE_DEBTOR
+        return self.person() not in _NOT_THE_DEBTOR
+
+    def person(self) -> str:
+        """Who was reached, in the words of the vocabulary."""
+        return str(normalised({"recipient": self.recipient or "debtor"})[0]["recipient"])
 
     def told(self, debt: str) -> LawContact:
         """As the engine counts it; a contact that names no debt was about the one in question."""
-        own = self.debt_id or debt
+        own = self.debt_id or self.account_id or debt
+        said, _ = normalised({"place": self.place, "number_type": self.number_type})
         return LawContact(
             at=self.at,
             channel=self.channel,
             connected=self.connected,
-            outcome=self.outcome,
+            outcome=_OUTCOMES.get(self.outcome, self.outcome),
             debts=(own,) if own else (),
             account=own,
             creditor=self.creditor_id,
             inbound=self.from_the_debtor(),
             consented=self.consented or self.prior_consent or self.with_prior_consent or self.consent,
-            place=self.place or self.number_type,
+            place=str(said["place"] or said["number_type"]),
+            person=self.person(),
         )
 
 
@@ -112,7 +125,8 @@ class Case(Model):
 
     def question(self) -> tuple[Question, tuple[str, ...]]:
         """The question for the engine, and the facts that the vocabulary does not know."""
-        facts, unknown = normalised(self.facts)
+        facts, unknown = normalised(self.facts, self.channel)
+        self._use_up(facts)
         debt = str(facts.get("debt_id", ""))
         zones = tuple(dict.fromkeys((self.tz, *facts.get("possible_tz", ()))))
         return (
@@ -127,15 +141,25 @@ class Case(Model):
                 facts=facts,
                 debt=debt,
                 account=debt,
+                person=str(plain("recipient", facts)),
             ),
             unknown,
         )
+
+    def _use_up(self, facts: dict[str, Any]) -> None:
+        """One answer is allowed, and one confirmation: not a second after ours of the same day, or after one that was sent."""
+        ours = [prior for prior in self.prior_contacts if prior.channel == self.channel and not prior.from_the_debtor()]
+        if any(prior.at.date() == self.local_datetime.date() for prior in ours):
+            facts.pop("reply_to_debtor_same_channel", None)
+        kind = facts.get("message_type")
+        if kind in _ONCE and any(prior.message_type == kind or prior.outcome == kind for prior in ours):
+            facts["message_type"] = "collection"
 
 
 class Result(NamedTuple):
     """What the engine says to one case, and how it differs from what the case expects."""
 
-    case: Case
+    case: Case | Unreadable
     verdict: LawVerdict
     next_local: datetime | None
     unknown: tuple[str, ...]
@@ -156,26 +180,40 @@ class Result(NamedTuple):
         return found
 
 
+class Unreadable(NamedTuple):
+    """A case that cannot be read: its id, if it has one, and why."""
+
+    id: str
+    why: str
+    certainty: str = "unreadable"
+
+
 def read_cases(data: Any, source: str) -> list[Case]:
     """The cases of a JSON list (or of `{"cases": [...]}`). Raises CaseError with every case that cannot be read."""
+    read = read_all(data, source)
+    problems = [each.why for each in read if isinstance(each, Unreadable)]
+    if problems:
+        raise CaseError("\n".join(problems))
+    return [each for each in read if isinstance(each, Case)]
+
+
+def read_all(data: Any, source: str) -> list[Case | Unreadable]:
+    """Every case of a file, one that cannot be read as Unreadable. Raises CaseError where there is no list of cases at all."""
     listed = data.get("cases") if isinstance(data, Mapping) else data
     if not isinstance(listed, list):
         raise CaseError(f"{source}: a file of cases is a JSON list of objects, or an object with such a list under `cases`")
-    found: list[Case] = []
-    problems: list[str] = []
-    for number, each in enumerate(listed, 1):
-        try:
-            found.append(Case.model_validate(each))
-        except ValidationError as error:
-            name = each.get("id", "without id") if isinstance(each, Mapping) else "not an object"
-            told = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
-                for e in error.errors(include_url=False)
-            )
-            problems.append(f"{source}: case {number} ({name}): {told}")
-    if problems:
-        raise CaseError("\n".join(problems))
-    return found
+    return [_read(each, f"{source}: case {number}") for number, each in enumerate(listed, 1)]
+
+
+def _read(given: Any, where: str) -> Case | Unreadable:
+    try:
+        return Case.model_validate(given)
+    except ValidationError as error:
+        name = str(given.get("id", "without id")) if isinstance(given, Mapping) else "not an object"
+        told = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors(include_url=False)
+        )
+        return Unreadable(name, f"{where} ({name}): {told}")
 
 
 def judge(law: Law, case: Case) -> Result:
@@ -198,9 +236,13 @@ def judge(law: Law, case: Case) -> Result:
     return Result(case, verdict, next_local, unknown, "; ".join(differs))
 
 
-def judged(law: Law, cases: list[Case]) -> Iterator[Result]:
-    """The results in the order of the cases."""
-    return (judge(law, case) for case in cases)
+def judged(law: Law, cases: Iterable[Case | Unreadable]) -> Iterator[Result]:
+    """The results in the order of the cases; what cannot be read is refused and says why."""
+    for case in cases:
+        if isinstance(case, Case):
+            yield judge(law, case)
+        else:
+            yield Result(case, LawVerdict(False, None, (Refusal("case.unusable", case.why, "house"),)), None, (), case.why)
 
 
 def summary(results: list[Result]) -> dict[str, Any]:

@@ -93,6 +93,8 @@ class History:
     def _mine(self, contact: LawContact, per: str) -> bool:
         question = self._question
         debt = question.debt or str(self._facts.get("debt_id", ""))
+        if per == "person_debt":
+            return self._mine(contact, "debt") and self._mine(contact, "person")
         if per == "debt":
             return not contact.debts or not debt or debt in contact.debts
         if per == "account":

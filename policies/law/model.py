@@ -53,7 +53,7 @@ class Cap(Rule):
     counts: Literal["attempts", "contacts"] = "attempts"
     also: tuple[Word, ...] = Field(default=(), description="outcomes that count although nobody was reached")
     free: tuple[Word, ...] = Field(default=("not_connected_to_number",), description="outcomes that never count")
-    per: Literal["debt", "account", "person", "creditor"] = "person"
+    per: Literal["debt", "person_debt", "account", "person", "creditor"] = "person"
     of: tuple[LawChannel, ...] = Field(default=(), description="channels that are counted; none: those the rule binds")
     same_channel: bool = Field(default=False, description="only contacts by the channel that is asked about are counted")
     after_conversation: bool = Field(default=False, description="nothing is counted before a first conversation")
@@ -73,7 +73,7 @@ class Spacing(Rule):
     days: int | None = Field(default=None, ge=1, description="from the contact's date plus so many days on")
     hours: int | None = Field(default=None, ge=1)
     after: Literal["attempt", "contact", "conversation"] = "contact"
-    per: Literal["debt", "account", "person", "creditor"] = "person"
+    per: Literal["debt", "person_debt", "account", "person", "creditor"] = "person"
     of: tuple[LawChannel, ...] = ()
     consent_days: int | None = Field(default=None, ge=1, description=_CONSENT)
 

@@ -177,7 +177,8 @@ def moratorium(rule: Moratorium, facts: Mapping[str, Any], zone: str) -> Opens:
     start = facts.get(rule.start)
     end = facts.get(rule.end) if rule.end is not None else None
     if not start and not end:
-        return always
+        # A rest that lasts until something ends, of which nobody knows when it began or ends, is going on.
+        return always if rule.end is None else never
     first = dated(start, zone) if start else date.min
     if rule.end is None:
         return Resting(zone, first, first + timedelta(days=rule.days))

@@ -9,6 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from policies.law.spellings import (
+    ALIASES,
+    KINDS_OF_ADDRESS,
+    LISTS_OF_CHANNELS,
+    STATED_AS_DEEDS,
+    STATED_AS_FLAGS,
+    WORDS,
+    ZONES_OF,
+)
+
 Shape = Literal["flag", "word", "words", "day", "days", "hours", "times", "number", "zones"]
 
 
@@ -86,210 +96,45 @@ FACTS: dict[str, Fact] = {
     "message_does": Fact("words", (), "asks_why, threatens, looks_like_court_paper, mentions_court, ..."),
 }  # fmt: skip
 
-ALIASES = {
-    "possible_timezones": "possible_tz",
-    "attorney": "attorney_represented",
-    "represented_by_attorney": "attorney_represented",
-    "known_attorney": "attorney_represented",
-    "cease_received": "cease_communication_received",
-    "cease_communication": "cease_communication_received",
-    "sued": "served_in_lawsuit",
-    "served": "served_in_lawsuit",
-    "insolvency_proceedings": "insolvency",
-    "in_insolvency": "insolvency",
-    "insolvent": "insolvency",
-    "debt_disputed": "disputed",
-    "dispute": "disputed",
-    "consent": "prior_consent",
-    "consent_given": "prior_consent",
-    "prior_express_consent": "prior_consent",
-    "direct_prior_consent": "prior_consent",
-    "debtor_consented": "prior_consent",
-    "consented": "prior_consent",
-    "consent_at": "prior_consent_at",
-    "consent_date": "prior_consent_at",
-    "debtor_requested": "information_requested",
-    "debtor_requested_information": "information_requested",
-    "information_requested_by_consumer": "information_requested",
-    "requested_by_consumer": "information_requested",
-    "requested_by_debtor": "information_requested",
-    "consumer_requested_information": "information_requested",
-    "debtor_asked": "information_requested",
-    "reply_to_debtor": "reply_to_debtor_same_channel",
-    "employer_prohibits": "employer_forbids",
-    "employer_disallows": "employer_forbids",
-    "employer_email": "work_email",
-    "employer_email_address": "work_email",
-    "writing_only": "writing_only_requested",
-    "written_only": "writing_only_requested",
-    "number_supplied": "mobile_supplied",
-    "mobile_number_supplied": "mobile_supplied",
-    "signed_authorisation": "visit_authorised",
-    "visit_signed_authorisation": "visit_authorised",
-    "visits_authorised": "visit_authorised",
-    "visit_authorised_in_writing": "visit_authorised",
-    "signed_visit_authorisation": "visit_authorised",
-    "phone_type": "number_type",
-    "line_type": "number_type",
-    "social_media_public": "public_post",
-    "public": "public_post",
-    "notice_date": "notice_sent",
-    "notice_sent_on": "notice_sent",
-    "message_purpose": "message_type",
-    "purpose": "message_type",
-    "treatment_end": "breathing_space_end",
-    "prerecorded_call": "prerecorded",
-    "prerecorded_voice": "prerecorded",
-    "location": "place",
-    "contact_place": "place",
-    "workplace_stop_requested_at": "workplace_stop_at",
-    "workplace_stop_date": "workplace_stop_at",
-    "workplace_stop": "workplace_stop_at",
-    "prior_consent_date": "prior_consent_at",
-    "prior_consent_given_at": "prior_consent_at",
-    "consent_given_at": "prior_consent_at",
-    "consent_used": "prior_consent_used_up",
-    "consent_used_up": "prior_consent_used_up",
-    "prior_consent_used": "prior_consent_used_up",
-    "mobile_number_supplied_by_debtor": "mobile_supplied",
-    "number_supplied_by_debtor": "mobile_supplied",
-    "mobile_provided": "mobile_supplied",
-    "mobile_supplied_by_debtor": "mobile_supplied",
-    "in_collections": "in_debt_collection_procedures",
-    "creditor_in_collections": "in_debt_collection_procedures",
-    "debt_in_collections": "in_debt_collection_procedures",
-    "consent_electronic": "electronic_consent",
-    "consented_electronic": "electronic_consent",
-    "mental_health_treatment_end": "breathing_space_end",
-    "treatment_ended": "breathing_space_end",
-    "treatment_end_date": "breathing_space_end",
-    "opted_out": "opted_out_channels",
-    "opt_out_channels": "opted_out_channels",
-    "opt_out": "opted_out_channels",
-    "inconvenient_times": "inconvenient",
-    "inconvenient_place": "inconvenient_places",
-    "writing_only_request": "writing_only_requested",
-    "written_contact_only": "writing_only_requested",
-    "lawyer_only": "attorney_represented",
-    "lawyer": "attorney_represented",
-    "attorney_known": "attorney_represented",
-    "bereavement": "in_bereavement",
-    "public_social_media": "public_post",
-    "account_id": "debt_id",
-    "opt_out_active": "opted_out_channels",
-    "preferred_hours": "preferred_window",
-    "preferred_times": "preferred_window",
-    "message_kind": "message_type",
-    "message_content": "message_type",
-    "visit_authorisation_signed": "visit_authorised",
-    "visit_authorisation": "visit_authorised",
-    "written_visit_authorisation": "visit_authorised",
-    "possible_zones": "possible_tz",
-    "debtor_tz_candidates": "possible_tz",
-}  # fmt: skip
-"""Other names by which cases state the same facts."""
-
-_WORDS = {
-    "workplace": "work",
-    "office": "work",
-    "cell": "mobile",
-    "mobile_phone": "mobile",
-    "landline_home": "landline",
-    "home_landline": "landline",
-    "mental_health_crisis": "mental_health",
-    "microcredito": "microcredit",
-    "agricultural": "farm_credit",
-    "agricultural_credit": "farm_credit",
-    "information_requested_by_consumer": "information_requested",
-    "requested_information": "information_requested",
-    "consumer": "debtor",
-    "neighbor": "neighbour",
-    "colleague": "workmate",
-    "coworker": "workmate",
-    "co-debtor": "co_debtor",
-    "codebtor": "co_debtor",
-    "reference": "personal_reference",
-    "co-obligor": "co_obligor",
-    "cosigner": "co_debtor",
-    "co_signer": "co_debtor",
-    "co_borrower": "co_debtor",
-    "surety": "guarantor",
-    "lawyer": "attorney",
-    "debtor_attorney": "attorney",
-    "attorney_of_debtor": "attorney",
-    "consumer_attorney": "attorney",
-    "consumer_reporting_agency": "credit_bureau",
-    "credit_reporting_agency": "credit_bureau",
-    "bureau": "credit_bureau",
-    "parent_of_minor_debtor": "parent_of_minor",
-    "residential": "landline",
-    "residential_landline": "landline",
-    "home_phone": "landline",
-    "work_phone": "work",
-    "employer_phone": "work",
-    "micro_credit": "microcredit",
-    "micro_finance": "microfinance",
-    "agro_credit": "farm_credit",
-    "residential_line": "landline",
-    "severance_information": "savings_information",
-    "voluntary_savings_information": "savings_information",
-    "transaction_alert": "transaction_confirmation",
-    "transaction": "transaction_confirmation",
-    "termination_notice": "collection_ends",
-    "notice_of_termination": "collection_ends",
-    "cease_confirmation": "collection_ends",
-    "remedy_notice": "remedy_may_be_invoked",
-    "notice_of_remedy": "remedy_may_be_invoked",
-    "specific_remedy_notice": "remedy_will_be_invoked",
-    "notice_of_specific_remedy": "remedy_will_be_invoked",
-    "notice_of_intended_remedy": "remedy_will_be_invoked",
-}  # fmt: skip
-_STATED_AS_DEEDS = {
-    "asks_why": "asks_why",
-    "asks_reason": "asks_why",
-    "asks_reason_for_default": "asks_why",
-    "asks_why_unpaid": "asks_why",
-    "looks_like_court_paper": "looks_like_court_paper",
-    "threatens": "threatens",
-}
-"""What a message does, that cases state as a flag."""
-_STATED_AS_FLAGS = {
-    "workplace_phone": ("number_type", "work"),
-    "workplace_number": ("number_type", "work"),
-    "work_phone": ("number_type", "work"),
-    "work_number": ("number_type", "work"),
-    "at_work": ("place", "work"),
-    "landline": ("number_type", "landline"),
-    "mental_health_crisis": ("breathing_space_type", "mental_health"),
-    "microfinance": ("loan_type", "microfinance"),
-}
-"""Facts that cases state as a flag and the vocabulary as a word."""
-
 
 def plain(name: str, facts: Mapping[str, Any]) -> Any:
     """The value of a fact: as stated, else the ordinary one."""
     return facts.get(name, FACTS[name].ordinary)
 
 
-def normalised(facts: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Facts under their own names and words, and the names that the vocabulary does not know."""
+def normalised(facts: Mapping[str, Any], channel: str = "") -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Facts under their own names and words, and the names that the vocabulary does not know.
+
+    `channel` is that of the contact asked about, for facts that list channels.
+    """
     found: dict[str, Any] = {}
     unknown: list[str] = []
     for given, value in facts.items():
-        if given in _STATED_AS_FLAGS and isinstance(value, bool):
-            if value:
-                found.setdefault(*_STATED_AS_FLAGS[given])
+        if given == "caller_number_visible":
             continue
-        if given in _STATED_AS_DEEDS:
+        if given in LISTS_OF_CHANNELS and isinstance(value, (list, tuple)):
+            found["channel_authorised"] = channel in value
+            continue
+        if given in KINDS_OF_ADDRESS and isinstance(value, str):
+            found["work_email"] = value.lower().startswith(("work", "employer", "office"))
+            continue
+        if given in ZONES_OF and isinstance(value, str):
+            found["possible_tz"] = [*found.get("possible_tz", ()), value]
+            continue
+        if given in STATED_AS_FLAGS and isinstance(value, bool):
             if value:
-                found["message_does"] = [*found.get("message_does", ()), _STATED_AS_DEEDS[given]]
+                found.setdefault(*STATED_AS_FLAGS[given])
+            continue
+        if given in STATED_AS_DEEDS:
+            if value:
+                found["message_does"] = [*found.get("message_does", ()), STATED_AS_DEEDS[given]]
             continue
         name = ALIASES.get(given, given)
         if name not in FACTS:
             unknown.append(given)
             continue
         found[name] = _value(name, value)
-    _conclude(found, facts)
+    _conclude(found, facts, channel)
     return found, tuple(unknown)
 
 
@@ -306,12 +151,26 @@ def _value(name: str, value: Any) -> Any:
         if shape == "words":
             return [value]
         if shape == "word" and not name.endswith(("_id", "_tz")):
-            return _WORDS.get(value.lower(), value.lower())
+            return WORDS.get(value.lower(), value.lower())
     return value
 
 
-def _conclude(found: dict[str, Any], stated: Mapping[str, Any]) -> None:
+def _conclude(found: dict[str, Any], stated: Mapping[str, Any], channel: str) -> None:
     """What follows from the facts stated."""
+    if found.get("message_type") == "location_information":
+        found.setdefault("message_mentions_debt", False)
+    if channel == "social":
+        found.setdefault("public_post", True)  # unless somebody says that only the debtor can read it
+    if channel == "email" and found.get("place") == "work":
+        found.setdefault("work_email", True)
+    if stated.get("caller_number_visible") is False:
+        found["message_does"] = [*found.get("message_does", ()), "hides_number"]
+    if found.get("breathing_space_start") == "mental_health":
+        found["breathing_space_type"] = found.pop("breathing_space_start")
+    if found.get("breathing_space_end"):
+        found["breathing_space_type"] = "mental_health"
+    if not isinstance(found.get("breathing_space_start", ""), str):
+        del found["breathing_space_start"]
     if found.get("message_type") == "information_requested":
         found["information_requested"] = True
     if "notice_sent" in found and not found["notice_sent"]:

@@ -162,7 +162,7 @@ class Layer:
         starts = self._day(rule.start, zone)
         ends = self._day(rule.end, zone) if rule.end is not None else None
         if starts is None and ends is None:
-            return True
+            return rule.end is None  # A rest until an end that nobody knows is going on.
         if starts is not None and day < starts:
             return True
         if rule.end is None:
@@ -174,11 +174,14 @@ class Layer:
     def _same(self, rule: model.Cap | model.Spacing, contact: LawContact) -> bool:
         """Whether the contact falls in what the rule counts together; what is not known counts."""
         asked = self._asked
+        if rule.per in ("debt", "person_debt") and asked.debt and contact.debts and asked.debt not in contact.debts:
+            return False
         if rule.per == "debt":
-            return not asked.debt or not contact.debts or asked.debt in contact.debts
+            return True
         ours, theirs = {
             "account": (asked.account, contact.account),
             "person": (asked.person, contact.person),
+            "person_debt": (asked.person, contact.person),
             "creditor": (self._fact("creditor_id"), contact.creditor),
         }[rule.per]
         return not ours or not theirs or ours == theirs
@@ -196,7 +199,8 @@ class Layer:
         if rule.after_conversation:
             talks = [contact.at for contact, _ in mine if self._spoken(contact)]
             mine = [(contact, on) for contact, on in mine if talks and contact.at >= min(talks)]
-        dates = [on for contact, on in mine if self._counts(rule, contact)]
+        # What the debtor had agreed to was not counted then, and is not counted later.
+        dates = [on for contact, on in mine if self._counts(rule, contact) and not self._consented(rule, zone, on)]
         if rule.days is not None:
             return not run_is_full(dates, day, rule.days, rule.max)
         if rule.period == "ever":

@@ -160,7 +160,7 @@ def _counting(chance: Chance) -> dict[str, Any]:
     kind = chance.pick(("cap", "cap", "spacing", "cross_channel"))
     if kind == "cross_channel":
         return {"kind": kind, "period": chance.pick(("day", "week", "calendar_week", "seven_days"))}
-    found: dict[str, Any] = {"kind": kind, "per": chance.pick(("debt", "account", "person", "person", "creditor"))}
+    found: dict[str, Any] = {"kind": kind, "per": chance.pick(("debt", "account", "person", "person_debt", "creditor"))}
     found["of"] = chance.some(CHANNELS, 2) if chance.once_in(3) else []
     found["consent_days"] = chance.pick((None, None, 1, 3, 7))
     if kind == "spacing":
