@@ -49,6 +49,8 @@ STUCK_SECONDS = 9.0
 """Business time waits so long for an invoice that is due; what waits for an activity of a dead worker is passed by."""
 KILL_AFTER_SECONDS = 2.0
 """A kill waits so long at most for the decisions that are to come before it."""
+SLOW_START_SECONDS = 12.0
+"""And so long where nothing at all was decided yet of what is due: a busy machine starts a worker slowly."""
 DECISIONS = 1_500
 """About so many a campaign of 200 invoices takes: kills are spread over them."""
 FAULTS = {
@@ -307,8 +309,12 @@ class Campaign:
 
     async def _work_done(self, decisions: int) -> None:
         """Until so many more decisions were recorded, or for a while: what is down comes up again, too."""
-        until, ends = await self._until_done(self._decisions) + decisions, monotonic() + KILL_AFTER_SECONDS * self._patience
-        while monotonic() < ends and await self._until_done(self._decisions) < until:
+        before, began = await self._until_done(self._decisions), monotonic()
+        while True:
+            done, waited = await self._until_done(self._decisions) - before, (monotonic() - began) / self._patience
+            slow = not done and self._due_since and waited < SLOW_START_SECONDS
+            if done >= decisions or (waited > KILL_AFTER_SECONDS and not slow):
+                return
             await asyncio.sleep(self._dice.uniform(0.01, 0.05))
 
     def _decisions(self) -> int:
