@@ -75,7 +75,10 @@ def _actions(manual: Manual) -> Iterator[Finding]:
     last = len(manual.ladder) - 1
     for index, rung in enumerate(manual.ladder):
         if index == 0 and rung.after_contact_days is not None:
-            yield ("ladder", 0, "after_contact_days"), f"rung {rung.rung} is the first: there is no contact before it; leave it out"
+            yield (
+                ("ladder", 0, "after_contact_days"),
+                f"rung {rung.rung} is the first: there is no contact before it; leave it out",
+            )
         if rung.action == "contact" and not rung.channels:
             yield ("ladder", index), f"rung {rung.rung} has no channels; name at least one, or make it action: task"
         if rung.action != "decision" and not rung.template:

@@ -312,7 +312,7 @@ def test_what_was_never_announced_is_not_carried_out(announced: bool) -> None:
     by = manual(
         SUSPENDS,
         ladder="  - {rung: S6, day: D+3, channels: [email], template: suspension_notice}\n"
-        "  - {rung: S7, day: D+10, channels: [email], template: suspended, requires: S6}\n"
+        "  - {rung: S7, day: D+10, channels: [email], template: suspended, requires: S6}\n",
     )
     told = (past("1.1.S6.0", date(2026, 3, 5)),) if announced else ()
     passed = () if announced else (SkippedRung(key="1.1.S6.0", why="nobody could be reached"),)
@@ -360,7 +360,7 @@ def test_a_notice_is_not_overtaken_by_what_may_not_go_out_without_it() -> None:
         SUSPENDS,
         ladder="  - {rung: S6, day: D+3, channels: [email], template: suspension_notice}\n"
         "  - {rung: S7, day: D+10, channels: [email], template: suspended, requires: S6, after_contact_days: 6}\n"
-        "  - {rung: S8, day: D+40, channels: [email], template: come_back}\n"
+        "  - {rung: S8, day: D+40, channels: [email], template: come_back}\n",
     )
     facts, answers, step = settle(ana(), by, at("2026-03-13 10:00"))
     assert answers == [] and isinstance(step, Contact) and step.rung == "S6"
