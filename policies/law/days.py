@@ -70,10 +70,10 @@ def dated(given: Any, zone: str) -> date:
             given = datetime.fromisoformat(given)
         except ValueError:
             raise ValueError(f"{given!r} is not a date or an instant: write 2026-12-08 or 2026-12-08T09:00:00-05:00") from None
-        if given.tzinfo is None:
-            return given.date()
-    day: date = local_date_of(given, zone) if isinstance(given, datetime) else given
-    return day
+    if not isinstance(given, datetime):
+        day: date = given
+        return day
+    return given.date() if given.tzinfo is None else local_date_of(given, zone)
 
 
 @lru_cache(maxsize=65536)

@@ -52,7 +52,7 @@ def owed(due_on: date = date(2026, 3, 1), amount_minor: int = 10_000, **changes:
     )
     entered = datetime(due_on.year, due_on.month, due_on.day, tzinfo=UTC) - timedelta(days=60)
     dues = (Instalment(number=1, due_on=due_on, amount_minor=amount_minor, balance_minor=amount_minor),)
-    fields = {
+    fields: dict[str, Any] = {
         "zone": UTC_ZONE, "country": "GB", "place_of_payment": "GB", "reach": ways, "entered_at": entered, "instalments": dues,
         "cycle_started_at": entered, "issued_on": entered.date(),
     }  # fmt: skip
