@@ -199,8 +199,7 @@ class Layer:
         if rule.after_conversation:
             talks = [contact.at for contact, _ in mine if self._spoken(contact)]
             mine = [(contact, on) for contact, on in mine if talks and contact.at >= min(talks)]
-        # What the debtor had agreed to was not counted then, and is not counted later.
-        dates = [on for contact, on in mine if self._counts(rule, contact) and not self._consented(rule, zone, on)]
+        dates = [on for contact, on in mine if self._counts(rule, contact)]
         if rule.days is not None:
             return not run_is_full(dates, day, rule.days, rule.max)
         if rule.period == "ever":
