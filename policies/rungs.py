@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from policies import agency
-from policies.case import NOT_MADE, Case, active_holds, choose, spoken_for
+from policies.case import NOT_MADE, Case, active_holds, choose, law_for, spoken_for
 from policies.consequences import ANNOUNCES, CARRIED_OUT, SUED_OR_RECORDED
 from policies.contactable import first_allowed
 from policies.ladder import Candidate, candidates, day_start, last_real_contact, local_day, local_moment
@@ -235,20 +235,31 @@ def _cannot(case: Case, candidate: Candidate, asked: datetime, ends: datetime, a
             key=key,
             rung=rung.rung,
         )
-    slot = first_allowed(
-        asked,
-        channel=usable[0].channel,
-        person_id=usable[0].person_id,
-        budget=spoken_for(case, candidate.key),
-        own=(facts.invoice_id, key),
-        firm=rung.firm,
-        place=case.place,
-        limits=manual.limits,
-        until=None,
+    said: dict[str, str] = {}
+    rules: list[str] = []
+    for reach in usable:
+        slot = first_allowed(
+            asked,
+            channel=reach.channel,
+            person_id=reach.person_id,
+            budget=spoken_for(case, candidate.key),
+            own=(facts.invoice_id, key),
+            firm=rung.firm,
+            place=case.place,
+            limits=manual.limits,
+            law=law_for(case, reach, asked),
+        )
+        rules += slot.rules
+        if slot.rules:
+            said.setdefault(slot.why, reach.channel)
+    why = "; ".join(f"by {channel}, {reason}" for reason, channel in said.items()) or "each of its channels failed."
+    return Skip(
+        at=case.now,
+        why=f"{rung.rung} gives way before {local_day(ends, facts.zone).isoformat()}: {why}",
+        rules=tuple(dict.fromkeys(rules)) or ("channel.failed",),
+        key=key,
+        rung=rung.rung,
     )
-    rules = slot.rules or ("channel.failed",)
-    why = slot.why or "each of its channels failed."
-    return Skip(at=case.now, why=f"{rung.rung} gives way before {ends.isoformat()}: {why}", rules=rules, key=key, rung=rung.rung)
 
 
 def _decision(case: Case, candidate: Candidate) -> Step:

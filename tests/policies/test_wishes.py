@@ -116,3 +116,10 @@ def test_after_the_notice_its_wait_is_kept() -> None:
     step = agency_in_ontario(facts={"notice_sent": "2026-03-06"})
     assert isinstance(step, Contact) and step.channel is Channel.EMAIL
     assert step.at == datetime(2026, 3, 12, 13, tzinfo=UTC)  # six days from the 6th, at the manual's hour
+
+
+def test_a_rung_that_no_law_lets_out_says_which_one() -> None:
+    closed = {"authorised": False}
+    step = asked(ways=(reach(Channel.EMAIL, **closed), reach(Channel.WHATSAPP, **closed)))
+    assert step.kind == "skip" and "CO.authorised_channel" in step.rules
+    assert "in Colombia only channels that the consumer authorised may be used" in step.why
