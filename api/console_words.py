@@ -28,7 +28,8 @@ PLACEMENTS = {
 TASKS = {
     "approve_placement": "Decide: keep or agency", "match_payment": "Find whose payment this is",
     "check_payment": "One payment, two sums", "unknown_outcome": "Was it sent?", "fix_contact": "Find another address",
-    "find_payment": "Look for the payment", "answer_dispute": "Answer the dispute",
+    "find_payment": "Look for the payment", "answer_dispute": "Answer the dispute", "get_consent": "Ask for a channel",
+    "insolvency_claim": "File the claim", "read_reply": "Read an answer",
 }  # fmt: skip
 SOURCES = {"standard": "gateway", "stripe": "Stripe", "manual": "by hand", "replay": "replay"}
 STATES = {"calling": "being sent", "accepted": "sent", "delivered": "delivered", "failed": "failed", "unknown": "unknown"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from ledger import consequences, handoff
 from ledger.events import tell
+from ledger.tasks import open_task
 from policies.facts import InvoiceFacts
 from policies.forecast import Rider, settle
-from policies.law.packs import pack_versions
+from policies.law.packs import CONSENT_RULES, pack_versions
 from policies.manual import Manual
 from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
 from policies.terms import AttemptState
@@ -190,6 +191,12 @@ def _apply(session: Session, facts: InvoiceFacts, step: Step, step_id: int, now:
 
     if isinstance(step, Skip):
         say("rung_skipped", key=step.key, rung=step.rung)
+        if CONSENT_RULES.intersection(step.rules):
+            open_task(
+                session, creditor_id=facts.creditor_id, account_id=facts.account_id, invoice_id=facts.invoice_id,
+                kind="get_consent", key=facts.account_id, due_at=now + timedelta(days=5), now=now,
+                why="the law of the customer's place wants the customer's consent to a channel before anything is sent by it",
+            )  # fmt: skip
     elif isinstance(step, Judge):
         _judge(session, facts, step, step_id, now)
     elif isinstance(step, Ask):

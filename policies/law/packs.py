@@ -15,6 +15,11 @@ from policies.law.engine import Law
 from policies.law.model import AnyRule, Pack
 from policies.yaml_lines import read_yaml
 
+CONSENT_RULES = frozenset((
+    "CO.authorised_channel", "US-DC.electronic.consent", "US-NY.email_consent", "US-NYC.electronic_consent",
+    "US-NYC.electronic_consent.creditor",
+))  # fmt: skip
+"""Rules that are satisfied by asking the customer, which a person has to do."""
 HOUSE = "HOUSE"
 """The pack that speaks everywhere: what the debtor asked for is heeded also where no law says so."""
 _EUROPEAN_UNION = frozenset("AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())

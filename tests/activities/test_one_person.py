@@ -82,3 +82,18 @@ def test_the_house_counts_over_its_creditors_only_where_it_collects(capped: Hous
         ).all()
         facts, _ = gather(session, mine, cast.NOW)
     assert people and [entry.elsewhere for entry in facts.budget] == shared
+
+
+def test_where_the_law_wants_consent_first_nothing_goes_and_a_person_is_asked_once(house: House) -> None:
+    ways = [{"channel": "email", "address": "eva@example.com"}]
+    account = cast.debtor_ana(ref="acct-e", contacts=[{"role": "holder", "channels": ways}])
+    house.at("2026-03-17 08:00")
+    invoices = [house.owes(f"E-{n}", now=house.tools.clock.now(), account=account) for n in range(2)]
+    house.at("2026-03-19 09:00")
+    for invoice in invoices:
+        house.plan(invoice)
+        house.contact(invoice)
+    assert house.received() == 0
+    assert [row.kind for row in house.rows("select kind from task")] == ["get_consent"]
+    said = house.rows("select why from step where 'CO.authorised_channel' = any(rules)")
+    assert said and all("only channels that the consumer authorised" in row.why for row in said)
