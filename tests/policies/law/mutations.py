@@ -125,7 +125,7 @@ MUTATIONS = (
     Mutation(DAYS, "if not calendar.country or any(_names(entry, day) for entry in calendar.drop):", "if not calendar.country:"),
     Mutation(DAYS, "for year in (day.year, day.year - 1)", "for year in (day.year,)"),
     Mutation(DAYS, "(entry.until is not None and day > entry.until)", "(entry.until is not None and day >= entry.until)"),
-    Mutation(DAYS, "local_date_of(given, zone) if isinstance", "given.date() if isinstance"),
+    Mutation(DAYS, "given.date() if given.tzinfo is None else local_date_of(given, zone)", "given.date()"),
     Mutation(BASE, "late <= binds.days_past_due_over", "late < binds.days_past_due_over"),
     Mutation(BASE, "if party not in binds.party or debtor not in binds.debtor:", "if party not in binds.party:"),
     Mutation(BASE, "and not any(holds(condition, facts) for condition in self.unless)", ""),
