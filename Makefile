@@ -47,7 +47,7 @@ doctor: $(VENV)/.installed ## what is wrong with this machine, and what to do
 	@$(BIN)/puntual doctor
 
 test: $(VENV)/.installed-dev ## the tests, on real PostgreSQL and Temporal
-	@$(BIN)/pytest -q $(PYTEST)
+	@$(if $(PYTEST),$(BIN)/pytest -q $(PYTEST),$(BIN)/python -m tests.side_by_side)
 
 drill: $(VENV)/.installed-dev ## the long campaigns: full replays, 200 kills, 20,000 examples
 	@$(BIN)/pytest -q --drill --timeout=7200 $(PYTEST)

@@ -309,13 +309,10 @@ class Campaign:
 
     async def _work_done(self, decisions: int) -> None:
         """Until so many more decisions were recorded, or for a while: what is down comes up again, too."""
-        before, began = await self._until_done(self._decisions), monotonic()
-        while True:
-            done, waited = await self._until_done(self._decisions) - before, (monotonic() - began) / self._patience
-            slow = not done and self._due_since and waited < SLOW_START_SECONDS
-            if done >= decisions or (waited > KILL_AFTER_SECONDS and not slow):
-                return
+        before, began, done, waited = await self._until_done(self._decisions), monotonic(), 0, 0.0
+        while done < decisions and waited < (SLOW_START_SECONDS if self._due_since and not done else KILL_AFTER_SECONDS):
             await asyncio.sleep(self._dice.uniform(0.01, 0.05))
+            done, waited = await self._until_done(self._decisions) - before, (monotonic() - began) / self._patience
 
     def _decisions(self) -> int:
         with self._engine.connect() as connection:
