@@ -11,6 +11,7 @@ from policies.facts import Agreement, BudgetEntry, Hold, InvoiceFacts, LawTerms,
 from policies.folding import SLOT, TOGETHER, carries, counted, shared_slots
 from policies.hours import day_text, open_spans, zone_of
 from policies.ladder import local_day, local_moment
+from policies.law.place import recipient_of
 from policies.manual import Manual
 from policies.messages import bundle_of
 from policies.spread import spread_out
@@ -71,7 +72,10 @@ def choose(
             continue
         for reach in facts.reach:
             if legal_notice and reach.why_not in ("", OPTED_OUT):
-                reach = reach.model_copy(update={"permitted": reach.permitted or reach.why_not == OPTED_OUT, "authorised": True})
+                # By post it needs no consent; elsewhere only the refusal of messages is overridden, never a missing consent.
+                post = reach.authorised or channel is Channel.LETTER
+                permitted = reach.permitted or reach.why_not == OPTED_OUT
+                reach = reach.model_copy(update={"permitted": permitted, "authorised": post})
             if reach.channel is not channel or not reach.permitted or reach.address_id in tried:
                 continue
             slot = _moment(case, key, reach, asked, ends, firm, bundle)
@@ -151,7 +155,14 @@ def law_for(case: Case, reach: Reach, asked: datetime) -> LawTerms | None:
     terms = case.facts.law
     if terms is None:
         return None
-    found: dict[str, str | bool | int] = {"channel_authorised": reach.authorised, "electronic_consent": reach.authorised}
+    found: dict[str, str | bool | int | tuple[str, ...]] = {
+        "channel_authorised": reach.authorised,
+        "electronic_consent": reach.authorised,
+        "recipient": recipient_of(reach.role, case.facts.kind),
+    }
+    if reach.channel is Channel.VOICE:
+        # Our calls play a recorded voice, and nobody says what kind of line it is: the strictest reading holds.
+        found |= {"prerecorded": True, "number_type": ("mobile", "home", "landline")}
     dues = [i.due_on for i in case.facts.instalments if i.balance_minor > 0]
     if dues:
         late = (local_day(asked, case.facts.zone) - min(dues)).days

@@ -79,6 +79,12 @@ def _actions(manual: Manual) -> Iterator[Finding]:
                 ("ladder", 0, "after_contact_days"),
                 f"rung {rung.rung} is the first: there is no contact before it; leave it out",
             )
+        if rung.legal_notice and rung.template not in consequences.ANNOUNCES:
+            said = ", ".join(sorted(consequences.ANNOUNCES))
+            yield (
+                ("ladder", index, "legal_notice"),
+                f"rung {rung.rung} sends no notice that a law asks for; only these do: {said}",
+            )
         if rung.action == "contact" and not rung.channels:
             yield ("ladder", index), f"rung {rung.rung} has no channels; name at least one, or make it action: task"
         if rung.action != "decision" and not rung.template:

@@ -10,6 +10,7 @@ from typing import get_args
 
 from pydantic import ValidationError
 
+from policies.calendars import coverage
 from policies.law.base import Rule
 from policies.law.engine import Law
 from policies.law.model import AnyRule, Pack
@@ -24,6 +25,19 @@ HOUSE = "HOUSE"
 """The pack that speaks everywhere: what the debtor asked for is heeded also where no law says so."""
 _EUROPEAN_UNION = frozenset("AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
 _OTHER_NAMES = {"GB": "UK"}
+_TWO_LETTERS = {"UK": "GB"}
+_REGIONS_SAID = {
+    ("AR", "CABA"): "C",
+    ("AR", "CIUDAD AUTÓNOMA DE BUENOS AIRES"): "C",
+    ("AR", "CIUDAD AUTONOMA DE BUENOS AIRES"): "C",
+}
+_OTHER_CITIES = {
+    "US-NYC": frozenset(
+        ("buffalo", "rochester", "yonkers", "syracuse", "albany", "new rochelle", "mount vernon", "schenectady", "utica",
+         "white plains", "hempstead", "troy", "niagara falls", "binghamton", "ithaca", "poughkeepsie", "saratoga springs")
+    ),
+}  # fmt: skip
+"""Cities of a region that surely lie outside a pack of one city; any other spelling leaves the place in doubt, and it speaks."""
 
 
 class PackError(ValueError):
@@ -116,13 +130,16 @@ def shipped_law(settings: Mapping[str, Mapping[str, str]] | None = None) -> Law:
 def packs_for(country: str, region: str = "", city: str = "") -> tuple[str, ...]:
     """The codes of the packs that speak for a place, HOUSE first; where the region is not known, those of every region."""
     country = _OTHER_NAMES.get(country.upper(), country.upper())
-    region, city = region.upper().removeprefix(f"{country}-"), city.casefold()
+    region, city = region.upper().removeprefix(f"{country}-"), " ".join(city.casefold().split())
+    region = _REGIONS_SAID.get((country, region), region)
+    if region and not coverage(_TWO_LETTERS.get(country, country), region).region_known:
+        region = ""  # what nobody knows is in doubt: every region speaks
     found = [HOUSE]
     for pack in shipped_packs():
         if _OTHER_NAMES.get(pack.country, pack.country) != country:
             continue
         inside = not pack.region or not region or pack.region == region
-        if inside and (not pack.city or not city or pack.city.casefold() == city):
+        if inside and (not pack.city or city not in _OTHER_CITIES.get(pack.jurisdiction, ())):
             found.append(pack.jurisdiction)
     if country in _EUROPEAN_UNION:
         found.append("EU")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from policies.facts import Instalment, InvoiceFacts, LawTerms, Reach, SkippedRung
-from policies.law.packs import packs_for
+from policies.law.packs import packs_for, shipped_packs
+from policies.law.place import BY_A_PERSON, LIVE
+from policies.law.vocabulary import FACTS
 from policies.manual import load_manual
 from policies.next_step import next_step
 from policies.steps import Contact, Step
 from policies.terms import Channel
-from tests.policies.samples import BOGOTA, NOW, invoice
+from tests.policies.samples import BOGOTA, NOW, entry, invoice
 
 MANUAL = """
 name: wishes
@@ -33,7 +35,10 @@ def asked(*, legal_notice: bool = False, email: dict[str, Any] | None = None, **
     law = LawTerms(packs=packs_for("CO"), zones=(BOGOTA,), facts=changes.pop("facts", {}))
     ways = (reach(Channel.EMAIL, **(email or {})), reach(Channel.WHATSAPP))
     facts: InvoiceFacts = invoice(law=law, reach=changes.pop("ways", ways), **changes)
-    return next_step(facts, load_manual(MANUAL % str(legal_notice).lower(), "wishes.yaml"), NOW)
+    manual = load_manual(MANUAL % "false", "wishes.yaml")
+    if legal_notice:  # of such a rung the manual's check would want a whole announcement
+        manual = manual.model_copy(update={"ladder": (manual.ladder[0].model_copy(update={"legal_notice": True}),)})
+    return next_step(facts, manual, NOW)
 
 
 def test_without_a_wish_the_order_of_the_rung_decides() -> None:
@@ -55,7 +60,7 @@ def test_the_preferred_hours_are_waited_for_inside_the_law() -> None:
 
 @pytest.mark.parametrize(("legal_notice", "kind"), [(True, "contact"), (False, "skip")])
 def test_an_opt_out_silences_everything_but_a_notice_that_the_law_requires(legal_notice: bool, kind: str) -> None:
-    closed = {"permitted": False, "authorised": False, "why_not": "opted out"}
+    closed = {"permitted": False, "why_not": "opted out"}
     ways = (reach(Channel.EMAIL, **closed),)
     assert asked(legal_notice=legal_notice, ways=ways, entered_at=NOW, issued_on=date(2026, 2, 1)).kind == kind
 
@@ -123,3 +128,50 @@ def test_a_rung_that_no_law_lets_out_says_which_one() -> None:
     step = asked(ways=(reach(Channel.EMAIL, **closed), reach(Channel.WHATSAPP, **closed)))
     assert step.kind == "skip" and "CO.authorised_channel" in step.rules
     assert "in Colombia only channels that the consumer authorised may be used" in step.why
+
+
+def test_a_legal_notice_overrides_a_refusal_and_never_a_missing_consent() -> None:
+    closed = {"permitted": False, "authorised": False, "why_not": "opted out"}
+    assert asked(legal_notice=True, ways=(reach(Channel.EMAIL, **closed),)).kind == "skip"
+
+
+@pytest.mark.parametrize(
+    ("country", "region", "role", "party", "kind"),
+    [
+        ("CO", "", "holder", "first", "contact"),
+        ("CO", "", "reference", "first", "skip"),
+        ("CO", "", "neighbour", "first", "skip"),
+        ("CO", "", "guarantor", "first", "contact"),
+        ("MX", "", "family_member", "first", "skip"),
+        ("CL", "", "employer", "first", "skip"),
+        ("AR", "C", "spouse", "third", "skip"),
+        ("US", "TX", "workmate", "third", "skip"),
+        ("US", "TX", "spouse", "third", "contact"),
+        ("GB", "", "somebody_else", "first", "skip"),
+    ],
+)
+def test_nobody_but_those_the_law_names_is_told_of_a_debt(country: str, region: str, role: str, party: str, kind: str) -> None:
+    law = LawTerms.model_validate({
+        "packs": packs_for(country, region), "zones": (BOGOTA,), "party": party,
+        "facts": {"debt_type": "regulated_credit"},
+    })  # fmt: skip
+    facts = invoice(law=law, reach=(reach(Channel.EMAIL, role=role),), country=country, region=region)
+    assert next_step(facts, load_manual(MANUAL % "false", "wishes.yaml"), NOW).kind == kind
+
+
+def test_an_automatic_call_is_a_recorded_call() -> None:
+    law = LawTerms(packs=packs_for("US", "TX"), zones=("America/Chicago",), party="third")
+    calls = tuple(entry(NOW - timedelta(days=days), channel=Channel.VOICE) for days in (9, 16, 23))
+    manual = load_manual((MANUAL % "false").replace("[email, whatsapp]", "[voice]"), "calls.yaml")
+    voice = (reach(Channel.VOICE),)
+    facts = invoice(law=law, reach=voice, zone="America/Chicago", country="US", region="TX", budget=calls)
+    step = next_step(facts, manual, NOW)
+    assert step.at.date() > NOW.date() and "US-FED.recorded_calls" in step.rules
+
+
+def test_every_fact_that_a_rule_hangs_on_is_known_live_or_told_to_be_a_persons_task() -> None:
+    named = {
+        name for pack in shipped_packs() for rule in pack.rules for condition in (rule.when, *rule.unless) for name in condition
+    }
+    assert named - LIVE - set(BY_A_PERSON) == set()
+    assert not LIVE & set(BY_A_PERSON) and (LIVE | set(BY_A_PERSON)) <= set(FACTS)
