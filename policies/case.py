@@ -174,10 +174,8 @@ def law_for(case: Case, reach: Reach, asked: datetime) -> LawTerms | None:
 
 
 def _first_notice(facts: InvoiceFacts) -> date | None:
-    """The day of the first thing that reached the debtor in writing: where a notice must come first, that is the notice."""
-    ours = [(c.channel, c.state, c.local_date) for c in facts.contacts]
-    others = [(e.channel, e.state, e.local_date) for e in facts.budget if not e.elsewhere and not e.inbound]
-    return min((day for channel, state, day in (*ours, *others) if channel in _WRITTEN and state in _ARRIVED), default=None)
+    """The day of the first thing about this debt that reached the debtor in writing: where a notice comes first, that is it."""
+    return min((c.local_date for c in facts.contacts if c.channel in _WRITTEN and c.state in _ARRIVED), default=None)
 
 
 def _allowed(
