@@ -32,6 +32,9 @@ _HEADINGS = {
     "limitation": "Limitation",
 }
 _BASIS = {"law": "law", "guidance": "guidance of the regulator", "house": "DEFAULT OF THE HOUSE, NOT LAW"}
+_ALL_OF = frozenset({"items", "never"})
+"""Lists of which every item holds; of the others one is enough."""
+_PER = {"person_debt": "person and debt"}
 _COMMON = frozenset(Rule.model_fields) | {"kind"}
 
 
@@ -90,7 +93,7 @@ def _details(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "Limit", _cap(rule)
         own = {}
     for name, value in own.items():
-        yield name.replace("_", " ").capitalize(), _value(value)
+        yield name.replace("_", " ").capitalize(), ", ".join(map(_value, value)) if name in _ALL_OF else _value(value)
     if rule.channels:
         yield "Channels", ", ".join(rule.channels)
     yield "Binds", _binds(rule)
@@ -129,7 +132,8 @@ def _cap(rule: Cap) -> str:
     period = "one local day" if rule.days == 1 else f"{rule.days} local days" if rule.days else str(rule.period).replace("_", " ")
     if rule.period == "week":
         period = "a calendar week and in seven days"
-    said = f"at most {rule.max} {rule.counts if rule.max != 1 else rule.counts.removesuffix('s')} in {period}, per {rule.per}"
+    per = _PER.get(rule.per, rule.per)
+    said = f"at most {rule.max} {rule.counts if rule.max != 1 else rule.counts.removesuffix('s')} in {period}, per {per}"
     if rule.of:
         said += f", counted over {', '.join(rule.of)}"
     if rule.also:
@@ -151,10 +155,12 @@ def _binds(rule: Rule) -> str:
 
 
 def _condition(condition: dict[str, Any]) -> str:
-    return " and ".join(f"{name.replace('_', ' ')} is {_value(value)}" for name, value in condition.items())
+    return " and ".join(f"{name.replace('_', ' ')} is {_value(value) or 'not known'}" for name, value in condition.items())
 
 
 def _value(value: Any) -> str:
+    if value is None:
+        return "not known"
     if isinstance(value, bool):
         return "so" if value else "not so"
     if isinstance(value, dict):

@@ -83,7 +83,7 @@ def recipient_of(role: str, kind: DebtorKind) -> str:
 
 
 class CreditorLaw(Model):
-    """What a creditor has said about itself; `puntual creditor law` sets it."""
+    """What a creditor has said about itself; `puntual creditor set` sets it."""
 
     party: Literal["first", "third"] = "first"
     creditor_type: Annotated[str, Field(pattern=r"^[a-z_]{0,40}$")] = ""
