@@ -70,7 +70,7 @@ def test_fifty_invoices_due_the_same_day_get_one_message_for_each_rung(build: Ca
     assert house.rows("select count(*) as n from invoice where next_kind = 'wait' and next_at > '2026-03-27'")[0].n == 50
 
 
-def test_each_invoice_of_a_message_asks_its_own_balance_by_its_own_decision(house: House) -> None:
+def test_erp_07_each_invoice_of_a_message_asks_its_own_balance_by_its_own_decision(house: House) -> None:
     invoices = several(house, "F-1", "F-2", "F-3")
     house.pays(invoices[1], 10_000_000)
     step = house.contact(invoices[0])
@@ -99,7 +99,7 @@ def test_a_message_for_two_counts_once(build: Callable[..., House]) -> None:
     assert house.received() == 2, "the second of two in seven days, although four rungs went out"
 
 
-def test_two_currencies_have_a_total_each(house: House) -> None:
+def test_oca_16_two_currencies_have_a_total_each(house: House) -> None:
     house.at("2026-03-17 08:00")
     first = house.owes("F-1", now=house.tools.clock.now())
     second = house.owes("F-2", now=house.tools.clock.now(), currency="USD", amount_minor=12_345)
