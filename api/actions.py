@@ -102,7 +102,7 @@ _NOBODY_NAMED = DecisionIn(by="")
 
 
 class SuppressionIn(Model):
-    """Stop all contact with an account until a review date."""
+    """Stop all contact with an account, or with one of its people, until a review date."""
 
     reason: SuppressionReason = Field(examples=["insolvency"])
     evidence: str = Field(
@@ -112,7 +112,11 @@ class SuppressionIn(Model):
         description="where the evidence is kept; a reference, no personal data",
         examples=["file 2026-118"],
     )
-    until: Instant = Field(examples=["2026-06-01T09:00:00-05:00"])
+    until: Instant = Field(
+        description="deceased, identity_theft, represented, cease_request and insolvency hold beyond it, until lifted",
+        examples=["2026-06-01T09:00:00-05:00"],
+    )
+    person_id: UUID | None = Field(None, description="stop one person of the account; left out, the whole account")
     opened_on: Day | None = Field(
         None, description="insolvency only: the day it was opened; debts issued until then stop, later ones go on"
     )
@@ -123,6 +127,15 @@ class SuppressionIn(Model):
         if self.reason != "insolvency" and (self.opened_on or self.claim_by):
             raise ValueError("opened_on and claim_by belong to an insolvency: leave them out for another reason")
         return self
+
+
+class ExemptIn(Model):
+    """Send an account no reminders until an instant, at most 366 days from now."""
+
+    until: Instant = Field(examples=["2026-06-01T09:00:00-05:00"])
+    reason: str = Field(
+        min_length=1, max_length=200, pattern=STORABLE, description="no personal data", examples=["key account, pays quarterly"]
+    )
 
 
 class StopIn(Model):
@@ -283,14 +296,26 @@ def apply_payment(payment_id: UUID, body: ApplyIn, who: Cashier, request: Reques
 @router.post("/accounts/{account_ref}/suppressions", status_code=201, tags=["Stops"], summary="Stop all contact with an account")
 def suppress(account_ref: str, body: SuppressionIn, who: Decider, request: Request) -> OpenedOut:
     """At once, also for what is scheduled; `account_ref` is your own reference."""
-    account = stops.account_by_ref(who.session, who.creditor_id, (account_ref, request.app.state.sealer.opaque_ref(account_ref)))
-    if account is None:
-        raise not_found("account", account_ref)
     opened = stops.suppress(
-        who.session, account, reason=body.reason, evidence=body.evidence, until=body.until, actor=who.actor, now=_now(request),
-        opened_on=body.opened_on, claim_by=body.claim_by,
+        who.session, _account(who, account_ref, request), reason=body.reason, evidence=body.evidence, until=body.until,
+        actor=who.actor, now=_now(request), person_id=body.person_id, opened_on=body.opened_on, claim_by=body.claim_by,
     )  # fmt: skip
     return OpenedOut(id=opened)
+
+
+@router.post("/accounts/{account_ref}/exempt", tags=["Stops"], summary="Exempt an account from reminders")
+def exempt(account_ref: str, body: ExemptIn, who: Decider, request: Request) -> ActionDone:
+    """At once, also for what is scheduled; said again, the new date holds (F23)."""
+    account = _account(who, account_ref, request)
+    held = stops.exempt(who.session, account, until=body.until, reason=body.reason, actor=who.actor, now=_now(request))
+    return ActionDone(invoices=held)
+
+
+@router.post("/accounts/{account_ref}/exempt/end", tags=["Stops"], summary="End an exemption before its date")
+def end_exemption(account_ref: str, who: Decider, request: Request) -> ActionDone:
+    """The ladder goes on; what came due meanwhile is caught up with one message."""
+    account = _account(who, account_ref, request)
+    return ActionDone(invoices=stops.end_exemption(who.session, account, actor=who.actor, now=_now(request)))
 
 
 @router.post("/suppressions/{suppression_id}/lift", tags=["Stops"], summary="End an account's stop before its date")
@@ -313,6 +338,14 @@ def stop(body: StopIn, who: Decider, request: Request) -> ActionDone:
 def resume(who: Decider, request: Request) -> ActionDone:
     """What came due meanwhile is caught up with one message each, never with a burst."""
     return ActionDone(invoices=stops.resume_creditor(who.session, who.creditor_id, actor=who.actor, now=_now(request)))
+
+
+def _account(who: Caller, account_ref: str, request: Request) -> UUID:
+    refs = (account_ref, request.app.state.sealer.opaque_ref(account_ref))
+    account = stops.account_by_ref(who.session, who.creditor_id, refs)
+    if account is None:
+        raise not_found("account", account_ref)
+    return account
 
 
 def _agree(who: Caller, invoice_id: UUID, wish: negotiation.Request, request: Request) -> AgreedOut:

@@ -126,6 +126,8 @@ ANSWERS: dict[str, Any] = {
     "GET /v1/payments/unmatched": [_UNMATCHED],
     "POST /v1/payments/{payment_id}/apply": {"applied_minor": 5000000, "left_minor": 0, "balance_minor": 20000000},
     "POST /v1/accounts/{account_ref}/suppressions": {"id": _OTHER},
+    "POST /v1/accounts/{account_ref}/exempt": {"done": True, "invoices": 3},
+    "POST /v1/accounts/{account_ref}/exempt/end": {"done": True, "invoices": 3},
     "POST /v1/suppressions/{suppression_id}/lift": {"done": True, "invoices": None},
     "POST /v1/creditor/stop": {"done": True, "invoices": 214},
     "POST /v1/creditor/resume": {"done": True, "invoices": 214},

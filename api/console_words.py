@@ -29,7 +29,7 @@ TASKS = {
     "approve_placement": "Decide: keep or agency", "match_payment": "Find whose payment this is",
     "check_payment": "One payment, two sums", "unknown_outcome": "Was it sent?", "fix_contact": "Find another address",
     "find_payment": "Look for the payment", "answer_dispute": "Answer the dispute", "get_consent": "Ask for a channel",
-    "insolvency_claim": "File the claim", "read_reply": "Read an answer",
+    "insolvency_claim": "File the claim", "read_reply": "Read an answer", "review_stop": "Review a stop",
 }  # fmt: skip
 SOURCES = {"standard": "gateway", "stripe": "Stripe", "manual": "by hand", "replay": "replay"}
 STATES = {"calling": "being sent", "accepted": "sent", "delivered": "delivered", "failed": "failed", "unknown": "unknown"}
@@ -140,7 +140,8 @@ _HEADLINES = {
     "rung_skipped": "Passed over", "held_back": "Held back", "task_opened": "Task for a person",
     "placement_proposed": "Keep or place: a person decides", "approved": "Agency approved", "declined": "Agency declined",
     "placed": "Placed with the agency", "placement_recalled": "Recalled from the agency", "suppressed": "Contact suppressed",
-    "suppression_lifted": "Contact allowed again", "stopped": "All sending stopped",
+    "suppression_lifted": "Contact allowed again", "exempted": "Exempt from reminders", "exemption_ended": "Exempt no more",
+    "stopped": "All sending stopped",
     "outcome_unknown": "Nobody knows whether it went out",
     "outcome_known": "Now it is known", "contact_failed": "Did not arrive",
 }  # fmt: skip

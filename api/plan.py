@@ -35,6 +35,8 @@ _CANCELS_WAIT = {
     "approval": (*_ALWAYS, "approval or refusal by a person"),
     "agency": ("payment in full (recalls the debt)",),
     "stop": ("the stop is lifted",),
+    "suppression": (*_ALWAYS, "the suppression is lifted"),
+    "exemption": (*_ALWAYS, "the exemption is ended"),
 }
 
 

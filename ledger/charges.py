@@ -22,6 +22,7 @@ from ledger.events import note_fact, tell
 from ledger.ids import new_id
 from ledger.session import lock_debtor_of
 from policies.calendars import effective_due
+from policies.facts import PERMANENT_STOPS
 from policies.law.base import Rule
 from policies.law.charges import LateDebt
 from policies.law.fees import collection_cost, fees
@@ -53,13 +54,15 @@ _CASE = text(
         exists (select 1 from hold h where h.invoice_id = i.id and h.released_at is null and h.until > :now
             and h.kind in ('dispute', 'already_paid', 'payment_in_process')) as held,
         exists (select 1 from suppression s where s.account_id = i.account_id and s.person_id is null and s.lifted_at is null
-            and s.until > :now) as protected,
+            and (s.until > :now or s.reason = any(:permanent))) as protected,
         (select coalesce(json_agg(json_build_array(t.number, t.due_on)), '[]') from instalment t
             where t.invoice_id = i.id and t.superseded_at is null) as parts,
         (select coalesce(json_agg(json_build_array(e.instalment, e.kind, e.amount_minor,
                 case when e.kind = 'payment' then p.value_on else e.dated_on end) order by e.id), '[]')
             from entry e left join payment p on p.id = e.payment_id where e.invoice_id = i.id) as entries,
-        (select coalesce(json_agg(json_build_array(s.starts_at, least(coalesce(s.lifted_at, s.until), s.until))), '[]')
+        (select coalesce(json_agg(json_build_array(s.starts_at, case when s.reason = any(:permanent)
+                then coalesce(s.lifted_at, greatest(s.until, :now))
+                else least(coalesce(s.lifted_at, s.until), s.until) end)), '[]')
             from suppression s where s.account_id = i.account_id and s.reason = any(:frozen)) as frozen,
         (select coalesce(json_object_agg(k.template, k.first), '{}') from (select c.template, min(c.local_date) as first
             from contact c where c.invoice_id = i.id and c.state in ('accepted', 'delivered') group by c.template) k) as told
@@ -227,7 +230,8 @@ def sums_of(session: Session, invoice_id: UUID | str) -> tuple[int, int]:
 
 
 def _known(session: Session, invoice_id: UUID | str, now: datetime) -> _Known | None:
-    row = session.execute(_CASE, {"invoice": str(invoice_id), "now": now, "frozen": list(FROZEN_BY)}).one_or_none()
+    stops = {"frozen": list(FROZEN_BY), "permanent": sorted(PERMANENT_STOPS)}
+    row = session.execute(_CASE, {"invoice": str(invoice_id), "now": now, **stops}).one_or_none()
     if row is None or row.status != "open":
         return None
     manual = Manual.model_validate(row.manual)

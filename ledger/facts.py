@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger.session import Prepared
-from policies.facts import InvoiceFacts
+from policies.facts import PERMANENT_STOPS, InvoiceFacts
 from policies.forecast import BookEntry
 from policies.law.place import terms_of
 from policies.manual import Manual
@@ -25,6 +25,8 @@ class NoSuchInvoice(LookupError):
     """No invoice of that id is visible here."""
 
 
+# A permanent stop holds beyond its review date, until it is lifted; a person's own stop says so before an opt-out does, which a
+# legal notice may pass over.
 # A stop that began when it was recorded holds for whoever can see it, also where the asker's clock is a little behind.
 # An amendment draws the ladder anew (F7): what was passed over for the old dates is not passed over for the new ones.
 _FACTS = Prepared(
@@ -69,22 +71,27 @@ _FACTS = Prepared(
             and (p.cycle = i.cycle or p.state in ('approved', 'placed')) order by p.cycle desc limit 1) as placement,
         (select coalesce(json_agg(json_build_object('person_id', r.person_id, 'address_id', r.id, 'role', n.role,
             'channel', r.channel, 'permitted', r.consent <> 'withdrawn' and r.retired_at is null and n.erased_at is null
-                and not exists (select 1 from suppression x where x.person_id = n.id and x.lifted_at is null and x.until > :now),
+                and not s.stopped,
             'why_not', case when n.erased_at is not null then 'erased' when r.retired_at is not null
-                then 'address retired: ' || coalesce(r.retired_why, '') when r.consent = 'withdrawn' then 'opted out' else '' end,
+                then 'address retired: ' || coalesce(r.retired_why, '') when s.stopped then 'contact stopped'
+                when r.consent = 'withdrawn' then 'opted out' else '' end,
             'verified', r.verified_at is not null,
             'authorised', r.consent = 'given') order by r.position, r.id), '[]')
-         from address r join person n on n.id = r.person_id where n.account_id = i.account_id) as reach,
+         from address r join person n on n.id = r.person_id, lateral (select exists (select 1 from suppression x
+            where x.person_id = n.id and x.lifted_at is null and (x.until > :now or x.reason = any(:permanent))) as stopped) s
+         where n.account_id = i.account_id) as reach,
         (select coalesce(json_agg(json_build_object('reason', x.reason, 'until', x.until) order by x.until), '[]')
          from suppression x where x.account_id = i.account_id and x.person_id is null and x.lifted_at is null
             and (x.opened_on is null or i.issued_on <= x.opened_on)
-            and (x.starts_at <= :now or x.starts_at <= x.created_at) and x.until > :now) as suppressions
+            and (x.starts_at <= :now or x.starts_at <= x.created_at)
+            and (x.until > :now or x.reason = any(:permanent))) as suppressions
     from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id
         join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id
     where i.id = any(:invoices) order by i.number
     """,
     invoices="uuid[]",
     now="timestamptz",
+    permanent="text[]",
 )
 
 # The same human under another account is known by an address; limits of a person count over all accounts of the creditor, and
@@ -160,7 +167,7 @@ def gather(session: Session, invoice_id: UUID | str, now: datetime) -> tuple[Inv
 def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[BookEntry]:
     found: list[BookEntry] = []
     budgets: dict[str, list[dict[str, Any]]] = {}
-    for row in _FACTS.ask(session, {"invoices": invoice_ids, "now": now}).mappings():
+    for row in _FACTS.ask(session, {"invoices": invoice_ids, "now": now, "permanent": sorted(PERMANENT_STOPS)}).mappings():
         manual = _manual(row["creditor_id"], row["manual_id"], _Content(row["manual"]))
         account = row["account_id"]
         law = terms_of(

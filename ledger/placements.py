@@ -20,6 +20,7 @@ from ledger.holds import locked_invoice, must_owe
 from ledger.people import person_card
 from ledger.refusals import Refused
 from ledger.sealing import Sealer
+from policies.facts import PERMANENT_STOPS
 
 Decision = Literal["approved", "declined"]
 
@@ -38,7 +39,8 @@ _PROPOSAL = text(
     "select p.id, p.state, p.decide_by,"
     " exists (select 1 from agreement g where g.invoice_id = i.id and g.state = 'open') as agreed,"
     " exists (select 1 from hold h where h.invoice_id = i.id and h.released_at is null and h.until > :now) or"
-    " exists (select 1 from suppression s where s.account_id = i.account_id and s.lifted_at is null and s.until > :now) as held"
+    " exists (select 1 from suppression s where s.account_id = i.account_id and s.lifted_at is null"
+    "   and (s.until > :now or s.reason = any(:permanent))) as held"
     " from placement p join invoice i on i.id = p.invoice_id where i.id = :id"
     " and (p.cycle = i.cycle or p.state in ('approved', 'placed')) order by p.cycle desc limit 1"
 )
@@ -51,7 +53,7 @@ def decide(session: Session, invoice_id: UUID | str, decision: Decision, *, acto
     for an approval, `invoice-closed`, `agreed` and `held`: what is paid, agreed, disputed or stopped does not go to an agency.
     """
     invoice = locked_invoice(session, invoice_id)
-    row = session.execute(_PROPOSAL, {"id": invoice.id, "now": now}).one_or_none()
+    row = session.execute(_PROPOSAL, {"id": invoice.id, "now": now, "permanent": sorted(PERMANENT_STOPS)}).one_or_none()
     if row is None:
         raise Refused("no-proposal", f"nothing is proposed for invoice {invoice.number}: the ladder has not ended")
     placement_id: UUID = row.id

@@ -5,7 +5,7 @@ The ledger builds one `InvoiceFacts` in one query and stores it beside the decis
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from policies.terms import AttemptState, Channel, Currency, DebtorKind, Instant, MinorUnits, Model
@@ -166,11 +166,33 @@ class Reach(Model):
     """The person agreed to this channel; not only did not refuse it."""
 
 
+PERMANENT_STOPS = frozenset({"deceased", "identity_theft", "represented", "cease_request", "insolvency"})
+"""Stops that have a day on which a person reviews them, and no end: only a person lifts or renews them (playbook 3)."""
+REVIEW_AGAIN_DAYS = 30
+"""How long a permanent stop waits, from its review date on, before it is asked again whether a person has reviewed it (I7)."""
+
+
 class Suppression(Model):
     """A stop on the account as a whole, with its reason and its review date (I7)."""
 
     reason: str
     until: Instant
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether it holds beyond its review date, until a person lifts it."""
+        return self.reason in PERMANENT_STOPS
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it stops contact at that moment."""
+        return self.is_permanent or now < self.until
+
+    def asked_again(self, now: datetime) -> datetime:
+        """The moment, after `now`, to look at it again: its review date, then every 30 days; the same whenever it is asked."""
+        if now < self.until:
+            return self.until
+        again = timedelta(days=REVIEW_AGAIN_DAYS)
+        return self.until + ((now - self.until) // again + 1) * again
 
 
 class Placement(Model):

@@ -143,10 +143,13 @@ def _stops(case: Case) -> Step | None:
         return Wait(
             at=facts.exempt_until, why="This customer is exempt from reminders.", rules=("stop.exempt",), until="exemption"
         )
-    active = [s for s in facts.suppressions if now < s.until]
+    active = [s for s in facts.suppressions if s.holds(now)]
     if active:
-        until = max(s.until for s in active)
+        until = max(s.asked_again(now) for s in active)
         why = f"Contact with this customer is suppressed: {', '.join(sorted({s.reason for s in active}))}."
+        overdue = sorted({s.reason for s in active if s.until <= now})
+        if overdue:
+            why += f" The review date has passed ({', '.join(overdue)}): it waits for a person to review it."
         return Wait(at=until, why=why, rules=tuple(f"suppression.{s.reason}" for s in active), until="suppression")
     return None
 

@@ -38,8 +38,8 @@ def contactability(facts: InvoiceFacts, manual: Manual, channel: Channel, asked:
     return sorted(answers, key=lambda a: (not a.allowed, a.at is None, a.at or asked))
 
 
-def _condition(facts: InvoiceFacts, asked: datetime) -> tuple[list[str], list[str], datetime]:
-    """What stands against any contact with the account, and when the last of it ends."""
+def _condition(facts: InvoiceFacts, asked: datetime) -> tuple[list[str], list[str], datetime | None]:
+    """What stands against any contact with the account, and when the last of it ends; None where only a person ends it."""
     rules: list[str] = []
     why: list[str] = []
     ends = [asked]
@@ -51,16 +51,17 @@ def _condition(facts: InvoiceFacts, asked: datetime) -> tuple[list[str], list[st
         rules.append("stop.exempt")
         why.append("this customer is exempt from reminders")
         ends.append(facts.exempt_until)
-    for suppression in facts.suppressions:
-        if asked < suppression.until:
-            rules.append(f"suppression.{suppression.reason}")
-            why.append(f"contact is suppressed ({suppression.reason})")
-            ends.append(suppression.until)
-    return rules, why, max(ends)
+    active = [s for s in facts.suppressions if s.holds(asked)]
+    for suppression in active:
+        rules.append(f"suppression.{suppression.reason}")
+        review = ", until a person has reviewed it" if suppression.is_permanent else ""
+        why.append(f"contact is suppressed ({suppression.reason}{review})")
+        ends.append(suppression.until)
+    return rules, why, None if any(s.is_permanent for s in active) else max(ends)
 
 
 def _answer(
-    facts: InvoiceFacts, manual: Manual, reach: Reach, asked: datetime, rules: list[str], why: list[str], free: datetime
+    facts: InvoiceFacts, manual: Manual, reach: Reach, asked: datetime, rules: list[str], why: list[str], free: datetime | None
 ) -> Answer:
     if not reach.permitted:
         said = "; ".join([*why, reach.why_not or "this person may not be contacted here"])
@@ -71,10 +72,9 @@ def _answer(
             at, channel=reach.channel, person_id=reach.person_id, budget=facts.budget, own=("", ""), firm=False,
             place=case.place, limits=manual.limits, law=law_for(case, reach, at),
         )
-        for at in (asked, free)
+        for at in (asked, free or asked)
     )  # fmt: skip
     allowed = not rules and now.allowed
-    return Answer(
-        reach.person_id, reach.address_id, reach.role, allowed, asked if allowed else later.at, (*rules, *now.rules),
-        "; ".join([*why, now.why]),
-    )  # fmt: skip
+    opens = asked if allowed else later.at if free is not None else None
+    said = "; ".join([*why, now.why])
+    return Answer(reach.person_id, reach.address_id, reach.role, allowed, opens, (*rules, *now.rules), said)

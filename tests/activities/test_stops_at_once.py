@@ -41,4 +41,4 @@ def test_an_insolvency_stops_what_is_older_and_asks_for_the_claim(house: House) 
             opened_on=date(2026, 2, 1), claim_by=claim_by,
         )  # fmt: skip
     assert (house.plan(old).kind, house.plan(new).kind) == ("wait", "contact")
-    assert house.rows("select kind, due_at from task") == [("insolvency_claim", claim_by)]
+    assert house.rows("select kind, due_at from task order by kind") == [("insolvency_claim", claim_by), ("review_stop", until)]

@@ -107,6 +107,24 @@ def test_an_account_is_stopped_by_its_own_reference_and_the_stop_lifted(house: H
     assert house.client.post("/v1/accounts/C-1001/suppressions", json=endless).status_code == 422
 
 
+def test_one_person_of_an_account_is_stopped(house: House, invoice: UUID) -> None:
+    person = one(house, "select id::text from person limit 1")
+    body = {"reason": "represented", "evidence": "letter 3", "until": "2026-09-01T00:00:00Z", "person_id": person}
+    assert house.client.post("/v1/accounts/C-1001/suppressions", json=body).status_code == 201
+    assert one(house, "select person_id::text from suppression") == person
+    nobody = body | {"person_id": str(invoice)}
+    assert house.client.post("/v1/accounts/C-1001/suppressions", json=nobody).status_code == 404
+
+
+def test_an_account_is_exempt_until_a_date_or_until_it_is_ended(house: House, invoice: UUID) -> None:
+    path, body = "/v1/accounts/C-1001/exempt", {"until": "2026-06-01T00:00:00Z", "reason": "pays quarterly"}
+    assert house.client.post(path, json=body).json() == {"done": True, "invoices": 1}
+    assert one(house, "select exempt_why from account") == "pays quarterly"
+    assert house.client.post(path, json=body | {"until": "2030-01-01T00:00:00Z"}).status_code == 422
+    assert house.client.post(f"{path}/end").json() == {"done": True, "invoices": 1}
+    assert house.client.post(f"{path}/end").status_code == 409
+
+
 def test_all_sending_is_stopped_with_an_end_and_resumed(house: House, invoice: UUID) -> None:
     stop = house.client.post("/v1/creditor/stop", json={"until": "2026-03-04T00:00:00Z", "reason": "bad file"})
     assert stop.json() == {"done": True, "invoices": 1}

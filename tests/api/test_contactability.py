@@ -74,10 +74,10 @@ def test_a_doubtful_place_takes_the_overlap(house: House, invoice: UUID) -> None
 def test_a_suppression_and_the_law_speak_together(house: House, invoice: UUID) -> None:
     place(house, "CO", "", "America/Bogota")
     ref = house.client.get("/v1/invoices").json()["invoices"][0]["account"]["ref"]
-    stop = {"reason": "deceased", "evidence": "letter 12", "until": "2026-03-14T22:00:00Z"}
+    stop = {"reason": "complaint", "evidence": "letter 12", "until": "2026-03-14T22:00:00Z"}
     assert house.client.post(f"/v1/accounts/{ref}/suppressions", json=stop).status_code == 201
     said = ask(house, "2026-03-03T06:00:00-05:00")
-    assert {"suppression.deceased", "CO.hours"} <= {rule["id"] for rule in said["rules"]}
+    assert {"suppression.complaint", "CO.hours"} <= {rule["id"] for rule in said["rules"]}
     assert said["next_allowed_local"] == "2026-03-16T09:00:00-05:00"
 
 

@@ -54,6 +54,8 @@ BODIES: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/placement/decline": {"by": "lead"},
     "POST /v1/payments/{payment_id}/apply": {"invoice_id": "01a200bd-7838-7c19-9aef-e6c7f409367f"},
     "POST /v1/accounts/{account_ref}/suppressions": {"reason": "deceased", "evidence": "file 7", "until": _UNTIL},
+    "POST /v1/accounts/{account_ref}/exempt": {"until": _UNTIL, "reason": "test"},
+    "POST /v1/accounts/{account_ref}/exempt/end": None,
     "POST /v1/suppressions/{suppression_id}/lift": None,
 }
 

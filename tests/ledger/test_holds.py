@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,7 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger import holds, stops
+from ledger.facts import gather
 from ledger.refusals import Refused
+from policies.next_step import next_step
+from policies.steps import Wait
 from tests.cast import NOW, Creditor, accepted_invoice, account_of, creditor_brill
 from tests.conftest import Database
 from tests.ledger.money import pay, rings
@@ -124,6 +127,68 @@ def test_a_stopped_account_frees_its_slots_and_the_stop_is_lifted_once(stage: St
     assert rings(stage.session, stage.invoice)[-1] == ("suppression_lifted", "insolvency")
     with refused("already-lifted"):
         stops.lift(stage.session, stop, actor="key", now=NOW)
+
+
+def reviews(stage: Stage) -> list[tuple[str, datetime, str | None]]:
+    """Key, deadline and outcome of each review of a stop."""
+    rows = stage.session.execute(text("select key, due_at, outcome from task where kind = 'review_stop' order by due_at"))
+    return [(row.key, row.due_at, row.outcome) for row in rows]
+
+
+def test_a_permanent_stop_is_reviewed_by_its_date_and_ends_by_a_person_only(stage: Stage) -> None:
+    account, review = account_of(stage.database.worker, stage.invoice), NOW + timedelta(days=90)
+    stop = stops.suppress(stage.session, account, reason="deceased", evidence="c 7", until=review, actor="key", now=NOW)
+    assert reviews(stage) == [(str(stop), review, None)]
+    later = review + timedelta(days=200)
+    facts, manual = gather(stage.session, stage.invoice, later)
+    step = next_step(facts, manual, later)
+    assert isinstance(step, Wait) and step.rules == ("suppression.deceased",) and step.at == review + timedelta(days=210)
+    stops.lift(stage.session, stop, actor="key", now=later)
+    assert reviews(stage) == [(str(stop), review, "lifted")]
+    assert gather(stage.session, stage.invoice, later)[0].suppressions == ()
+
+
+def test_a_renewed_stop_has_one_review_and_one_lift(stage: Stage) -> None:
+    account, first, second = account_of(stage.database.worker, stage.invoice), NOW + timedelta(days=90), NOW + timedelta(days=200)
+    given: dict[str, Any] = {"reason": "represented", "evidence": "c 7", "actor": "key"}
+    old = stops.suppress(stage.session, account, until=first, now=NOW, **given)
+    new = stops.suppress(stage.session, account, until=second, now=first, **given)
+    assert reviews(stage) == [(str(old), first, "renewed"), (str(new), second, None)]
+    stops.lift(stage.session, new, actor="key", now=second)
+    assert gather(stage.session, stage.invoice, second)[0].suppressions == ()
+
+
+def test_a_stop_with_an_end_asks_for_no_review_and_ends_then(stage: Stage) -> None:
+    account, until = account_of(stage.database.worker, stage.invoice), NOW + timedelta(days=9)
+    stops.suppress(stage.session, account, reason="complaint", evidence="c 7", until=until, actor="key", now=NOW)
+    assert reviews(stage) == [] and gather(stage.session, stage.invoice, until)[0].suppressions == ()
+
+
+def test_a_persons_own_stop_is_named_before_an_opt_out_and_outlives_its_review_date(stage: Stage) -> None:
+    account, review = account_of(stage.database.worker, stage.invoice), NOW + timedelta(days=90)
+    person = stage.session.execute(text("select id from person where account_id = :id limit 1"), {"id": account}).scalar_one()
+    given: dict[str, Any] = {"reason": "cease_request", "evidence": "c 7", "until": review, "actor": "key", "now": NOW}
+    stops.suppress(stage.session, account, person_id=person, **given)
+    stage.session.execute(text("update address set consent = 'withdrawn' where person_id = :id"), {"id": person})
+    for now in (NOW, review + timedelta(days=1)):
+        facts, _ = gather(stage.session, stage.invoice, now)
+        own = [reach for reach in facts.reach if reach.person_id == str(person)]
+        assert own and {(reach.permitted, reach.why_not) for reach in own} == {(False, "contact stopped")}
+        assert facts.suppressions == ()
+    with refused("not-found"):
+        stops.suppress(stage.session, account, person_id=uuid4(), **given)
+
+
+def test_an_exempt_account_waits_and_goes_on(stage: Stage) -> None:
+    account, until = account_of(stage.database.worker, stage.invoice), NOW + timedelta(days=60)
+    assert stops.exempt(stage.session, account, until=until, reason="pays quarterly", actor="key", now=NOW) == 1
+    facts, manual = gather(stage.session, stage.invoice, NOW)
+    step = next_step(facts, manual, NOW)
+    assert isinstance(step, Wait) and (step.at, step.rules) == (until, ("stop.exempt",))
+    assert stops.end_exemption(stage.session, account, actor="key", now=NOW) == 1
+    assert [name for name, _ in rings(stage.session, stage.invoice)] == ["exempted", "exemption_ended"]
+    with refused("not-exempt"):
+        stops.end_exemption(stage.session, account, actor="key", now=NOW)
 
 
 @pytest.mark.parametrize("days", [0, -1, 367])
