@@ -16,6 +16,7 @@ from policies.law.cases import Case, judge, read_cases
 from policies.law.days import Holidays
 from policies.law.model import Hours, Pack
 from policies.law.packs import PackError, packs_for, read_pack, shipped_law, shipped_packs
+from policies.law.page import page
 from policies.manual_model import WEEKDAYS, parse_window
 
 PACKS = {pack.jurisdiction: pack for pack in shipped_packs()}
@@ -66,6 +67,21 @@ def test_every_house_default_that_reads_a_doubtful_text_hangs_on_a_setting_or_sa
 def test_what_the_sources_call_shaky_is_a_house_default_with_a_setting(rule_id: str) -> None:
     rule = next(rule for _, rule in RULES if rule.id == rule_id)
     assert (rule.basis, rule.confidence, bool(rule.setting)) == ("house", "low", True)
+
+
+@pytest.mark.parametrize(
+    "rule_id", ["CO.one_channel_a_week", "CL.one_call_a_week", "CL.two_messages_a_week", "US-WA.three_a_week"]
+)
+def test_a_week_that_the_law_does_not_define_is_said_to_be_read_strictly(rule_id: str) -> None:
+    rule = next(rule for _, rule in RULES if rule.id == rule_id)
+    assert rule.confidence == "medium" and "stricter of its two readings" in rule.note and "safe choice" in rule.note
+
+
+def test_a_page_says_which_words_all_hold_and_what_is_not_known() -> None:
+    said = " ".join(page(shipped_law(), "US-FED", date(2026, 11, 22), layers=False).split())
+    assert "per person and debt" in said and "prior consent at is not known" in said and "person_debt" not in said
+    said = " ".join(page(shipped_law(), "UK", date(2026, 11, 22), layers=False).split())
+    assert "threatens, harasses, looks like court paper" in said and "harasses or" not in said
 
 
 def test_no_hours_are_invented_for_the_european_union() -> None:
