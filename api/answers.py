@@ -125,6 +125,8 @@ ANSWERS: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/placement/decline": {"id": _OTHER},
     "GET /v1/payments/unmatched": [_UNMATCHED],
     "POST /v1/payments/{payment_id}/apply": {"applied_minor": 5000000, "left_minor": 0, "balance_minor": 20000000},
+    "PATCH /v1/accounts/{account_ref}": {"changed": ["region", "zone"], "invoices": 2},
+    "POST /v1/accounts/{account_ref}/consents": {"changed": 1},
     "POST /v1/accounts/{account_ref}/suppressions": {"id": _OTHER},
     "POST /v1/accounts/{account_ref}/exempt": {"done": True, "invoices": 3},
     "POST /v1/accounts/{account_ref}/exempt/end": {"done": True, "invoices": 3},

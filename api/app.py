@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
 
-from api import actions, charges, console, contactability, contacts, invoices, plan, portal, problems, webhooks
+from api import accounts, actions, charges, console, contactability, contacts, invoices, plan, portal, problems, webhooks
 from api.limits import BodyLimits, Doors, Limits, WebhookLimits
 from api.openapi import described
 from clock import Clock, LedgerClock, RealClock  # before anything that reads a time zone: it points zoneinfo at tzdata
@@ -41,7 +41,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits
     app.add_middleware(WebhookLimits, doors=app.state.doors)
     app.add_middleware(BodyLimits, limits=limits, batch_path="/v1/invoices/batch")
     problems.install(app)
-    for room in (invoices, contacts, contactability, plan, charges, actions, webhooks, portal, console):
+    for room in (invoices, contacts, contactability, plan, charges, accounts, actions, webhooks, portal, console):
         app.include_router(room.router)
     app.add_api_route("/health", health, methods=["GET"], summary="Whether the ledger can be reached", tags=["Operation"])
     app.mount("/docs/assets", StaticFiles(packages=[("fastapi_offline", "static")]), name="docs-assets")

@@ -14,7 +14,8 @@ from policies.terms import Instant
 from policies.typed import STORABLE, Day
 
 
-def _impersonal(text: str) -> str:
+def impersonal(text: str) -> str:
+    """The text itself; raises ValueError when an address or a telephone number stands in it."""
     if "@" in text or re.search(r"(\d[\s.-]?){8,}", text):
         raise ValueError("a reason is read in histories: leave out addresses and telephone numbers")
     return text
@@ -29,7 +30,7 @@ Reason = Annotated[
         description="a few words for the history, no personal data",
         examples=["price agreed"],
     ),
-    AfterValidator(_impersonal),
+    AfterValidator(impersonal),
 ]
 
 

@@ -13,17 +13,18 @@ from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from ledger import bulk
 from ledger.canonical import Difference, canonical_body, canonical_hash, canonical_text, differences
+from ledger.events import ACCOUNT_CHANGED, note_accounts
 from ledger.ids import new_ids
 from ledger.people import save_people
 from ledger.pinning import Pinner
 from ledger.refusals import not_found
 from ledger.sealing import Sealer
-from policies.intake import Intake, InvoiceIn, Problem, Unreadable, read_invoice
+from policies.intake import Intake, InvoiceIn, Problem, Unreadable, later_terms, read_invoice
 
 PART = 2_000
 """Invoices written by one round of statements."""
@@ -173,6 +174,7 @@ def _write(desk: _Desk, items: list[_Item], results: dict[int, Accepted]) -> lis
         item.account_id = made[item.ref] if item.ref in made else str(held[item.ref].id)
     if not items:
         return []
+    _add_terms(desk, items, wanted, made, held)
     due_ids = iter(new_ids(sum(len(item.intake.dues) for item in items)))
     dues = [bulk.DueRow(next(due_ids), item.id, *due) for item in items for due in item.intake.dues]
     rows = [_invoice_row(item) for item in sorted(items, key=lambda item: item.intake.number)]
@@ -181,8 +183,31 @@ def _write(desk: _Desk, items: list[_Item], results: dict[int, Accepted]) -> lis
         if item.id in won:
             results[item.index] = Accepted("new", UUID(item.id))
     groups = [(item.account_id, item.intake.people) for item in items if item.id in won and item.intake.people]
-    save_people(session, creditor, groups, fresh=made.values(), now=now, sealer=desk.sealer)
+    save_people(session, creditor, groups, fresh=made.values(), now=now, sealer=desk.sealer, actor=desk.actor)
     return items
+
+
+def _add_terms(
+    desk: _Desk, items: list[_Item], wanted: dict[str, _Item], made: dict[str, str], held: dict[str, Row[Any]]
+) -> None:
+    """What a later invoice says of its account and nobody said before; the other open invoices are asked again."""
+    now_known: dict[str, tuple[str, dict[str, Any]]] = {}
+    changed: dict[str, set[str]] = {}
+    for item in items:
+        first = wanted.get(item.ref) if item.ref in made else None
+        if item is first:
+            continue
+        before = (first.intake.zone, first.intake.terms) if first else (held[item.ref].zone, held[item.ref].terms)
+        zone, terms = now_known.get(item.account_id, before)
+        after = later_terms(zone, terms, item.intake)
+        if after != terms:
+            now_known[item.account_id] = zone, after
+            changed.setdefault(item.account_id, set()).update(name for name in after if after[name] != terms.get(name))
+    if not changed:
+        return
+    bulk.set_terms(desk.session, {account: now_known[account][1] for account in changed})
+    details = {account: {"changed": sorted(names)} for account, names in changed.items()}
+    note_accounts(desk.session, details, at=desk.now, kind=ACCOUNT_CHANGED, actor=desk.actor, note="told with a later invoice")
 
 
 def _pinned(

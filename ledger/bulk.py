@@ -6,7 +6,7 @@ invoices is fixed, so that two batches at once wait for each other and never dea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -20,10 +20,10 @@ _KNOWN = text(
 )
 _BODIES = text("select id, accepted_body from invoice where id = any(cast(:ids as uuid[]))")
 _ACCOUNTS = text(
-    "select id, ref, manual_name, manual_patch from account"
+    "select id, ref, manual_name, manual_patch, zone, terms from account"
     " where creditor_id = :creditor and ref = any(cast(:refs as text[])) order by ref"
 )
-_LOCKED_ACCOUNTS = text(_ACCOUNTS.text + " for update")
+_LOCKED_ACCOUNTS = text(_ACCOUNTS.text + " for no key update")
 _ADD_ACCOUNTS = text(
     "insert into account"
     " (id, creditor_id, ref, kind, country, region, zone, language, register, manual_name, manual_patch, terms, created_at)"
@@ -32,6 +32,10 @@ _ADD_ACCOUNTS = text(
     " from json_to_recordset(cast(:rows as json)) as r(id uuid, ref text, kind text, country text, region text, zone text,"
     " language text, register text, manual text, patch jsonb, terms jsonb) order by r.ref"
     " on conflict (creditor_id, ref) do nothing returning id, ref"
+)
+_ADD_TERMS = text(
+    "update account a set terms = r.terms"
+    " from json_to_recordset(cast(:rows as json)) as r(id uuid, terms jsonb) where a.id = r.id"
 )
 # One statement: an invoice that lost a race (on conflict) gets no instalment, entry, event or start.
 _ADD_INVOICES = text(
@@ -109,7 +113,7 @@ def accepted_bodies(session: Session, ids: Sequence[str]) -> dict[str, dict[str,
 
 
 def accounts(session: Session, creditor_id: UUID | str, refs: Sequence[str], *, lock: bool = False) -> dict[str, Row[Any]]:
-    """Rows (id, manual_name, manual_patch) by reference, locked until the end of the transaction when asked."""
+    """Rows (id, manual_name, manual_patch, zone, terms) by reference, locked until the end of the transaction when asked."""
     rows = session.execute(_LOCKED_ACCOUNTS if lock else _ACCOUNTS, {"creditor": str(creditor_id), "refs": list(refs)})
     return {row.ref: row for row in rows}
 
@@ -120,6 +124,12 @@ def add_accounts(session: Session, creditor_id: UUID | str, rows: Sequence[dict[
         return {}
     added = session.execute(_ADD_ACCOUNTS, {"creditor": str(creditor_id), "now": now, "rows": to_json(rows).decode()})
     return {row.ref: str(row.id) for row in added}
+
+
+def set_terms(session: Session, terms: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the terms of accounts, by account id; the caller holds their rows."""
+    rows = [{"id": account, "terms": dict(given)} for account, given in terms.items()]
+    session.execute(_ADD_TERMS, {"rows": to_json(rows).decode()})
 
 
 def add_invoices(

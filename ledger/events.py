@@ -7,9 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
+
+ACCOUNT_CHANGED = "account_changed"
+"""The kind of fact: something about who owes is known better now."""
 
 _NOTE = text(
     """
@@ -25,6 +29,28 @@ _NOTE = text(
     from changed c join creditor k on k.id = c.creditor_id where cast(:signal as text) is not null
     """
 ).bindparams(bindparam("detail", type_=JSONB))
+
+_NOTE_ACCOUNTS = text(
+    """
+    with r as (
+        select * from json_to_recordset(cast(:rows as json)) as r(account uuid, detail jsonb)
+    ), mine as materialized (
+        select i.id, r.detail from r join invoice i on i.account_id = r.account and i.outcome is null order by i.id
+        for no key update of i
+    ), changed as (
+        update invoice i set revision = i.revision + 1, changed_at = clock_timestamp() from mine where i.id = mine.id
+        returning i.id, i.creditor_id, i.number, mine.detail
+    ), told as (
+        insert into event (creditor_id, invoice_id, at_utc, kind, detail, actor)
+        select creditor_id, id, :at, :kind, detail, :actor from changed order by id
+    ), rung as (
+        insert into outbox (creditor_id, invoice_id, workflow_id, signal, note)
+        select c.creditor_id, c.id, 'invoice:' || k.slug || ':' || c.number, :kind, :note
+        from changed c join creditor k on k.id = c.creditor_id order by c.id
+    )
+    select count(*) from changed
+    """
+)
 
 _TELL = text(
     "insert into event (creditor_id, invoice_id, at_utc, kind, detail, actor)"
@@ -58,6 +84,15 @@ def note_fact(
             "note": note,
         },
     )
+
+
+def note_accounts(
+    session: Session, details: Mapping[str, Mapping[str, Any]], *, at: datetime, kind: str, actor: str, note: str = ""
+) -> int:
+    """`note_fact` for every open invoice of many accounts in one statement: details by account id; returns how many it rang."""
+    rows = to_json([{"account": account, "detail": dict(detail)} for account, detail in details.items()]).decode()
+    done = session.execute(_NOTE_ACCOUNTS, {"rows": rows, "at": at, "kind": kind, "actor": actor, "note": note})
+    return int(done.scalar_one())
 
 
 def tell(

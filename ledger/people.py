@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger.canonical import ERASED
+from ledger.consents import Told, apply_told
 from ledger.ids import new_ids
 from ledger.refusals import not_found
 from ledger.sealing import Sealer
@@ -67,13 +68,16 @@ _ADD_PEOPLE = text(
 # of a later date counts.
 _ADD_ADDRESSES = text(
     "insert into address (id, creditor_id, person_id, channel, lookup, consent, consent_at, consent_proof, verified_at, position)"
-    " select r.id, :creditor, r.person, r.channel, decode(r.lookup, 'hex'), case when exists (select 1 from address w"
-    "   where w.creditor_id = :creditor and w.lookup = decode(r.lookup, 'hex') and w.channel = r.channel"
-    "   and w.consent = 'withdrawn' and (r.consent_at is null or r.consent_at <= coalesce(w.consent_at, 'infinity')))"
-    " then 'withdrawn' else r.consent end, r.consent_at, r.proof,"
+    " select r.id, :creditor, r.person, r.channel, decode(r.lookup, 'hex'), case when w.at is null then r.consent"
+    " else 'withdrawn' end, coalesce(w.at, r.consent_at, case when r.consent = 'withdrawn' then cast(:now as timestamptz) end),"
+    " r.proof,"
     " case when r.verified then cast(:now as timestamptz) end, r.position"
     " from json_to_recordset(cast(:rows as json)) as r(id uuid, person uuid, channel text, lookup text, consent text,"
-    " consent_at timestamptz, proof text, verified boolean, position int) on conflict (person_id, channel, lookup) do nothing"
+    " consent_at timestamptz, proof text, verified boolean, position int)"
+    " left join lateral (select max(coalesce(w.consent_at, 'infinity')) as at from address w"
+    "   where w.creditor_id = :creditor and w.lookup = decode(r.lookup, 'hex') and w.channel = r.channel"
+    "   and w.consent = 'withdrawn' and (r.consent_at is null or r.consent_at <= coalesce(w.consent_at, 'infinity'))) w on true"
+    " on conflict (person_id, channel, lookup) do nothing"
 )
 _RESEAL = text(
     "update person p set sealed = decode(r.sealed, 'hex')"
@@ -89,16 +93,19 @@ def save_people(
     fresh: Iterable[str] = (),
     now: datetime,
     sealer: Sealer,
+    actor: str = "puntual",
 ) -> None:
     """Add what is missing of the people of accounts: pairs of account id and the contacts one invoice names.
 
     The caller holds the accounts' rows (or made them: `fresh`), so two invoices of an account never add a person twice. A
     contact is taken for the known person with whom it shares most addresses; without any address, for one of the same role.
+    A consent that is said again of a known address counts where it is the later word (consents.apply_told).
     """
     known = _known_people(session, {account for account, _ in groups} - set(fresh))
     added: list[tuple[str, _Known]] = []
     addresses: list[dict[str, Any]] = []
     reseal: dict[str, _Known] = {}
+    told: list[Told] = []
     for account, contacts in groups:
         there = known.setdefault(account, [])
         taken: set[str] = set()
@@ -112,6 +119,11 @@ def save_people(
             elif person.sealed:
                 reseal[person.id] = person
             taken.add(person.id)
+            told += [
+                Told(person.id, channel, lookup, way.consent, way.consent_at, way.proof)
+                for channel, lookup, way in ways
+                if way.consent == "withdrawn" or (way.consent == "given" and (channel, lookup) in person.ways)
+            ]
             addresses.extend(_add_ways(person, ways, sealer))
     people = [
         {
@@ -127,6 +139,8 @@ def save_people(
         session.execute(_ADD_ADDRESSES, {"creditor": str(creditor_id), "now": now, "rows": to_json(addresses).decode()})
     if changed:
         session.execute(_RESEAL, {"rows": to_json(changed).decode()})
+    if told:
+        apply_told(session, creditor_id, told, actor=actor, now=now)
 
 
 def add_person(

@@ -108,43 +108,51 @@ def apply_receipt(
 
 
 def opt_out(
-    session: Session, account_id: UUID | str, address_ids: Iterable[UUID], *, now: datetime, proof: str, actor: str = "customer"
-) -> int:
+    session: Session, account_id: UUID | str, address_ids: Iterable[UUID], *, now: datetime, proof: str, actor: str = "customer",
+    at: datetime | None = None, told: str | None = None,
+) -> int:  # fmt: skip
     """Withdraw consent for these addresses of one account, at once also for slots already reserved or claimed (I11, F49).
 
-    Returns how many had consent before. `proof` says by which way and event it came, without personal data.
+    Returns how many had consent before. `proof` says by which way and event it came, without personal data; `at` is when it was
+    said (left out: now), `told` what the timeline says instead of the proof.
     """
     lock_debtor(session, account_id)
     withdrawn = session.execute(
         text(
-            "update address set consent = 'withdrawn', consent_at = :now, consent_proof = :proof"
+            "update address set consent = 'withdrawn', consent_at = :at, consent_proof = :proof"
             " where id = any(cast(:ids as uuid[])) and consent <> 'withdrawn' returning id, channel"
         ),
-        {"now": now, "proof": proof[:200], "ids": [str(a) for a in address_ids]},
+        {"at": at or now, "proof": proof[:200], "ids": [str(a) for a in address_ids]},
     ).all()
     if not withdrawn:
         return 0
     _void_slots(session, [row.id for row in withdrawn], "opted out", now)
     channels = sorted({row.channel for row in withdrawn})
-    detail = {"channels": channels, "addresses": [str(row.id) for row in withdrawn], "proof": proof}
+    detail = {"channels": channels, "addresses": [str(row.id) for row in withdrawn], "proof": proof if told is None else told}
     _note_each(session, account_id, now, "opted_out", detail, f"opted out of {', '.join(channels)}", actor)
     return len(withdrawn)
 
 
-def opt_in(session: Session, account_id: UUID | str, address_ids: Iterable[UUID], *, now: datetime, proof: str) -> int:
-    """The person asks to hear from us again; returns for how many addresses that was news."""
+def opt_in(
+    session: Session, account_id: UUID | str, address_ids: Iterable[UUID], *, now: datetime, proof: str, actor: str = "customer",
+    at: datetime | None = None, told: str | None = None, unknown_too: bool = False,
+) -> int:  # fmt: skip
+    """The person asks to hear from us again; returns for how many addresses that was news.
+
+    `at` and `told` as for opt_out; `unknown_too`: also where nobody had asked yet, not only where it was withdrawn.
+    """
     lock_debtor(session, account_id)
     given = session.execute(
         text(
-            "update address set consent = 'given', consent_at = :now, consent_proof = :proof"
-            " where id = any(cast(:ids as uuid[])) and consent = 'withdrawn' returning id, channel"
+            "update address set consent = 'given', consent_at = :at, consent_proof = :proof where id = any(cast(:ids as uuid[]))"
+            " and (consent = 'withdrawn' or :unknown and consent = 'unknown') returning id, channel"
         ),
-        {"now": now, "proof": proof[:200], "ids": [str(a) for a in address_ids]},
+        {"at": at or now, "proof": proof[:200], "ids": [str(a) for a in address_ids], "unknown": unknown_too},
     ).all()
     if given:
         channels = sorted({row.channel for row in given})
-        detail = {"channels": channels, "addresses": [str(row.id) for row in given], "proof": proof}
-        _note_each(session, account_id, now, "opted_in", detail, f"asked to hear by {', '.join(channels)}", "customer")
+        detail = {"channels": channels, "addresses": [str(row.id) for row in given], "proof": proof if told is None else told}
+        _note_each(session, account_id, now, "opted_in", detail, f"asked to hear by {', '.join(channels)}", actor)
     return len(given)
 
 

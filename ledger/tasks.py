@@ -25,3 +25,15 @@ def open_task(
             "account": str(account_id) if account_id else None, "kind": kind, "key": key, "why": why, "due": due_at, "now": now,
         },
     )  # fmt: skip
+
+
+def close_task(session: Session, *, creditor_id: UUID | str, kind: str, key: str, outcome: str, now: datetime) -> bool:
+    """Mark an open task as done, with how it ended (no personal data); false when none of that kind and key is open."""
+    done = session.execute(
+        text(
+            "update task set done_at = :now, outcome = :outcome where creditor_id = :creditor and kind = :kind and key = :key"
+            " and done_at is null returning id"
+        ),
+        {"now": now, "outcome": outcome, "creditor": str(creditor_id), "kind": kind, "key": key},
+    ).scalar()
+    return done is not None

@@ -6,6 +6,7 @@ and fills what may be left out. Problems name the place as a JSON pointer and ne
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -106,6 +107,19 @@ class AccountIn(Model):
     loan_type: str = Field("", pattern=_WORD, description="consumer_credit, microcredit, farm_credit, ...")
     preferences: PreferencesIn | None = None
     contacts: tuple[ContactIn, ...] = Field((), max_length=20)
+
+
+class AccountChange(Model):
+    """What is corrected about a known account: only the members given."""
+
+    kind: DebtorKind | None = None
+    region: str | None = Field(None, max_length=12, pattern=STORABLE, description="ISO 3166-2", examples=["CO-ANT"])
+    zone: str | None = Field(None, max_length=60, description="IANA zone; left out, it follows a new region")
+    city: str | None = Field(None, max_length=80, pattern=STORABLE)
+    debt_type: str | None = Field(None, pattern=_WORD)
+    loan_type: str | None = Field(None, pattern=_WORD)
+    notice_sent_on: Day | None = Field(None, examples=["2026-03-02"])
+    preferences: PreferencesIn | None = None
 
 
 class InstalmentIn(Model):
@@ -229,9 +243,19 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
         ref_is_personal=is_personal_ref(account.ref, account.kind, account.country) if personal is None else personal,
         kind=account.kind.value, country=account.country, region=region, zone=zone, zone_given=account.zone or "",
         language=language, register=account.treatment, manual=account.manual, account_patch=account.manual_patch or None,
-        terms=_terms(account, zone, people), invoice_patch=body.manual_patch or None,
+        terms=_terms(account, region, zone, people), invoice_patch=body.manual_patch or None,
         people=people, place=place[:2], place_region=place[3:],
     )  # fmt: skip
+
+
+def later_terms(zone: str, terms: dict[str, Any], later: Intake) -> dict[str, Any]:
+    """The terms of a known account in `zone` after a later invoice of it: what was not known is added, nothing is overwritten.
+
+    Zones add up: a later invoice that points elsewhere leaves the place in doubt.
+    """
+    zones = sorted({*terms.get("zones", ()), *later.terms.get("zones", ()), later.zone} - {zone})
+    after = {**later.terms, **terms}
+    return after | {"zones": zones} if zones else after
 
 
 def check_dues(dues: tuple[tuple[int, date, int], ...], issued_on: date, at: str, wrong: list[Problem]) -> None:
@@ -279,17 +303,25 @@ def _person(contact: ContactIn, index: int, account: AccountIn, language: str, w
     return Person(contact.role, contact.name.strip(), contact.salutation.strip(), (contact.language or language)[:2], tuple(ways))
 
 
-def _terms(account: AccountIn, zone: str, people: tuple[Person, ...]) -> dict[str, Any]:
-    """A telephone that points to another zone than the account leaves the place in doubt: then the time must suit both."""
+def doubtful_zones(country: str, region: str, zone: str, phones: Iterable[str]) -> list[str]:
+    """Zones beside `zone` that the region or a telephone (E.164) points to: the time must suit them all while it is in doubt."""
+    try:
+        derived = zone_of(country, region)
+    except UnknownZone:
+        derived = None
+    found = {derived, *(zone_of_phone(country, phone) for phone in phones)}
+    return sorted(other for other in found if other and other != zone)
+
+
+def _terms(account: AccountIn, region: str, zone: str, people: tuple[Person, ...]) -> dict[str, Any]:
     phones = (way.address for person in people for way in person.ways if way.address.startswith("+"))
-    others = {other for phone in phones if (other := zone_of_phone(account.country, phone)) and other != zone}
     wants = account.preferences
     terms = {
         "city": account.city.strip(),
         "debt_type": account.debt_type,
         "loan_type": account.loan_type,
         "notice_sent": account.notice_sent_on.isoformat() if account.notice_sent_on else None,
-        "zones": sorted(others),
+        "zones": doubtful_zones(account.country, region, zone, phones),
         "hours": list(wants.hours) if wants and wants.hours else None,
         "channel": wants.channel.value if wants and wants.channel else None,
     }

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from api import actions, charges, console, contactability, contacts, invoices, plan, portal, webhooks
+from api import accounts, actions, charges, console, contactability, contacts, invoices, plan, portal, webhooks
 from api.app import create_app
 from ledger.creditors import create_api_key, revoke_api_key, rotate_api_key
 from ledger.people import person_card
@@ -53,6 +53,10 @@ BODIES: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/placement/approve": {"by": "lead"},
     "POST /v1/invoices/{invoice_id}/placement/decline": {"by": "lead"},
     "POST /v1/payments/{payment_id}/apply": {"invoice_id": "01a200bd-7838-7c19-9aef-e6c7f409367f"},
+    "PATCH /v1/accounts/{account_ref}": {"city": "Cali"},
+    "POST /v1/accounts/{account_ref}/consents": {
+        "channel": "email", "consent": "withdrawn", "at": "2026-03-02T14:00:00Z", "proof": "call 7",
+    },
     "POST /v1/accounts/{account_ref}/suppressions": {"reason": "deceased", "evidence": "file 7", "until": _UNTIL},
     "POST /v1/accounts/{account_ref}/exempt": {"until": _UNTIL, "reason": "test"},
     "POST /v1/accounts/{account_ref}/exempt/end": None,
@@ -64,7 +68,7 @@ QUERIES = {"/v1/debtors/{debtor}/contactability": "?channel=email"}
 
 
 def _routes() -> Iterator[APIRoute]:
-    for room in (invoices, contacts, contactability, plan, charges, actions, webhooks, portal, console):
+    for room in (invoices, contacts, contactability, plan, charges, accounts, actions, webhooks, portal, console):
         yield from (route for route in room.router.routes if isinstance(route, APIRoute))
 
 
