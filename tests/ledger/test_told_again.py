@@ -91,7 +91,7 @@ def test_the_last_word_of_one_batch_counts_and_a_withdrawal_keeps_its_date_on_a_
 def test_consent_told_with_an_invoice_completes_the_task_to_ask_for_it(database: Database) -> None:
     creditor = cast.creditor_brill(database.worker)
     account = cast.account_of(database.worker, cast.accepted_invoice(database.worker, creditor, account=_ana("unknown")))
-    task = {"creditor_id": creditor.id, "kind": "get_consent", "key": str(account), "now": cast.NOW}
+    task: dict[str, Any] = {"creditor_id": creditor.id, "kind": "get_consent", "key": str(account), "now": cast.NOW}
     with Session(database.worker) as session, session.begin():
         open_task(session, account_id=account, why="ask", due_at=LATER, **task)
     cast.accepted_invoice(database.worker, creditor, "F-2", account=_ana("given"))
