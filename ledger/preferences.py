@@ -67,6 +67,11 @@ def set_preferences(
     """
     if wanted.hours is not None:
         _check_readable(wanted.hours)
+    # The row before the debtor's lock, as an invoice that comes in takes them.
+    session.execute(
+        text("select a.id from account a join invoice i on i.account_id = a.id where i.id = :id for no key update of a"),
+        {"id": str(invoice_id)},
+    )
     lock_debtor_of(session, invoice_id)
     before = preferences_of(session, invoice_id)
     if wanted.channel is not None and wanted.channel not in ways_of(session, person_id):

@@ -140,11 +140,12 @@ def end_exemption(session: Session, account_id: UUID, *, actor: str, now: dateti
 
 def _exempt_until(session: Session, account_id: UUID, until: datetime | None, why: str | None) -> datetime | None:
     """Set it under the debtor's lock; returns what it was."""
-    lock_debtor(session, account_id)
     asked = {"id": str(account_id), "until": until, "why": why}
-    row = session.execute(text("select exempt_until from account where id = :id"), asked).one_or_none()
+    # The row before the debtor's lock, as an invoice that comes in takes them.
+    row = session.execute(text("select exempt_until from account where id = :id for no key update"), asked).one_or_none()
     if row is None:
         raise not_found("account", account_id)
+    lock_debtor(session, account_id)
     session.execute(text("update account set exempt_until = :until, exempt_why = :why where id = :id"), asked)
     before: datetime | None = row.exempt_until
     return before

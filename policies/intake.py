@@ -76,7 +76,7 @@ class PreferencesIn(Model):
 
 
 class AccountIn(Model):
-    """Who owes. The first invoice of an account makes it; later ones add contacts and never overwrite."""
+    """Who owes. The first invoice of an account makes it; later ones add what was missing and never overwrite."""
 
     ref: str = Field(
         min_length=1,
