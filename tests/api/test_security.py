@@ -55,7 +55,10 @@ BODIES: dict[str, Any] = {
     "POST /v1/payments/{payment_id}/apply": {"invoice_id": "01a200bd-7838-7c19-9aef-e6c7f409367f"},
     "PATCH /v1/accounts/{account_ref}": {"city": "Cali"},
     "POST /v1/accounts/{account_ref}/consents": {
-        "channel": "email", "consent": "withdrawn", "at": "2026-03-02T14:00:00Z", "proof": "call 7",
+        "channel": "email",
+        "consent": "withdrawn",
+        "at": "2026-03-02T14:00:00Z",
+        "proof": "call 7",
     },
     "POST /v1/accounts/{account_ref}/suppressions": {"reason": "deceased", "evidence": "file 7", "until": _UNTIL},
     "POST /v1/accounts/{account_ref}/exempt": {"until": _UNTIL, "reason": "test"},
