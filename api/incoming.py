@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic_core import to_json
@@ -18,6 +18,7 @@ from ledger import holds, inbox, receipts
 from ledger.refusals import Refused
 from ledger.sealing import Sealer
 from ledger.session import as_creditor, lock_debtor
+from ledger.tasks import open_task
 
 Came = Receipt | Reply
 ANSWER_WITHIN = timedelta(days=1)
@@ -173,16 +174,10 @@ def _talk(session: Session, creditor: UUID, reply: Reply, here: list[Row[Any]], 
             return "already paid"
         if "closed" in said:
             return "already paid: nothing is owed"
-    session.execute(
-        text(
-            "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
-            " values (:id, :creditor, :invoice, :account, 'read_reply', :key, :why, :due, :now) on conflict do nothing"
-        ),
-        {
-            "id": uuid4(), "creditor": creditor, "invoice": invoice, "account": here[0].account_id if here else None,
-            "key": reply.event_id, "why": f"a customer answered by {reply.channel}: read it and answer", "now": now,
-            "due": now + ANSWER_WITHIN,
-        },
+    open_task(
+        session, creditor_id=creditor, invoice_id=invoice, account_id=here[0].account_id if here else None, kind="read_reply",
+        key=reply.event_id, why=f"a customer answered by {reply.channel}: read it and answer",
+        due_at=now + ANSWER_WITHIN, now=now,
     )  # fmt: skip
     return "for a person"
 

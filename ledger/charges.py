@@ -21,6 +21,7 @@ from ledger import allocation
 from ledger.events import note_fact, tell
 from ledger.ids import new_id
 from ledger.session import lock_debtor_of
+from ledger.tasks import open_task
 from policies.calendars import effective_due
 from policies.facts import PERMANENT_STOPS
 from policies.law.base import Rule
@@ -322,13 +323,7 @@ def _note(session: Session, row: Row[Any], fresh: Sequence[Owed], balance_minor:
 
 
 def _ask_person(session: Session, row: Row[Any], why: str, now: datetime) -> None:
-    session.execute(
-        text(
-            "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
-            " values (:id, :creditor, :invoice, :account, 'correct_charges', :key, :why, :due, :now) on conflict do nothing"
-        ),
-        {
-            "id": new_id(), "creditor": row.creditor_id, "invoice": row.id, "account": row.account_id, "key": str(row.id),
-            "why": why, "due": now + TASK_WITHIN, "now": now,
-        },
+    open_task(
+        session, creditor_id=row.creditor_id, invoice_id=row.id, account_id=row.account_id, kind="correct_charges",
+        key=str(row.id), why=why, due_at=now + TASK_WITHIN, now=now,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger.events import tell
-from ledger.ids import new_id
+from ledger.tasks import open_task
 
 UNDO_WITHIN = timedelta(days=1)
 UNDONE_BY = ("paid", "credited", "cancelled", "recalled_paid")
@@ -32,10 +32,6 @@ _DONE = text(
             and t.key like i.id || ':%.' || d.done_by || '.%'))
     """
 )
-_TASK = text(
-    "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
-    " values (:id, :creditor, :invoice, :account, :kind, :key, :why, :due, :now) on conflict do nothing returning id"
-)
 
 
 def undo_when_paid(session: Session, invoice_id: UUID | str, *, now: datetime) -> list[str]:
@@ -45,12 +41,13 @@ def undo_when_paid(session: Session, invoice_id: UUID | str, *, now: datetime) -
     """
     asked: list[str] = []
     for row in session.execute(_DONE, {"invoice": str(invoice_id)}).all():
-        values = {
-            "id": new_id(), "creditor": row.creditor_id, "invoice": str(invoice_id), "account": row.account_id,
-            "kind": f"undo_{row.kind}", "key": f"{invoice_id}:{now.isoformat()}", "due": now + UNDO_WITHIN, "now": now,
-            "why": f"nothing is owed any more: undo the {row.kind.replace('_', ' ')} of rung {row.rung} today, if it was made",
-        }  # fmt: skip
-        if session.execute(_TASK, values).scalar() is not None:
+        kind = f"undo_{row.kind}"
+        why = f"nothing is owed any more: undo the {row.kind.replace('_', ' ')} of rung {row.rung} today, if it was made"
+        opened = open_task(
+            session, creditor_id=row.creditor_id, invoice_id=invoice_id, account_id=row.account_id, kind=kind,
+            key=f"{invoice_id}:{now.isoformat()}", why=why, due_at=now + UNDO_WITHIN, now=now,
+        )  # fmt: skip
+        if opened:
             asked.append(row.kind)
-            tell(session, invoice_id, at=now, kind="task_opened", detail={"task": values["kind"], "why": values["why"]})
+            tell(session, invoice_id, at=now, kind="task_opened", detail={"task": kind, "why": why})
     return asked

@@ -18,6 +18,7 @@ from ledger.events import note_fact
 from ledger.facts import gather
 from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
+from ledger.tasks import open_task
 from policies.calendars import add_working_days
 from policies.money import written
 
@@ -100,16 +101,9 @@ def open_dispute(
     detail = {"hold": str(hold_id), "reason": reason, "until": until.isoformat(), "amount_minor": amount_minor}
     part = "all of it" if amount_minor is None else written(amount_minor, invoice.currency)
     note_fact(session, invoice_id, at=now, kind="dispute_opened", detail=detail, actor=actor, note=f"{part}: {reason}")
-    session.execute(
-        text(
-            "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
-            " values (:id, :creditor, :invoice, :account, 'answer_dispute', :key, :why, :due, :now)"
-        ),
-        {
-            "id": uuid4(), "creditor": invoice.creditor_id, "invoice": invoice.id, "account": invoice.account_id,
-            "key": str(hold_id),
-            "why": f"the customer disputes {part} ({reason}): answer before the hold ends", "due": until, "now": now,
-        },
+    open_task(
+        session, creditor_id=invoice.creditor_id, invoice_id=invoice.id, account_id=invoice.account_id, kind="answer_dispute",
+        key=str(hold_id), why=f"the customer disputes {part} ({reason}): answer before the hold ends", due_at=until, now=now,
     )  # fmt: skip
     return hold_id
 
@@ -196,16 +190,11 @@ def _unproved(session: Session, invoice_id: UUID | str) -> bool:
 
 def _search_task(session: Session, invoice: Row[Any], now: datetime, *, again: bool) -> None:
     key = f"{invoice.id}:{'again' if again else 'first'}:{now.date().isoformat()}"
-    session.execute(
-        text(
-            "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
-            " values (:id, :creditor, :invoice, :account, 'find_payment', :key, :why, :due, :now) on conflict do nothing"
-        ),
-        {
-            "id": uuid4(), "creditor": invoice.creditor_id, "invoice": invoice.id, "account": invoice.account_id, "key": key,
-            "why": f"the customer says invoice {invoice.number} is paid{', again' if again else ''}: look for the payment",
-            "due": now + timedelta(days=2), "now": now,
-        },
+    open_task(
+        session, creditor_id=invoice.creditor_id, invoice_id=invoice.id, account_id=invoice.account_id,
+        kind="find_payment", key=key,
+        why=f"the customer says invoice {invoice.number} is paid{', again' if again else ''}: look for the payment",
+        due_at=now + timedelta(days=2), now=now,
     )  # fmt: skip
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger.events import note_fact, tell
 from ledger.session import lock_debtor
+from ledger.tasks import open_task
 from policies.terms import Channel
 
 FIX_CONTACT_WITHIN = timedelta(days=3)
@@ -230,16 +231,10 @@ def _void_slots(session: Session, address_ids: list[UUID], why: str, now: dateti
 def _ask_for_address(
     session: Session, creditor_id: UUID, account_id: UUID, address_id: UUID, channel: str, reason: str, now: datetime
 ) -> None:
-    session.execute(
-        text(
-            "insert into task (id, creditor_id, account_id, kind, key, why, due_at, created_at)"
-            " values (:id, :creditor, :account, 'fix_contact', :key, :why, :due, :now) on conflict do nothing"
-        ),
-        {
-            "id": uuid4(), "creditor": creditor_id, "account": account_id, "key": str(address_id),
-            "why": f"the {channel} address does not work ({reason or 'no reason given'}): find another", "now": now,
-            "due": now + FIX_CONTACT_WITHIN,
-        },
+    open_task(
+        session, creditor_id=creditor_id, account_id=account_id, kind="fix_contact", key=str(address_id),
+        why=f"the {channel} address does not work ({reason or 'no reason given'}): find another",
+        due_at=now + FIX_CONTACT_WITHIN, now=now,
     )  # fmt: skip
 
 

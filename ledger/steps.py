@@ -275,20 +275,7 @@ def _waive(session: Session, facts: InvoiceFacts, waived_minor: int, agreement_i
 
 
 def _task(session: Session, facts: InvoiceFacts, kind: str, key: str, why: str, due_at: datetime, now: datetime) -> None:
-    session.execute(
-        text(
-            "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
-            " values (:id, :c, :i, :a, :kind, :key, :why, :due, :now) on conflict (creditor_id, kind, key) do nothing"
-        ),
-        {
-            "id": str(uuid4()),
-            "c": facts.creditor_id,
-            "i": facts.invoice_id,
-            "a": facts.account_id,
-            "kind": kind,
-            "key": key,
-            "why": why,
-            "due": due_at,
-            "now": now,
-        },
-    )
+    open_task(
+        session, creditor_id=facts.creditor_id, invoice_id=facts.invoice_id, account_id=facts.account_id, kind=kind, key=key,
+        why=why, due_at=due_at, now=now,
+    )  # fmt: skip

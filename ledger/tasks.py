@@ -12,19 +12,23 @@ from sqlalchemy.orm import Session
 def open_task(
     session: Session, *, creditor_id: UUID | str, kind: str, key: str, why: str, due_at: datetime, now: datetime,
     invoice_id: UUID | str | None = None, account_id: UUID | str | None = None,
-) -> None:  # fmt: skip
-    """Ask a person to do something; a second task of the same kind and key is the same one. `why` holds no personal data."""
-    session.execute(
+) -> bool:  # fmt: skip
+    """Ask a person to do something; a second task of the same kind and key is the same one, and opens none: False.
+
+    `why` holds no personal data.
+    """
+    added = session.execute(
         text(
             "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
             " values (:id, :creditor, :invoice, :account, :kind, :key, :why, :due, :now)"
-            " on conflict (creditor_id, kind, key) do nothing"
+            " on conflict (creditor_id, kind, key) do nothing returning id"
         ),
         {
             "id": uuid4(), "creditor": str(creditor_id), "invoice": str(invoice_id) if invoice_id else None,
             "account": str(account_id) if account_id else None, "kind": kind, "key": key, "why": why, "due": due_at, "now": now,
         },
     )  # fmt: skip
+    return added.scalar() is not None
 
 
 def close_task(session: Session, *, creditor_id: UUID | str, kind: str, key: str, outcome: str, now: datetime) -> bool:

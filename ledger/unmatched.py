@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from ledger.sealing import Sealer
+from ledger.tasks import open_task
 from policies.money import written
 
 MATCH_WITHIN = timedelta(days=2)
@@ -84,14 +85,7 @@ def settled(session: Session, payment: Row[Any], now: datetime, outcome: str) ->
 
 
 def _task(session: Session, payment: Row[Any], kind: str, why: str, now: datetime) -> None:
-    session.execute(
-        text(
-            "insert into task (id, creditor_id, account_id, kind, key, why, due_at, created_at)"
-            " values (:id, :creditor, :account, :kind, :key, :why, :due, :now) on conflict do nothing"
-        ),
-        {
-            "id": uuid4(), "creditor": payment.creditor_id, "account": payment.account_id, "kind": kind,
-            "key": str(payment.id), "why": why,
-            "due": now + MATCH_WITHIN, "now": now,
-        },
+    open_task(
+        session, creditor_id=payment.creditor_id, account_id=payment.account_id, kind=kind, key=str(payment.id), why=why,
+        due_at=now + MATCH_WITHIN, now=now,
     )  # fmt: skip

@@ -33,6 +33,12 @@ def _regions() -> dict[str, frozenset[str]]:
     return {code: frozenset(subdivisions) for code, subdivisions in holidays.list_supported_countries(True).items()}
 
 
+@lru_cache(maxsize=1)
+def _languages() -> dict[str, list[str]]:
+    """In which languages the names of a country's days are known; without a choice the machine's locale would decide."""
+    return holidays.list_localized_countries()
+
+
 def _bare(country: str, region: str) -> str:
     code = region.strip()
     return code[len(country) + 1 :] if code.upper().startswith(f"{country}-") else code
@@ -66,7 +72,8 @@ def _holidays_of(country: str, region: str, year: int) -> dict[date, str]:
     known_country, known_region = _known_place(country, region)
     if not known_country or year > _LAST_YEAR:
         return {}
-    return dict(holidays.country_holidays(known_country, subdiv=known_region or None, years=year).items())
+    language = "en_US" if "en_US" in _languages().get(known_country, ()) else None
+    return dict(holidays.country_holidays(known_country, subdiv=known_region or None, years=year, language=language).items())
 
 
 def holiday_name(day: date, country: str, region: str = "") -> str | None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies import calendars
 from policies.calendars import (
     add_working_days,
     coverage,
@@ -117,3 +118,11 @@ def test_the_next_working_day_is_the_first_one(day: date, place: tuple[str, str]
     found = next_working_day(day, *place)
     assert is_working_day(found, *place)
     assert not any(is_working_day(day + timedelta(days=i), *place) for i in range((found - day).days))
+
+
+def test_the_names_of_days_do_not_hang_on_the_machines_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    for language in ("es", "C"):
+        monkeypatch.setenv("LANGUAGE", language)
+        calendars._holidays_of.cache_clear()
+        assert calendars.holiday_name(date(2026, 12, 8), "CO") == "Immaculate Conception"
+    calendars._holidays_of.cache_clear()
