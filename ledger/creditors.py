@@ -225,7 +225,7 @@ def create_webhook_endpoint(session: Session, sealer: Sealer, creditor_id: UUID,
     """The token that ends the webhook's address (`standard` or `stripe`); only its hash is kept, and the secret sealed."""
     if kind not in ("standard", "stripe"):
         raise Refused("unknown-kind", f"a webhook is 'standard' or 'stripe', not {kind!r}", status=422)
-    token = secrets.token_urlsafe(32)
+    token = "w" + secrets.token_urlsafe(32)  # never a dash first: the command line would take it for an option
     session.execute(
         text(
             "insert into webhook_endpoint (id, creditor_id, token_hash, kind, secret_sealed, created_at)"

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from ledger.creditors import add_creditor, describe_creditor
+from ledger.creditors import add_creditor, create_webhook_endpoint, describe_creditor
 from ledger.refusals import Refused
 from tests import cast
 from tests.conftest import Database
@@ -62,3 +62,11 @@ def test_what_cannot_be_said_of_a_creditor_is_refused(
         creditor = add_creditor(session, **_FINE, manual=cast.manual_brill(), now=cast.NOW)
         with pytest.raises(Refused, match=what):
             describe_creditor(session, creditor, said, law)
+
+
+def test_a_webhooks_token_is_never_taken_for_an_option(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.creditors.secrets.token_urlsafe", lambda size: "-x" * size)
+    with Session(database.worker) as session, session.begin():
+        creditor = add_creditor(session, **_FINE, manual=cast.manual_brill(), now=cast.NOW)
+        token = create_webhook_endpoint(session, cast.sealer(), creditor, "standard", "whsec_" + "a" * 32, cast.NOW)
+    assert not token.startswith("-")
