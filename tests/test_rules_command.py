@@ -43,6 +43,11 @@ def test_before_it_was_law_it_is_listed_as_coming() -> None:
     assert "Not yet in force" in done.stdout and "CO.hours (from 2023-10-10)" in done.stdout
 
 
+def test_a_rule_that_only_a_person_can_set_off_says_what_that_person_does() -> None:
+    said = " ".join(puntual("show", "UK", "--on", "2026-12-08").stdout.split())
+    assert "nobody but a person knows this: stop the account: suppression `breathing_space`" in said
+
+
 def test_the_larger_places_are_printed_too() -> None:
     assert "United States, federal (US-FED)" in puntual("show", "US-MA", "--on", "2026-11-22").stdout
 

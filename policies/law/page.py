@@ -11,6 +11,7 @@ from policies.hours import day_text
 from policies.law.base import Rule
 from policies.law.engine import Law
 from policies.law.model import Cap, DayEntry, Hours, Pack
+from policies.law.place import BY_A_PERSON
 from policies.manual_model import WEEKDAYS
 
 _WIDTH = 100
@@ -99,6 +100,9 @@ def _details(rule: Rule) -> Iterator[tuple[str, str]]:
     yield "Binds", _binds(rule)
     if rule.when:
         yield "Where", _condition(rule.when)
+    by_a_person = sorted({BY_A_PERSON[name] for name in rule.when if name in BY_A_PERSON})
+    if by_a_person:
+        yield "In the running product", f"nobody but a person knows this: {'; '.join(by_a_person)}"
     if rule.unless:
         yield "Not where", "; or where ".join(map(_condition, rule.unless))
     if rule.from_ or rule.until:
