@@ -15,7 +15,7 @@ from ledger.accounts import change_account
 from ledger.consents import record_consent
 from ledger.refusals import not_found
 from ledger.stops import account_by_ref
-from policies.intake import AccountChange
+from policies.intake_model import AccountChange
 from policies.terms import Channel, Instant, Model
 from policies.typed import STORABLE
 

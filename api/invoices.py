@@ -40,7 +40,8 @@ from api.security import Caller, caller
 from ledger import invoices as ledger
 from ledger.acceptance import Accepted
 from ledger.reading import Filter, State, View, find_invoice, holds_of, list_invoices, manual_of
-from policies.intake import InvoiceIn, Problem, Unreadable
+from policies.intake import Problem, Unreadable
+from policies.intake_model import InvoiceIn
 from policies.manual import Manual
 from policies.terms import Instant
 from policies.typed import STORABLE

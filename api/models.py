@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from policies.intake import AmountMinor, InstalmentIn, InvoiceIn
+from policies.intake_model import AmountMinor, InstalmentIn, InvoiceIn
 from policies.terms import Instant
 from policies.typed import STORABLE, Day
 

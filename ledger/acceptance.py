@@ -24,7 +24,8 @@ from ledger.people import save_people
 from ledger.pinning import Pinner
 from ledger.refusals import not_found
 from ledger.sealing import Sealer
-from policies.intake import Intake, InvoiceIn, Problem, Unreadable, later_terms, read_invoice
+from policies.intake import Intake, Problem, Unreadable, later_terms, read_invoice
+from policies.intake_model import InvoiceIn
 
 PART = 2_000
 """Invoices written by one round of statements."""

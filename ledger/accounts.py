@@ -16,7 +16,8 @@ from ledger.people import person_card
 from ledger.refusals import Refused, not_found
 from ledger.sealing import Sealer
 from ledger.session import lock_debtor
-from policies.intake import AccountChange, doubtful_zones
+from policies.intake import doubtful_zones
+from policies.intake_model import AccountChange
 from policies.places import UnknownZone, known_zones, plain_region, zone_of
 
 _READ = text("select id, kind, country, region, zone, terms from account where id = :id for no key update")

@@ -23,7 +23,8 @@ from ledger.ids import new_id
 from ledger.import_files import Table, read_table
 from ledger.refusals import not_found
 from ledger.sealing import Sealer
-from policies.intake import InvoiceIn, Problem, Unreadable
+from policies.intake import Problem, Unreadable
+from policies.intake_model import InvoiceIn
 from policies.portfolio_map import PortfolioMap, is_wanted, load_map, read_entry
 
 PART_ROWS = 500

@@ -28,14 +28,21 @@ class PaymentFact(Model):
     amount_minor: MinorUnits
 
 
+HoldKind = Literal[
+    "pause", "dispute", "already_paid", "payment_in_process", "owner", "instrument", "ceded", "unapplied", "balance_differs",
+    "reply", "part_payment",
+]  # fmt: skip
+"""Why an invoice rests (playbook 2 and 3); policies/holding.py says what each one stops."""
+
+
 class Hold(Model):
-    """A stop with an end (I7): `pause`, `dispute`, `already_paid`, `payment_in_process`, `owner`.
+    """A stop with an end (I7).
 
     `amount_minor` is the part held; None holds all of it. A hold that starts later than now does not hold yet.
     """
 
     id: str
-    kind: Literal["pause", "dispute", "already_paid", "payment_in_process", "owner"]
+    kind: HoldKind
     starts_at: Instant
     until: Instant
     reason: str

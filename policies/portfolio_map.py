@@ -14,7 +14,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from policies.amounts import parse_amount
-from policies.intake import Country, InvoiceIn, Problem, Unreadable
+from policies.intake import Problem, Unreadable
+from policies.intake_model import Country, InvoiceIn
 from policies.money import minor_units
 from policies.plain_errors import plain
 from policies.terms import Currency, Model

@@ -17,7 +17,7 @@ from temporalio.client import Client
 from clock import monotonic, wall_now
 from ledger.acceptance import accept_batch
 from ledger.session import make_engine
-from policies.intake import InvoiceIn
+from policies.intake_model import InvoiceIn
 from rehearsal.advance import Player
 from rehearsal.bell import Bell, with_bell
 from rehearsal.bench_house import Creditor, Figure, House, Sizes, add_bench_creditor, count, every_day, invoice

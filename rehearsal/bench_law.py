@@ -22,7 +22,7 @@ from policies.calendars import holiday_name
 from policies.contactable import first_allowed
 from policies.facts import BudgetEntry, InvoiceFacts, LawTerms
 from policies.hours import Place, local_date_of, zone_of
-from policies.intake import InvoiceIn
+from policies.intake_model import InvoiceIn
 from policies.law.packs import packs_for
 from policies.manual import Manual, builtin_manual
 from policies.next_step import next_step

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from activities.wire import InvoiceRef
 from clock import monotonic, wall_now
 from ledger.acceptance import accept_batch
-from policies.intake import InvoiceIn
+from policies.intake_model import InvoiceIn
 from rehearsal.bench_house import Creditor, Figure, House, Sizes, add_bench_creditor, count, every_day, invoice, middle
 from rehearsal.bench_noop import NOOP_QUEUE
 from settings import Settings

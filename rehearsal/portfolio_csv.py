@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.import_files import UnreadableFile, read_table
-from policies.intake import ChannelIn, ContactIn, Unreadable
+from policies.intake import Unreadable
+from policies.intake_model import ChannelIn, ContactIn
 from policies.portfolio_map import Entry, PortfolioMap, is_wanted, read_entry
 from policies.terms import Channel
 from supervise import Trouble

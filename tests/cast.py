@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ledger.acceptance import accept
 from ledger.creditors import SCOPES, NewKey, add_creditor, create_api_key
 from ledger.sealing import Sealer
-from policies.intake import InvoiceIn
+from policies.intake_model import InvoiceIn
 from policies.manual import Manual, load_manual, resolve
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)

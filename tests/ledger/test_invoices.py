@@ -16,7 +16,8 @@ from ledger.acceptance import accept_batch
 from ledger.invoices import amend, cancel, pause, resume
 from ledger.payments import record_payment
 from ledger.refusals import Refused
-from policies.intake import InvoiceIn, Unreadable
+from policies.intake import Unreadable
+from policies.intake_model import InvoiceIn
 from tests import cast
 from tests.conftest import Database
 

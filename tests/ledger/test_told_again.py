@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ledger.acceptance import accept_batch
 from ledger.facts import gather
 from ledger.tasks import close_task, open_task
-from policies.intake import InvoiceIn
+from policies.intake_model import InvoiceIn
 from tests import cast
 from tests.conftest import Database
 from tests.ledger.people import address, write_to

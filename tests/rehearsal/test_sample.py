@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from policies.intake import InvoiceIn, read_invoice
+from policies.intake import read_invoice
+from policies.intake_model import InvoiceIn
 from policies.manual import builtin_manual
 from rehearsal import sample
 from rehearsal.simulator.people import CHARACTERS, DebtorIn
