@@ -1,7 +1,8 @@
 """An invoice as a billing system posts it: what is checked in it, and the form in which the ledger stores it.
 
 `policies.intake_model` checks the shape. `read_invoice` checks the sense (telephone numbers of their country, sums of
-instalments, zones) and fills what may be left out. Problems name the place as a JSON pointer and never repeat a value: it may be a person's.
+instalments, zones) and fills what may be left out. Problems name the place as a JSON pointer and never repeat a value: it may
+be a person's.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from tests.conftest import Database
 
 PROJECT = Path(__file__).parent.parent
-ROOMS = ("policies", "ledger", "channels", "messages", "activities", "workflows", "api", "rehearsal")
+ROOMS = ("policies", "ledger", "channels", "messages", "activities", "workflows", "api", "rehearsal", "commands")
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from typer.testing import CliRunner
 
-from rules_command import rules_app
+from commands.rules import rules_app
 from supervise import Trouble
 
 CASE = {

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy import text
 
-from import_command import ImportAsked, import_portfolio
+from commands.importing import ImportAsked, import_portfolio
 from settings import Settings
 from supervise import Trouble
 from tests import cast
