@@ -161,6 +161,8 @@ create table instalment (
     number int not null,
     due_on date not null,
     amount_minor bigint not null check (amount_minor >= 0),
+    due_source text not null default 'stated' check (due_source in ('stated', 'terms', 'assumed')),
+    due_terms text not null default '',        -- the code of the terms it was computed from, or the rule it was assumed by
     superseded_at timestamptz                  -- an amendment writes new rows and leaves the old ones
 );
 create unique index instalment_current on instalment (invoice_id, number) where superseded_at is null;
@@ -224,6 +226,7 @@ create table payment (
 );
 create index payment_unallocated on payment (creditor_id) where unallocated_minor > 0;
 create index payment_by_invoice on payment (invoice_id) where unallocated_minor > 0;
+create index payment_credit on payment (account_id) where unallocated_minor > 0;
 create index payment_reversals on payment (creditor_id, source, reverses_ref) where kind = 'reversal';
 
 create table hold (
@@ -301,7 +304,8 @@ create table contact (
     why_failed text,
     step_id bigint,                            -- the decision that allowed it
     settled_at timestamptz,
-    folded_into uuid references contact        -- the message this rung went with; only that one is a message and counts (F38)
+    folded_into uuid references contact,       -- the message this rung went with; only that one is a message and counts (F38)
+    carried_document boolean not null default false   -- the invoice's own document went with the message (F42)
 );
 create index contact_folded on contact (folded_into) where folded_into is not null;
 -- I2: of the attempts of one key at most one has not failed.
@@ -310,6 +314,44 @@ create unique index contact_attempt on contact (invoice_id, key, attempt);
 create index contact_by_account on contact (account_id, at_utc) where state <> 'failed';
 create index contact_by_provider on contact (provider_ref) where provider_ref is not null;
 create index contact_open on contact (at_utc) where state in ('claimed', 'calling', 'unknown');
+
+-- Whether the invoice was shown to its customer, was accepted or came back (F42); what customers do with it counts by itself.
+create table delivery (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    kind text not null check (kind in ('delivered', 'accepted', 'rejected', 'waived')),
+    on_day date not null,                      -- the customer's calendar
+    source text not null,                      -- a word: erp, tax_authority, portal, downloaded, person
+    reason text not null default '',           -- why a person waived it, or why it came back; no personal data
+    actor text not null,
+    recorded_at timestamptz not null,
+    unique (invoice_id, kind, on_day, source)
+);
+
+-- What travels with an invoice. The content is sealed under the master key.
+create table document (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    kind text not null check (kind in ('pdf', 'xml', 'other')),
+    media_type text not null,
+    bytes int not null,
+    sha256 bytea not null,                     -- of the content as it was posted
+    sealed bytea not null,
+    recorded_at timestamptz not null,
+    unique (invoice_id, sha256)
+);
+
+-- A re-issued invoice and the one it takes the place of.
+create table replacement (
+    old_invoice_id uuid primary key references invoice,
+    new_invoice_id uuid not null unique references invoice,
+    creditor_id uuid not null references creditor,
+    age_from date,                             -- the old due date that deadlines of the ladder count from; null: from its own
+    rungs text[] not null default '{}',        -- keys said on the old one, not said again
+    at_utc timestamptz not null
+);
 
 create table message_body (
     contact_id uuid primary key references contact,
@@ -401,6 +443,55 @@ create table task (
 );
 
 create index task_open on task (invoice_id) where done_at is null;
+create index task_open_of_account on task (account_id) where done_at is null;
+
+-- Where payments are told, and how far each has told: while one is late, nobody is chased for what may be paid.
+create table payment_source (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    name text not null check (name ~ '^[a-z0-9][a-z0-9_-]{0,39}$'),
+    kind text not null check (kind in ('bank', 'gateway', 'erp')),
+    complete_to date,
+    seen_at timestamptz,
+    fresh_minutes int not null default 60 check (fresh_minutes > 0),
+    expected_by text not null default '10:00',
+    declared_at timestamptz not null,
+    unique (creditor_id, name)
+);
+
+-- Paper with a maturity in the creditor's hands: the debt rests until it is cleared or comes back.
+create table instrument (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    ref text not null,                         -- the creditor's own: the same one is the same paper
+    kind text not null check (kind in ('cheque', 'post_dated_cheque', 'promissory_note', 'bill_of_exchange', 'confirming')),
+    amount_minor bigint not null check (amount_minor > 0),
+    currency char(3) not null,
+    matures_on date not null,
+    state text not null check (state in ('held', 'cleared', 'returned', 'given_back')),
+    hold_id uuid references hold,
+    recorded_at timestamptz not null,
+    ended_at timestamptz,
+    bank_cost_minor bigint not null default 0,
+    unique (creditor_id, ref)
+);
+create index instrument_by_invoice on instrument (invoice_id);
+
+-- A debt that was sold: our chase rests, what is paid to us is forwarded.
+create table cession (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    hold_id uuid not null references hold,
+    ceded_on date not null,
+    assignee_ref text not null,                -- the creditor's own reference of the assignee
+    notified_on date,
+    recorded_at timestamptz not null,
+    ended_at timestamptz,
+    end_why text
+);
+create unique index cession_open on cession (invoice_id) where ended_at is null;
 
 create table placement (
     id uuid primary key,
@@ -469,6 +560,37 @@ create index outbox_pending on outbox (id) where done_at is null;
 create index outbox_waiting on outbox (invoice_id) where done_at is null;
 create index outbox_reconciled on outbox (invoice_id, created_at) where signal = 'reconcile';
 
+-- The creditor's own people who act in the console.
+create table staff (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    login text not null,                       -- opaque, of the creditor's own; never an e-mail address
+    role text not null check (role in ('collector', 'lead', 'admin', 'auditor')),
+    password_hash text not null,               -- argon2id
+    session_version int not null default 1,    -- a new password, role or end closes the sessions of the old one
+    created_at timestamptz not null,
+    disabled_at timestamptz,
+    failed_count int not null default 0,
+    locked_until timestamptz,                  -- machine time
+    last_seen_at timestamptz,
+    unique (creditor_id, login)
+);
+
+-- Who did what at the console. Only ever added to.
+create table audit (
+    id bigint generated always as identity primary key,
+    creditor_id uuid not null references creditor,
+    at_utc timestamptz not null,               -- business time
+    recorded_at timestamptz not null default clock_timestamp(),
+    actor text not null,
+    act text not null,
+    subject text not null,
+    detail jsonb not null default '{}',        -- ids, sums, dates and states; never personal data
+    once text,                                 -- the form that was sent: sent twice it is one act
+    unique (creditor_id, once)
+);
+create index audit_by_creditor on audit (creditor_id, id);
+
 -- Not of any tenant: the played clock, the progress of imports, and counters.
 create table ledger_clock (
     id int primary key check (id = 1),
@@ -517,12 +639,14 @@ grant select, insert, update, delete on all tables in schema public to puntual_w
 grant usage on all sequences in schema public to puntual_api, puntual_worker;
 grant select on all tables in schema public to puntual_api;
 grant insert on manual, account, person, address, suppression, invoice, instalment, entry, payment, hold, agreement, milestone,
-    receipt, event, step, task, portal_link, inbox, outbox, import_run, manual_contact to puntual_api;
+    receipt, event, step, task, portal_link, inbox, outbox, import_run, manual_contact, delivery, document, replacement, payment_source, instrument, cession to puntual_api;
 grant update on account, person, address, suppression, invoice, instalment, late_charge, payment, hold, agreement, contact, task, placement,
-    portal_link, inbox, import_run to puntual_api;
+    portal_link, inbox, import_run, payment_source, instrument, cession to puntual_api;
 grant update (stopped_until, stopped_why) on creditor to puntual_api;
+grant insert on audit to puntual_api;
+grant update (failed_count, locked_until, last_seen_at) on staff to puntual_api;
 -- what only grows stays so, for the worker too
-revoke update, delete on entry, event, step, receipt from puntual_worker;
+revoke update, delete on entry, event, step, receipt, audit from puntual_worker;
 
 -- The doors: what comes from outside finds its creditor here, and nothing else is seen before that.
 create function door_api_key(asked_prefix text)
@@ -550,12 +674,24 @@ returns table (creditor_id uuid)
 language sql stable security definer set search_path = public, pg_temp as
 $$ select c.creditor_id from contact c where c.id = asked_id $$;
 
+create function door_staff_login(asked_slug text, asked_login text)
+returns table (id uuid, creditor_id uuid, login text, role text, password_hash text, session_version int, disabled_at timestamptz)
+language sql stable security definer set search_path = public, pg_temp as
+$$ select s.id, s.creditor_id, s.login, s.role, s.password_hash, s.session_version, s.disabled_at from staff s
+   join creditor c on c.id = s.creditor_id where c.slug = asked_slug and s.login = asked_login $$;
+
+create function door_staff_session(asked_id uuid)
+returns table (id uuid, creditor_id uuid, login text, role text, session_version int, disabled_at timestamptz)
+language sql stable security definer set search_path = public, pg_temp as
+$$ select s.id, s.creditor_id, s.login, s.role, s.session_version, s.disabled_at from staff s where s.id = asked_id $$;
+
 -- The owner is under forced row-level security too: these functions belong to the worker's role, which bypasses it.
 do $$
 declare f text;
 begin
     grant create on schema public to puntual_worker;
-    foreach f in array array['door_api_key(text)', 'door_webhook(bytea)', 'door_portal(bytea)', 'door_address(bytea)', 'door_contact(uuid)'] loop
+    foreach f in array array['door_api_key(text)', 'door_webhook(bytea)', 'door_portal(bytea)', 'door_address(bytea)', 'door_contact(uuid)',
+        'door_staff_login(text, text)', 'door_staff_session(uuid)'] loop
         execute format('alter function %s owner to puntual_worker', f);
         execute format('revoke all on function %s from public', f);
         execute format('grant execute on function %s to puntual_api', f);
