@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Literal
 
+from policies.start_model import StartFacts
 from policies.terms import AttemptState, Channel, Currency, DebtorKind, Instant, MinorUnits, Model
 
 
@@ -93,6 +94,8 @@ class SkippedRung(Model):
 
     key: str
     why: str
+    passed_at: Instant | None = None
+    """Given where only this occurrence was passed over (watched, or declined): the next one counts from that day."""
 
 
 Outcome = Literal["delivered", "conversation", "voicemail", "no_answer", "not_connected", "no_message_possible", "wrong_number"]
@@ -171,6 +174,12 @@ class Reach(Model):
     verified: bool = True
     authorised: bool = True
     """The person agreed to this channel; not only did not refuse it."""
+    heard_at: Instant | None = None
+    """The last sign of life at this address; None while its holder was never confirmed."""
+    number: str = ""
+    """The first address of this person with the same telephone number; the channels of one number share it."""
+    checks: tuple[Instant, ...] = ()
+    """When the holder of this number was asked whether it is theirs."""
 
 
 PERMANENT_STOPS = frozenset({"deceased", "identity_theft", "represented", "cease_request", "insolvency"})
@@ -213,6 +222,21 @@ class Placement(Model):
     return_by: Instant | None = None
 
 
+class Feed(Model):
+    """A source that tells the creditor of payments, and how far it has told."""
+
+    name: str
+    kind: Literal["bank", "gateway", "erp"]
+    complete_to: date | None = None
+    """The last bank day of which all is known; only banks have one."""
+    seen_at: Instant | None = None
+    """When it last said anything, if only that it is there."""
+    fresh_minutes: int = 60
+    """How long a gateway or an ERP may be silent."""
+    expected_by: str = "10:00"
+    """Creditor's local hour by which the file of the last bank day is to be here."""
+
+
 class InvoiceFacts(Model):
     """Everything next_step may look at, except the manual and the instant, which are its other arguments."""
 
@@ -230,7 +254,7 @@ class InvoiceFacts(Model):
     cycle: int
     cycle_started_at: Instant
     """When the present cycle began: `entered_at` for the first, else the breach or the reversal."""
-    cycle_notice: Literal["", "missed_promise", "reopened"] = ""
+    cycle_notice: Literal["", "missed_promise", "reopened", "instrument_returned"] = ""
     """Why the present cycle began; its first contact carries that text."""
     shift_days: int = 0
     """Days the ladder was closed before a reversal reopened it; every rung moves by as many."""
@@ -246,6 +270,10 @@ class InvoiceFacts(Model):
     placement: Placement | None = None
     # the account and the people behind it
     kind: DebtorKind
+    minor: bool = False
+    """Only the guardian is written to."""
+    related: Literal["", "employee", "related_party", "shareholder"] = ""
+    """Of the creditor's own house: courtesy rungs only, a person takes the rest."""
     country: str
     region: str = ""
     zone: str
@@ -268,6 +296,15 @@ class InvoiceFacts(Model):
     creditor_country: str
     stopped_until: Instant | None = None
     """The global stop: nothing is sent for this creditor before then."""
+    start: StartFacts | None = None
+    """How far the creditor lets things go by themselves; None: all the way."""
+    feeds: tuple[Feed, ...] = ()
+    """Where the creditor's payments are told; none are relied on while none are declared (playbook 3)."""
+    own_promises: tuple[Instant, ...] = ()
+    """Ends of what we promised this customer and have not done: a copy, a credit note, a call back (S67)."""
+    credit_minor: MinorUnits = 0
+    """Money of this account in this currency that lies on no invoice (playbook 3)."""
+    credit_since: Instant | None = None
     manual_id: str
 
     @property

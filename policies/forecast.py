@@ -18,6 +18,7 @@ from policies.folding import carries, ride_of
 from policies.manual import Manual
 from policies.messages import bundle_of
 from policies.next_step import next_step
+from policies.start import PASSED_FOR_NOW
 from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
 from policies.terms import AttemptState
 
@@ -33,7 +34,9 @@ def after(facts: InvoiceFacts, step: Step, now: datetime) -> InvoiceFacts:
     """The facts once an immediate step is applied; Contact, Wait and Close change nothing by themselves."""
     if isinstance(step, Skip) or (isinstance(step, Ask) and step.rung_key):
         key = step.key if isinstance(step, Skip) else step.rung_key
-        return facts.model_copy(update={"skipped": (*facts.skipped, SkippedRung(key=key, why=step.why))})
+        only_this_one = bool(set(PASSED_FOR_NOW).intersection(step.rules))
+        skipped = SkippedRung(key=key, why=step.why, passed_at=now if only_this_one else None)
+        return facts.model_copy(update={"skipped": (*facts.skipped, skipped)})
     if isinstance(step, Judge):
         return _judged(facts, step, now)
     if isinstance(step, HandOff):
@@ -169,6 +172,7 @@ def _rider(entry: BookEntry, known: InvoiceFacts, ride: Ride, budget: Sequence[B
 class _Play:
     """The copy of the ledger on which the future is played."""
 
+    begins: datetime
     until: datetime
     budget: list[BudgetEntry]
     book: dict[str, BookEntry]
@@ -177,6 +181,9 @@ class _Play:
 
     def ask(self, entry: BookEntry, now: datetime) -> None:
         facts = entry.facts.model_copy(update={"budget": tuple(self.budget)})
+        if now > self.begins:
+            # Sources go on telling: what is late now has caught up when it is looked at again.
+            facts = facts.model_copy(update={"feeds": ()})
         facts, answers, step = settle(facts, entry.manual, now)
         self.happened.extend(Planned(facts.invoice_id, immediate, now) for _, immediate in answers)
         if isinstance(step, Contact) and step.at <= now:
@@ -254,7 +261,7 @@ def forecast(book: Sequence[BookEntry], *, now: datetime, until: datetime) -> li
     for entry in book:
         for spent in entry.facts.budget:
             budget[(spent.invoice_id, spent.key, spent.at.isoformat())] = spent
-    play = _Play(until=until, budget=list(budget.values()), book={entry.facts.invoice_id: entry for entry in book})
+    play = _Play(begins=now, until=until, budget=list(budget.values()), book={entry.facts.invoice_id: entry for entry in book})
     for entry in book:
         play.again(entry, max(entry.next_at, now))
     while play.queue and play.queue[0][0] <= until:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from policies.calendars import add_working_days, effective_due
 from policies.consequences import legal_wait_days
 from policies.facts import Instalment, InvoiceFacts, PastContact
+from policies.holder import is_check
 from policies.law.late_debts import money_rules
 from policies.manual import Manual, Rung, parse_day
 from policies.terms import AttemptState, ContactKey
@@ -69,7 +70,7 @@ def rung_day(facts: InvoiceFacts, manual: Manual, instalment: Instalment, rung: 
 
 def last_real_contact(facts: InvoiceFacts) -> PastContact | None:
     """The latest contact of this invoice that was or may have been made."""
-    made = [c for c in facts.contacts if c.state in _DONE]
+    made = [c for c in facts.contacts if c.state in _DONE and not is_check(c.key)]
     return max(made, key=lambda c: c.at) if made else None
 
 
@@ -83,7 +84,7 @@ def last_contact_day(facts: InvoiceFacts) -> date | None:
 def candidates(facts: InvoiceFacts, manual: Manual) -> list[Candidate]:
     """The rungs still to come or due, earliest first; each with the moment the ladder asks for."""
     done = {c.key: c for c in facts.contacts if c.state in _DONE}
-    passed = {s.key for s in facts.skipped}
+    passed = {s.key: s.passed_at for s in facts.skipped}
     last = last_contact_day(facts)
     found: list[Candidate] = []
     for instalment in facts.instalments:
@@ -101,14 +102,18 @@ def _of_rung(
     position: int,
     rung: Rung,
     done: dict[str, PastContact],
-    passed: set[str],
+    passed: dict[str, datetime | None],
     last: date | None,
 ) -> Iterator[Candidate]:
     day = rung_day(facts, manual, instalment, rung)
     for occurrence in range(rung.repeat.at_most if rung.repeat else 1):
         key = ContactKey(instalment.number, facts.cycle, rung.rung, occurrence)
         if str(key) in passed:
-            return
+            over_at = passed[str(key)]
+            if rung.repeat is None or over_at is None:
+                return
+            day = local_day(over_at, facts.zone) + timedelta(days=rung.repeat.every_days)
+            continue
         made = done.get(str(key))
         if made is not None:
             if rung.repeat is None:

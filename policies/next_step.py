@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from policies import holding
 from policies.case import NOT_MADE, Case, active_holds, choose, open_agreement
 from policies.facts import Agreement, InvoiceFacts
+from policies.feeds import look_again, said, uncovered
 from policies.judgement import Judgement, judge
 from policies.ladder import day_start, local_day, local_moment
 from policies.manual import Manual
 from policies.manual_checks import AGREEMENT_REMINDER
 from policies.money import written
 from policies.rungs import ladder_step
+from policies.start import started
 from policies.steps import Close, Contact, Judge, Recall, Step, Wait
 from policies.steps import Place as PlaceStep
 from policies.terms import AttemptState, Channel, ContactKey, days_said
@@ -27,11 +30,15 @@ UNKNOWN_SETTLES_HOURS = 24
 def next_step(facts: InvoiceFacts, manual: Manual, now: datetime) -> Step:
     """The one next step. Steps other than Contact, Wait and Close are due at once: apply them (`after`) and ask again."""
     case = Case(facts, manual, now)
-    for rule in _RULES:
-        step = rule(case)
-        if step is not None:
-            return step
-    return ladder_step(case)
+    settled = _settled(case)
+    if settled is not None:
+        return settled
+    deadline = holding.unmoved(case)
+    if deadline is not None and deadline.at <= now:
+        return holding.deadline_task(case, deadline)
+    step = next((found for rule in _RULES if (found := rule(case)) is not None), None) or ladder_step(case)
+    step = started(case, step)
+    return step if deadline is None else holding.not_beyond(step, deadline)
 
 
 def _settled(case: Case) -> Step | None:
@@ -155,7 +162,7 @@ def _stops(case: Case) -> Step | None:
 
 
 def _held(case: Case) -> Step | None:
-    active = active_holds(case)
+    active = [h for h in active_holds(case) if h.kind not in holding.OVERDUE_ONLY]
     whole = [h for h in active if h.amount_minor is None]
     if not whole and active and sum(h.amount_minor or 0 for h in active) >= case.facts.balance_minor:
         whole = active
@@ -177,7 +184,7 @@ def _agreed(case: Case) -> Step | None:
         return None
     verdict = judge(agreement, facts.payments, local_day(now, facts.zone))
     if verdict.verdict is not None:
-        return _judged(case, agreement, verdict)
+        return _not_yet_known(case, agreement, verdict) or _judged(case, agreement, verdict)
     milestone = verdict.milestone
     ends = day_start(milestone.due_on + timedelta(days=agreement.grace_days + 1), facts.zone)
     reminder = _reminder(case, agreement)
@@ -186,6 +193,21 @@ def _agreed(case: Case) -> Step | None:
     agreed = f"{written(milestone.amount_minor, facts.currency)} by {milestone.due_on.isoformat()}"
     why = f"Agreed: {agreed}, {days_said(agreement.grace_days)} of grace."
     return Wait(at=ends, why=why, rules=(f"agreement.{agreement.kind}",), until="promise")
+
+
+def _not_yet_known(case: Case, agreement: Agreement, found: Judgement) -> Wait | None:
+    """Nobody is said to have broken a word while the bank day of its last day is not complete (playbook 3)."""
+    facts = case.facts
+    lacking = uncovered(facts, found.ends_on) if found.verdict != "kept" else []
+    if not lacking:
+        return None
+    why = f"The {agreement.kind} ended on {found.ends_on.isoformat()}; payments of that day are not all known:"
+    return Wait(
+        at=look_again(case.now, facts.creditor_zone),
+        why=f"{why} {said(lacking, facts.creditor_zone)}.",
+        rules=(f"agreement.{agreement.kind}", "promise.bank_day"),
+        until="payment_data",
+    )
 
 
 def _reminder(case: Case, agreement: Agreement) -> Contact | None:
@@ -198,6 +220,8 @@ def _reminder(case: Case, agreement: Agreement) -> Contact | None:
     milestone = verdict.milestone
     day = milestone.due_on - timedelta(days=1)
     key = ContactKey(0, facts.cycle, f"{AGREEMENT_REMINDER}-{agreement.id[:8]}-{milestone.number}", 0)
+    if str(key) in {skipped.key for skipped in facts.skipped}:
+        return None
     if day <= agreement.made_on or today > day or any(c.key == str(key) and c.state not in NOT_MADE for c in facts.contacts):
         return None
     asked = max(local_moment(day, manual.send_at, facts.zone), now)
@@ -250,4 +274,4 @@ def _proposed(case: Case) -> Step | None:
     )
 
 
-_RULES = (_settled, _at_agency, _unknown_outcome, _stops, _held, _agreed, _proposed)
+_RULES = (_at_agency, _unknown_outcome, _stops, _held, _agreed, _proposed)
