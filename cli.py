@@ -14,12 +14,12 @@ from sqlalchemy.exc import OperationalError
 from commands.common import err, need, out
 from commands.creditors import creditor_app, key_app, manual_app, webhook_app
 from commands.rules import rules_app
+from commands.staff import staff_app
 from doctor import examine
 from embedded import home_folder
 from ledger.migrations import migrate as migrate_ledger
 from ledger.refusals import Refused
 from stack import Ports, Stack, settings_given, settings_here
-from staff_command import staff_app
 from supervise import Trouble
 
 app = typer.Typer(

@@ -13,7 +13,8 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
 
-from api import accounts, actions, charges, console, contactability, contacts, invoices, plan, portal, problems, webhooks
+from api import accounts, actions, charges, contactability, contacts, invoices, plan, portal, problems, webhooks
+from api.console_rooms import CONSOLE
 from api.limits import BodyLimits, Doors, Limits, WebhookLimits
 from api.openapi import described
 from clock import Clock, LedgerClock, RealClock  # before anything that reads a time zone: it points zoneinfo at tzdata
@@ -41,8 +42,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits
     app.add_middleware(WebhookLimits, doors=app.state.doors)
     app.add_middleware(BodyLimits, limits=limits, batch_path="/v1/invoices/batch")
     problems.install(app)
-    for room in (invoices, contacts, contactability, plan, charges, accounts, actions, webhooks, portal, console):
+    for room in (invoices, contacts, contactability, plan, charges, accounts, actions, webhooks, portal):
         app.include_router(room.router)
+    for pages in CONSOLE:
+        app.include_router(pages)
     app.add_api_route("/health", health, methods=["GET"], summary="Whether the ledger can be reached", tags=["Operation"])
     app.mount("/docs/assets", StaticFiles(packages=[("fastapi_offline", "static")]), name="docs-assets")
     app.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)

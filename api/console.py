@@ -32,6 +32,7 @@ from api.console_session import (
     open_session,
     safe_way_back,
 )
+from api.console_staff import staff_for_sign_in
 from api.problems import Stop
 from ledger import overview
 from ledger.lateness import first_days
@@ -45,6 +46,7 @@ PAGE_ROWS = 50
 LIST_MAX = 500
 """The longest list of tasks or payments on one page."""
 _STATES = ("open", "closed", "all", *say.OUTCOMES)
+_Secret = Annotated[str, Form(max_length=200)]
 _Typed = Annotated[str, Query(max_length=120, pattern=r"^[^\x00-\x1f]*$")]
 _Tick = Annotated[str, Query(pattern="^1?$")]
 
@@ -125,21 +127,24 @@ def read_payments(who: Who, request: Request) -> Response:
 
 @router.get("/sign-in")
 def read_sign_in(request: Request, back: _Typed = PATH) -> Response:
-    """The form for an API key. From another site the strict cookie does not travel: a link goes on with it."""
+    """The forms for a login and for an API key. From another site the strict cookie does not travel: a link goes on with it."""
     elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
-    return pages.page("sign_in.html", back=safe_way_back(back), elsewhere=elsewhere, wrong=False)
+    return pages.page("sign_in.html", back=safe_way_back(back), elsewhere=elsewhere, wrong="")
 
 
 @router.post("/sign-in")
 def sign_in(
-    request: Request, key: Annotated[str, Form(max_length=200)], back: Annotated[str, Form(max_length=500)] = PATH
-) -> Response:
-    """Take the key once; what stays in the browser is a signed cookie."""
+    request: Request, key: _Secret = "", creditor: _Secret = "", login: _Secret = "", password: _Secret = "",
+    back: Annotated[str, Form(max_length=500)] = PATH,
+) -> Response:  # fmt: skip
+    """Take a person's password or an API key once; what stays in the browser is a signed cookie."""
     if not from_our_own_page(request):
         raise Stop(403, "not-our-form", "This form came from another site: open the console and sign in there.")
-    prefix = key_for_sign_in(request, key)
+    by_login = bool(login or password)
+    prefix = staff_for_sign_in(request, creditor, login, password) if by_login else key_for_sign_in(request, key)
     if prefix is None:
-        return pages.page("sign_in.html", status=401, back=safe_way_back(back), elsewhere=False, wrong=True)
+        wrong = "login" if by_login else "key"
+        return pages.page("sign_in.html", status=401, back=safe_way_back(back), elsewhere=False, wrong=wrong)
     response = RedirectResponse(safe_way_back(back), 303)
     open_session(request, response, prefix)
     return response
@@ -176,7 +181,7 @@ def read_style() -> Response:
 
 def _frame(who: Looker, now: datetime) -> dict[str, Any]:
     """What every page shows around its own: whose it is, what time it is, what waits."""
-    stopped = who.creditor.stopped_until is not None and who.creditor.stopped_until > now
+    stopped = pages.is_stopped(who.creditor, now)
     return {"who": who, "now": now, "waiting": overview.waiting_for_people(who.session, now), "stopped": stopped}
 
 

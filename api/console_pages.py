@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,12 @@ def page(template: str, *, status: int = 200, **values: Any) -> Response:
     return HTMLResponse(_templates().get_template(template).render(**values), status)
 
 
+def is_stopped(creditor: Any, now: datetime) -> bool:
+    """Whether all sending of a creditor is stopped."""
+    return creditor.stopped_until is not None and creditor.stopped_until > now
+
+
 def trouble(status: int, detail: str) -> Response:
     """What went wrong, on a page of its own."""
-    titles = {403: "Not from here", 404: "Not found", 422: "That cannot be shown", 429: "One moment"}
+    titles = {403: "Not allowed", 409: "That does not go now", 404: "Not found", 422: "That cannot be shown", 429: "One moment"}
     return page("trouble.html", status=status, title=titles.get(status, "Something went wrong"), detail=detail)

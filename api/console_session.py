@@ -1,8 +1,9 @@
-"""Who looks at the console: an API key with `console:read`, given once, then a signed cookie that ends with the key or after 8 h.
+"""Who looks at the console: a person with a login and a role, or an API key with `console:read` that only looks.
 
-The cookie carries the key's prefix, its end and an HMAC of both under the master key. Each request finds the key anew, so that
-a revoked or expired key closes the console at once. Nothing here can be reached by another site: the cookie is SameSite=Strict,
-and a form is taken only from our own pages.
+Given once, then a signed cookie that ends after 8 h. It carries the key's prefix, or the person's id and the version of their
+sessions, its end, and an HMAC of all under the master key. Each request finds the key or the person anew, so that a revoked key,
+a new password or a disabled login closes the console at once. Nothing here can be reached by another site: the cookie is
+SameSite=Strict, and a form is taken only from our own pages.
 """
 
 from __future__ import annotations
@@ -32,14 +33,16 @@ from ledger.creditors import hash_key
 from ledger.refusals import Refused
 from ledger.sealing import Sealer
 from ledger.session import as_creditor
+from ledger.staff import may, staff_by_id
 
 SCOPE = "console:read"
 COOKIE = "puntual_console"
 PATH = "/console"
 LASTS = timedelta(hours=8)
 _PURPOSE = "console session"
+_FORM_PURPOSE = "console form"
 _KEY = re.compile(r"pk_([0-9a-f]{10})_[A-Za-z0-9_-]{43}")
-_COOKIE = re.compile(r"([0-9a-f]{10})\.(\d{1,12})\.([A-Za-z0-9_-]{43})")
+_COOKIE = re.compile(r"([0-9a-f]{10}|[0-9a-f]{32}-\d{1,9})\.(\d{1,12})\.([A-Za-z0-9_-]{43})")
 _NOBODY = hash_key("no key has this hash")
 _BACK = re.compile(r"/console(?:/[A-Za-z0-9/-]*)?(?:\?[A-Za-z0-9_.%&=+:-]*)?")
 
@@ -50,22 +53,42 @@ class SignIn(Exception):
 
 @dataclass(frozen=True)
 class Looker:
-    """Who looks: one creditor, by one key, in one transaction that sees nothing else (I8)."""
+    """Who looks: one creditor, by one key or one of its people, in one transaction that sees nothing else (I8)."""
 
     creditor_id: UUID
     actor: str
+    """`key <prefix>` or `staff:<login>`."""
     session: Session
     creditor: Row[Any]
+    role: str = ""
+    """collector, lead, admin or auditor; empty for a key, which only looks."""
+    staff_id: UUID | None = None
+    csrf: str = ""
+    """What every form of this session carries; another site cannot know it."""
+
+    @property
+    def login(self) -> str:
+        """The person's login; empty for a key."""
+        return self.actor.removeprefix("staff:") if self.role else ""
+
+    def may(self, needed: str) -> bool:
+        """Whether they may do what asks for that role (ledger.staff.MAY)."""
+        return may(self.role, needed)
 
 
 def signed(sealer: Sealer, prefix: str, ends: datetime) -> str:
-    """The cookie of a session that ends at `ends` (machine time)."""
+    """The cookie of a session that ends at `ends` (machine time), of a key's prefix or of `staff_prefix`."""
     stamp = str(int(ends.timestamp()))
     return f"{prefix}.{stamp}.{sealer.token(_PURPOSE, f'{prefix}.{stamp}')}"
 
 
+def staff_prefix(staff_id: UUID, session_version: int) -> str:
+    """What stands in a cookie for a person's present sessions."""
+    return f"{staff_id.hex}-{session_version}"
+
+
 def prefix_of(sealer: Sealer, cookie: str, now: datetime) -> str | None:
-    """The key's prefix of a cookie that we signed and that has not ended; `now` is machine time."""
+    """The prefix of a cookie that we signed and that has not ended; `now` is machine time."""
     shape = _COOKIE.fullmatch(cookie)
     if shape is None:
         return None
@@ -86,22 +109,38 @@ def live_key(request: Request, session: Session, prefix: str) -> Row[Any] | None
 
 
 def looker(request: Request) -> Iterator[Looker]:
-    """The guard of every page: the creditor of the cookie's key, or SignIn."""
-    prefix = prefix_of(request.app.state.sealer, request.cookies.get(COOKIE, ""), wall_now())
+    """The guard of every page: whose cookie it is, or SignIn."""
+    with Session(request.app.state.engine) as session:
+        try:
+            yield who_asks(request, session)
+        finally:
+            session.rollback()  # read-only: nothing that a page does is kept
+
+
+def who_asks(request: Request, session: Session) -> Looker:
+    """The key or the person of the cookie, with the session set to their creditor; raises SignIn, and Stop 429."""
+    cookie = request.cookies.get(COOKIE, "")
+    prefix = prefix_of(request.app.state.sealer, cookie, wall_now())
     if prefix is None:
         raise SignIn
     if request.app.state.doors.keys.wait_seconds(prefix) > 0:
         raise Stop(429, "too-many-requests", "too many pages at once: wait a second and reload", headers={"Retry-After": "1"})
-    with Session(request.app.state.engine) as session:
-        key = live_key(request, session, prefix)
-        if key is None:
-            raise SignIn
-        as_creditor(session, key.creditor_id)
-        creditor = session.execute(text("select id, slug, name, zone, stopped_until, stopped_why from creditor")).one()
-        try:
-            yield Looker(key.creditor_id, f"key {prefix}", session, creditor)
-        finally:
-            session.rollback()  # read-only: nothing that a page does is kept
+    is_person = "-" in prefix
+    found = _live_staff(session, prefix) if is_person else live_key(request, session, prefix)
+    if found is None:
+        raise SignIn
+    as_creditor(session, found.creditor_id)
+    creditor = session.execute(text("select id, slug, name, zone, stopped_until, stopped_why from creditor")).one()
+    if not is_person:
+        return Looker(creditor.id, f"key {prefix}", session, creditor)
+    csrf = request.app.state.sealer.token(_FORM_PURPOSE, cookie)
+    return Looker(creditor.id, f"staff:{found.login}", session, creditor, found.role, found.id, csrf)
+
+
+def _live_staff(session: Session, prefix: str) -> Row[Any] | None:
+    staff_id, version = prefix.split("-")
+    row = staff_by_id(session, UUID(staff_id))
+    return row if row is not None and row.disabled_at is None and row.session_version == int(version) else None
 
 
 looker.puntual_scope = SCOPE  # type: ignore[attr-defined]
@@ -187,8 +226,11 @@ class PageRoute(APIRoute):
                 response = RedirectResponse(f"{PATH}/sign-in?{urlencode({'back': safe_way_back(back)})}", 303)
                 close_session(response)
             except (Stop, Refused) as error:
+                # The page is an answer, so the guard of an act does not see the exception: it is told (console_acting).
+                request.state.refused = error.code
                 response = pages.trouble(error.status, error.detail)
             except RequestValidationError:
+                request.state.refused = "not-a-form"
                 response = pages.trouble(404, "There is nothing at this address.")
             for name, value in pages.HEADERS.items():
                 response.headers.setdefault(name, value)

@@ -14,8 +14,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from api import accounts, actions, charges, console, contactability, contacts, invoices, plan, portal, webhooks
+from api import accounts, actions, charges, contactability, contacts, invoices, plan, portal, webhooks
 from api.app import create_app
+from api.console_rooms import CONSOLE
 from ledger.creditors import create_api_key, revoke_api_key, rotate_api_key
 from ledger.people import person_card
 from ledger.session import WrongRole
@@ -71,8 +72,10 @@ QUERIES = {"/v1/debtors/{debtor}/contactability": "?channel=email"}
 
 
 def _routes() -> Iterator[APIRoute]:
-    for room in (invoices, contacts, contactability, plan, charges, accounts, actions, webhooks, portal, console):
+    for room in (invoices, contacts, contactability, plan, charges, accounts, actions, webhooks, portal):
         yield from (route for route in room.router.routes if isinstance(route, APIRoute))
+    for pages in CONSOLE:
+        yield from (route for route in pages.routes if isinstance(route, APIRoute))
 
 
 def _scopes(dependant: Dependant) -> set[str]:
