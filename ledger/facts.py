@@ -39,6 +39,7 @@ _FACTS = Prepared(
         a.terms, c.settings -> 'law' as creditor_law,
         c.zone as creditor_zone, c.country as creditor_country, c.stopped_until, m.content as manual,
         (select coalesce(json_agg(json_build_object('number', t.number, 'due_on', t.due_on, 'amount_minor', t.amount_minor,
+            'due_assumed', t.due_source = 'assumed',
             'balance_minor', coalesce((select sum(e.amount_minor) from entry e
                 where e.invoice_id = i.id and e.instalment = t.number), 0)) order by t.number), '[]')
          from instalment t where t.invoice_id = i.id and t.superseded_at is null) as instalments,
@@ -59,8 +60,17 @@ _FACTS = Prepared(
             order by g.made_at), '[]') from agreement g where g.invoice_id = i.id) as agreements,
         (select coalesce(json_agg(json_build_object('key', k.key, 'channel', k.channel, 'state', k.state, 'at', k.at_utc,
             'local_date', k.local_date, 'late_days', k.late_days, 'address_id', k.address_id,
-            'may_retry', k.state = 'failed' and coalesce(k.why_failed, '') like 'again:%') order by k.at_utc, k.attempt), '[]')
-         from contact k where k.invoice_id = i.id) as contacts,
+            'may_retry', k.state = 'failed' and coalesce(k.why_failed, '') like 'again:%', 'carried', k.carried_document,
+            'earlier', k.invoice_id <> i.id) order by k.at_utc, k.attempt), '[]')
+         from contact k where k.invoice_id = i.id or k.invoice_id = any(old.chain) and k.state <> 'planned') as contacts,
+        old.age_from, exists (select 1 from document f where f.invoice_id = i.id and f.kind = 'pdf') as has_document,
+        (select coalesce(json_agg(json_build_object('kind', w.kind, 'at', w.at, 'on', w.on_day, 'source', w.source)
+            order by w.at), '[]') from (
+            select d.kind, d.recorded_at as at, d.on_day, d.source from delivery d where d.invoice_id = i.id
+            union all
+            select case h.reason when 'not_received' then 'not_received' else 'known' end, h.created_at, null, h.kind
+            from hold h where h.invoice_id = i.id and h.actor = 'customer' and h.kind in ('dispute', 'already_paid')
+                and h.reason <> 'not_accepted') w) as delivery,
         (select max(h.local_date) from manual_contact h where h.invoice_id = i.id and h.outcome = 'conversation')
             as last_conversation_on,
         (select coalesce(json_agg(json_build_object('key', s.key, 'why', s.why) order by s.id), '[]')
@@ -76,10 +86,26 @@ _FACTS = Prepared(
                 then 'address retired: ' || coalesce(r.retired_why, '') when s.stopped then 'contact stopped'
                 when r.consent = 'withdrawn' then 'opted out' else '' end,
             'verified', r.verified_at is not null,
+            'heard_at', greatest(r.verified_at, r.last_heard_at),
+            'number', case when r.channel in ('sms', 'whatsapp', 'voice') then (select min(b.id::text) from address b
+                where b.person_id = r.person_id and b.lookup = r.lookup) else '' end,
+            'checks', case when r.channel in ('sms', 'whatsapp', 'voice') then (select coalesce(json_agg(k.at_utc
+                order by k.at_utc), '[]') from contact k join address b on b.id = k.address_id where k.account_id = n.account_id
+                and k.template = 'holder_check' and k.state not in ('failed', 'planned') and b.person_id = r.person_id
+                and b.lookup = r.lookup) else '[]' end,
             'authorised', r.consent = 'given') order by r.position, r.id), '[]')
          from address r join person n on n.id = r.person_id, lateral (select exists (select 1 from suppression x
             where x.person_id = n.id and x.lifted_at is null and (x.until > :now or x.reason = any(:permanent))) as stopped) s
          where n.account_id = i.account_id) as reach,
+        (select coalesce(json_agg(json_build_object('name', f.name, 'kind', f.kind, 'complete_to', f.complete_to,
+            'seen_at', f.seen_at, 'fresh_minutes', f.fresh_minutes, 'expected_by', f.expected_by) order by f.name), '[]')
+         from payment_source f where f.creditor_id = i.creditor_id) as feeds,
+        (select coalesce(json_agg(o.due_at order by o.due_at), '[]') from task o where o.account_id = i.account_id
+            and o.done_at is null and starts_with(o.kind, 'own_')) as own_promises,
+        (select coalesce(sum(u.unallocated_minor), 0) from payment u where u.account_id = i.account_id
+            and u.kind = 'payment' and u.currency = i.currency and u.unallocated_minor > 0) as credit_minor,
+        (select max(u.recorded_at) from payment u where u.account_id = i.account_id
+            and u.kind = 'payment' and u.currency = i.currency and u.unallocated_minor > 0) as credit_since,
         (select coalesce(json_agg(json_build_object('reason', x.reason, 'until', x.until) order by x.until), '[]')
          from suppression x where x.account_id = i.account_id and x.person_id is null and x.lifted_at is null
             and (x.opened_on is null or i.issued_on <= x.opened_on)
@@ -87,6 +113,7 @@ _FACTS = Prepared(
             and (x.until > :now or x.reason = any(:permanent))) as suppressions
     from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id
         join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id
+        left join replacement old on old.new_invoice_id = i.id
     where i.id = any(:invoices) order by i.number
     """,
     invoices="uuid[]",
@@ -178,7 +205,8 @@ def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[Bo
             budgets[account] = _budget(session, account, now, house=law is not None and law.party == "third")
         given = {key: value for key, value in row.items() if key not in _NOT_FACTS}
         facts = InvoiceFacts.model_validate(
-            {**given, "budget": budgets.get(account, []), "law": law, "preferred": row["terms"].get("channel")}
+            {**given, "budget": budgets.get(account, []), "law": law, "preferred": row["terms"].get("channel"),
+             "minor": bool(row["terms"].get("minor")), "related": row["terms"].get("related", "")}
         )
         found.append(BookEntry(facts=facts, manual=manual, next_at=row["next_at"] or now))
     return found

@@ -24,8 +24,8 @@ _NOISE = frozenset(
     """
     a al ao as contar credit credito condicion condiciones condicao condicoes da das date de del desde do dos due el em en fecha
     data factura fatura emision emissao expedicion invoice invoices from fixed fijo fijos calendar corridos naturales neto net
-    netto liquido netos la los nos o of on pago pagos pagamento pagadero pagar payable pay payment payments plazo por prazo strictly
-    term terms termos the to vence vencimiento vencimento within zahlbar innerhalb ff fdf ddl plazos dias_de issue after after_the
+    netto liquido netos la los nos o of on pago pagos pagamento pagadero pagar payable pay payment payments plazo por prazo
+    strictly term terms termos the to vence vencimiento vencimento within zahlbar innerhalb ff fdf ddl plazos issue after
     despues partir apos nota fiscal boleto transferencia bancaria cheque pix transfer bank sepa wire
     """.split()
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Literal
 
+from policies.delivery_facts import DeliveryFact
 from policies.start_model import StartFacts
 from policies.terms import AttemptState, Channel, Currency, DebtorKind, Instant, MinorUnits, Model
 
@@ -19,6 +20,8 @@ class Instalment(Model):
     due_on: date
     amount_minor: MinorUnits
     balance_minor: MinorUnits
+    due_assumed: bool = False
+    """Nobody stated the date, nor terms that lead to it: courtesy rungs only, until it is confirmed (playbook 3)."""
 
 
 class PaymentFact(Model):
@@ -87,6 +90,10 @@ class PastContact(Model):
     """Which address was tried; empty where only the channel is known."""
     may_retry: bool = False
     """A failed attempt that surely did not go out: the same channel may be tried again."""
+    carried: bool = False
+    """The invoice's own document went with it (F42)."""
+    earlier: bool = False
+    """It was about an invoice that this one replaces: said once, but no evidence that this one was delivered."""
 
 
 class SkippedRung(Model):
@@ -268,6 +275,12 @@ class InvoiceFacts(Model):
     """The local date on which a person last spoke with the customer about this invoice (F6)."""
     skipped: tuple[SkippedRung, ...] = ()
     placement: Placement | None = None
+    delivery: tuple[DeliveryFact, ...] = ()
+    """Evidence that the invoice reached its customer, and of the contrary (F42)."""
+    has_document: bool = False
+    """The invoice's PDF is kept, and goes with the messages that ask for it."""
+    age_from: date | None = None
+    """The due date of the invoice that this one replaces; the ladder of its first instalment counts from there."""
     # the account and the people behind it
     kind: DebtorKind
     minor: bool = False

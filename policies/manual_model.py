@@ -164,6 +164,9 @@ class Rung(Model):
     after_contact_days: Days | None = Field(default=None, description="not before so many days after the last contact (F6)")
     repeat: Repeat | None = None
     channels: tuple[Channel, ...] = Field(default=(), description="tried in this order")
+    roles: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], ...] = Field(
+        default=(), max_length=8, description="whom to write to, in this order (F85); then payables, holder, anybody who may be"
+    )
     action: Literal["contact", "task", "decision"] = "contact"
     template: str = Field(default="", description="the message it sends, or for a task what the person is to do")
     tone: str = ""
@@ -174,6 +177,7 @@ class Rung(Model):
     legal_notice: bool = Field(
         default=False, description="the law requires this notice: an opt-out of messages does not silence it (F33)"
     )
+    unmoved: bool = Field(default=False, description="a task whose deadline is somebody else's: no hold, pause or promise moves it")
     requires: str | None = Field(default=None, description="the rung that must have gone out before: an announcement, a notice")
 
 
@@ -203,6 +207,10 @@ class Pauses(Model):
     already_paid_wd: int = Field(default=3, ge=1, le=60)
     dispute_days_max: int = Field(default=30, ge=1, le=366)
     pause_days_max: int = Field(default=30, ge=1, le=366)
+    unapplied_wd: int = Field(default=3, ge=1, le=60, description="for money that is not applied yet and may be for an invoice")
+    reply_wd: int = Field(default=5, ge=1, le=60, description="no rung while a reply waits for an answer, so long at most")
+    part_payment_pct: Percent | None = Field(default=30, description="a part payment from this share on brings peace; null: none")
+    part_payment_days: int = Field(default=5, ge=1, le=60, description="of peace: calendar days, working days for businesses")
 
 
 class Agency(Model):
@@ -263,6 +271,9 @@ class Manual(Model):
     name: str = Field(min_length=1, max_length=80)
     version: int = Field(ge=1)
     deadline_basis: Literal["effective", "as_stated"] = "effective"
+    delivery: Literal["assumed", "required"] = Field(
+        default="assumed", description="required: no overdue rung before the invoice is shown to have reached its customer (F42)"
+    )
     send_at: TimeText = Field(default="09:00", description="local time at which a rung asks to go out")
     limits: Limits = Limits()
     minimums: dict[Channel, dict[Currency, MinorUnits]] = Field(default={}, description="least balance per channel (F17)")

@@ -92,6 +92,7 @@ create table address (
     consent_at timestamptz,
     consent_proof text not null default '',
     verified_at timestamptz,
+    last_heard_at timestamptz,                 -- the last sign of life at it: an answer, a visit by its link, a call that connected
     retired_at timestamptz,
     retired_why text,
     position int not null default 0,
@@ -145,6 +146,8 @@ create table invoice (
     next_channel text,
     held_why text,                             -- why the last contact was held back
     balance_minor bigint not null,             -- cached sum of the entries, kept in the same transaction
+    apart_minor bigint not null default 0,     -- of it, what is deducted or deposited elsewhere and not booked yet: never asked
+    payment_currency char(3),                  -- an indexed or foreign debt is paid in this currency, at the day's value
     charges_asked_on date,                     -- day on which late charges were last looked at (UTC)
     unique (creditor_id, number),
     foreign key (creditor_id, manual_id) references manual
@@ -176,7 +179,7 @@ create table entry (
     invoice_id uuid not null references invoice,
     instalment int not null,
     kind text not null check (kind in ('charge', 'amendment', 'payment', 'reversal', 'credit', 'discount', 'write_off', 'cancellation',
-        'interest', 'fee')),
+        'interest', 'fee', 'deduction')),
     amount_minor bigint not null,              -- charges above 0, what lowers the debt below 0
     currency char(3) not null,
     payment_id uuid,
@@ -221,6 +224,12 @@ create table payment (
     reason text not null default '',           -- why it went back, or why it fits no invoice: words of ours
     hint_sealed bytea,                         -- what came with money that matched no invoice, under the master key: may be personal
     twin boolean not null default false,       -- reported under a second name, and found by its sum
+    destination text not null default '' check (destination in ('', 'detraccion')), -- which account of the creditor it went to
+    original_minor bigint,                     -- what was paid, where it was converted into the invoice's currency ...
+    original_currency char(3),
+    rate numeric,                              -- ... at this value of one unit,
+    rate_on date,                              -- which is of this day,
+    rate_source text,                          -- and this source
     unallocated_minor bigint not null,         -- what is not (or no longer) applied to an invoice
     unique (creditor_id, source, source_ref, kind)
 );
@@ -228,6 +237,44 @@ create index payment_unallocated on payment (creditor_id) where unallocated_mino
 create index payment_by_invoice on payment (invoice_id) where unallocated_minor > 0;
 create index payment_credit on payment (account_id) where unallocated_minor > 0;
 create index payment_reversals on payment (creditor_id, source, reverses_ref) where kind = 'reversal';
+
+-- What the payer keeps back or deposits elsewhere. Entries of the n-th declared one lie on instalment 1000 + n (its own part).
+create table deduction (
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    number int not null,
+    instalment int not null,                   -- its own part, or the instalment whose gap it explains
+    kind text not null,
+    rate text not null,                        -- percent
+    base_minor bigint not null,
+    amount_minor bigint not null check (amount_minor > 0),
+    where_paid text not null,
+    certificate_required boolean not null,
+    state text not null check (state in ('declared', 'proposed', 'confirmed', 'declined', 'reclassified', 'moot')),
+    decide_by timestamptz,                     -- proposed: until when the rungs of that remainder wait
+    decided_at timestamptz,
+    decided_by text,
+    settled_at timestamptz,                    -- since when the net has been paid
+    released_on date,                          -- a guarantee: its own due date
+    certificate_on date,
+    certificate_ref text not null default '',
+    recorded_at timestamptz not null,
+    primary key (invoice_id, number)
+);
+
+-- What one unit of an index (CLF, MXV, COU) or of a foreign currency was worth on a day.
+create table index_value (
+    creditor_id uuid not null references creditor,
+    code char(3) not null,
+    payment_currency char(3) not null,
+    on_day date not null,
+    valid_until date not null,
+    value numeric not null check (value > 0),
+    source text not null,
+    recorded_at timestamptz not null,
+    primary key (creditor_id, code, payment_currency, on_day),
+    check (valid_until >= on_day)
+);
 
 create table hold (
     id uuid primary key,
@@ -349,7 +396,7 @@ create table replacement (
     new_invoice_id uuid not null unique references invoice,
     creditor_id uuid not null references creditor,
     age_from date,                             -- the old due date that deadlines of the ladder count from; null: from its own
-    rungs text[] not null default '{}',        -- keys said on the old one, not said again
+    chain uuid[] not null,                     -- every invoice before it: what was said about those is not said again
     at_utc timestamptz not null
 );
 
@@ -644,6 +691,7 @@ grant update on account, person, address, suppression, invoice, instalment, late
     portal_link, inbox, import_run, payment_source, instrument, cession to puntual_api;
 grant update (stopped_until, stopped_why) on creditor to puntual_api;
 grant insert on audit to puntual_api;
+grant insert, update on deduction, index_value to puntual_api;
 grant update (failed_count, locked_until, last_seen_at) on staff to puntual_api;
 -- what only grows stays so, for the worker too
 revoke update, delete on entry, event, step, receipt, audit from puntual_worker;
