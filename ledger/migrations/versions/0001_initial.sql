@@ -352,11 +352,13 @@ create table contact (
     step_id bigint,                            -- the decision that allowed it
     settled_at timestamptz,
     folded_into uuid references contact,       -- the message this rung went with; only that one is a message and counts (F38)
-    carried_document boolean not null default false   -- the invoice's own document went with the message (F42)
+    carried_document boolean not null default false,  -- the invoice's own document went with the message (F42)
+    missent_id uuid,                           -- it should not have gone: the house's own limits do not count it, the law's do
+    given_back boolean not null default false  -- and its rung may go out again
 );
 create index contact_folded on contact (folded_into) where folded_into is not null;
 -- I2: of the attempts of one key at most one has not failed.
-create unique index contact_once on contact (invoice_id, key) where state <> 'failed';
+create unique index contact_once on contact (invoice_id, key) where state <> 'failed' and not given_back;
 create unique index contact_attempt on contact (invoice_id, key, attempt);
 create index contact_by_account on contact (account_id, at_utc) where state <> 'failed';
 create index contact_by_provider on contact (provider_ref) where provider_ref is not null;
@@ -399,6 +401,84 @@ create table replacement (
     chain uuid[] not null,                     -- every invoice before it: what was said about those is not said again
     at_utc timestamptz not null
 );
+
+-- Under a daily ceiling: which of a creditor's local days a message counts on.
+create table counted_send (
+    contact_id uuid primary key references contact,
+    creditor_id uuid not null references creditor,
+    day date not null,
+    channel text not null
+);
+create index counted_send_by_day on counted_send (creditor_id, day);
+
+-- What a person was shown of the next working day's contacts, and what they said; one row for each list a contact stood on.
+create table approval (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    account_id uuid not null references account,
+    invoice_id uuid not null references invoice,
+    person_id uuid not null references person,
+    key text not null,
+    rung text not null,
+    channel text not null,
+    template text not null,
+    amount_minor bigint not null,              -- it may ask less when it goes, never more
+    currency char(3) not null,
+    for_day date not null,                     -- the list: a working day of the creditor
+    planned_at timestamptz not null,
+    why text not null,
+    versions text[] not null,                  -- of the texts it may go with: its own, and that of the message shown
+    sealed bytea not null,                     -- {subject, text} as shown, under the person's key
+    goes_with uuid,                            -- the invoice whose message it is part of
+    state text not null default 'proposed' check (state in ('proposed', 'approved', 'declined', 'expired')),
+    proposed_at timestamptz not null,
+    decided_by text not null default '',
+    decided_at timestamptz,
+    good_until timestamptz,
+    unique (invoice_id, key, for_day)
+);
+create index approval_by_day on approval (creditor_id, for_day);
+
+create table approval_list (
+    creditor_id uuid not null references creditor,
+    for_day date not null,
+    drawn_at timestamptz not null,
+    finished_at timestamptz,                   -- null while accounts are still looked at
+    primary key (creditor_id, for_day)
+);
+
+-- A batch that should not have gone: who got it is in contact.missent_id. A second person approves what is done about it.
+create table missent (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    sent_from timestamptz not null,
+    sent_until timestamptz not null,
+    rung text not null default '',             -- empty: any
+    template text not null default '',
+    list_day date,                             -- only what stood on the list of that day
+    apologise boolean not null,
+    give_back boolean not null,
+    reason text not null,                      -- a sentence of the house, nothing personal
+    state text not null default 'proposed' check (state in ('proposed', 'approved', 'declined')),
+    contacts int not null,                     -- when it was proposed; when it was approved
+    proposed_by text not null,
+    proposed_at timestamptz not null,
+    decided_by text,
+    decided_at timestamptz
+);
+
+-- One apology for each person and channel of a mis-sent batch.
+create table apology (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    missent_id uuid not null references missent,
+    invoice_id uuid not null references invoice,
+    person_id uuid not null references person,
+    channel text not null,
+    until timestamptz not null,
+    unique (missent_id, person_id, channel)
+);
+create index apology_by_invoice on apology (invoice_id);
 
 create table message_body (
     contact_id uuid primary key references contact,
@@ -689,7 +769,9 @@ grant insert on manual, account, person, address, suppression, invoice, instalme
     receipt, event, step, task, portal_link, inbox, outbox, import_run, manual_contact, delivery, document, replacement, payment_source, instrument, cession to puntual_api;
 grant update on account, person, address, suppression, invoice, instalment, late_charge, payment, hold, agreement, contact, task, placement,
     portal_link, inbox, import_run, payment_source, instrument, cession to puntual_api;
-grant update (stopped_until, stopped_why) on creditor to puntual_api;
+grant update (stopped_until, stopped_why, settings) on creditor to puntual_api;
+grant insert on approval_list, approval, missent, apology to puntual_api;
+grant update on approval, missent to puntual_api;
 grant insert on audit to puntual_api;
 grant insert, update on deduction, index_value to puntual_api;
 grant update (failed_count, locked_until, last_seen_at) on staff to puntual_api;
