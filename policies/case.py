@@ -9,11 +9,13 @@ from typing import NamedTuple
 from policies.contactable import Place, Verdict, first_allowed
 from policies.facts import Agreement, BudgetEntry, Hold, InvoiceFacts, LawTerms, Reach
 from policies.folding import SLOT, TOGETHER, carries, counted, shared_slots
+from policies.holder import HOLDER_CHECK, confirmed
 from policies.hours import day_text, open_spans, zone_of
 from policies.ladder import local_day, local_moment
 from policies.law.place import recipient_of
 from policies.manual import Manual
 from policies.messages import bundle_of
+from policies.recipients import tiers
 from policies.spread import spread_out
 from policies.terms import AttemptState, Channel, ContactKey
 
@@ -44,6 +46,11 @@ def open_agreement(facts: InvoiceFacts) -> Agreement | None:
     return next((a for a in facts.agreements if a.state == "open"), None)
 
 
+def addressed(facts: InvoiceFacts, roles: Sequence[str] = (), *, courtesy: bool = True) -> list[list[Reach]]:
+    """The people a message of the invoice is for, best first."""
+    return tiers(facts.reach, roles, minor=facts.minor, courtesy=courtesy)
+
+
 def choose(
     case: Case,
     key: ContactKey,
@@ -55,10 +62,13 @@ def choose(
     rung_minimum: dict[str, int] | None = None,
     template: str = "",
     legal_notice: bool = False,
+    ways: Sequence[Sequence[Reach]] | None = None,
 ) -> tuple[Reach, Verdict] | None:
     """The first channel of the rung's order that is permitted, worth its cost and has a lawful moment before `ends`.
 
-    With a `template` that others can share, a message that leaves now or a slot reserved for one may be that moment (F38).
+    `ways`: whom to try, best first (left out: the account's people in the house's order). A telephone whose holder is not
+    confirmed is passed over, but for the question whether it is theirs. With a `template` that others can share, a message that
+    leaves now or a slot reserved for one may be that moment (F38).
     """
     facts, manual = case.facts, case.manual
     bundle = bundle_of(template) if manual.limits.fold else ""
@@ -67,10 +77,13 @@ def choose(
     over = [c for c in facts.contacts if c.key == str(key) and c.state is AttemptState.FAILED and not c.may_retry]
     failed = {c.channel for c in over if not c.address_id}
     tried = {c.address_id for c in over}
-    for channel in sorted(channels, key=lambda c: c is not facts.preferred):
+    order = sorted(channels, key=lambda c: c is not facts.preferred)
+    for channel, tier in ((c, t) for t in (addressed(facts) if ways is None else ways) for c in order):
         if channel in failed or amount_minor < manual.minimums.get(channel, {}).get(facts.currency, 0):
             continue
-        for reach in facts.reach:
+        for reach in tier:
+            if template != HOLDER_CHECK and not confirmed(reach, asked):
+                continue
             if legal_notice and reach.why_not in ("", OPTED_OUT):
                 # By post it needs no consent; elsewhere only the refusal of messages is overridden, never a missing consent.
                 post = reach.authorised or channel is Channel.LETTER

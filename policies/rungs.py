@@ -8,10 +8,13 @@ from policies import agency
 from policies.case import NOT_MADE, Case, active_holds, choose, law_for, spoken_for
 from policies.consequences import ANNOUNCES, CARRIED_OUT, SUED_OR_RECORDED
 from policies.contactable import first_allowed
+from policies.holder import is_check
+from policies.holding import rung_waits
 from policies.ladder import Candidate, candidates, day_start, last_real_contact, local_day, local_moment
 from policies.law.late_debts import money_rules
 from policies.law.limitation import LimitationDate, barred, limitation_of
 from policies.law.packs import limits_of_law
+from policies.rung_people import ask_holder, by_hand, ways_of
 from policies.steps import Ask, Close, Contact, HandOff, Skip, Step, Wait
 from policies.terms import AttemptState, ContactKey, days_said
 
@@ -102,6 +105,10 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
     lapsed = _lapsed(case, candidate)
     if lapsed is not None:
         return lapsed
+    if rung.action != "task":
+        waits = rung_waits(case, candidate, _asked_minor(case, candidate))
+        if waits is not None:
+            return waits
     if rung.action == "decision":
         return _decision(case, candidate)
     if rung.action == "task":
@@ -117,6 +124,9 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
             due_at=now + timedelta(days=2),
             rung_key=str(candidate.key),
         )
+    by_person = by_hand(case, candidate)
+    if by_person is not None:
+        return by_person
     asked = max(candidate.at, now)
     amount = _asked_minor(case, candidate)
     ends = _rung_ends(case, candidate, others)
@@ -124,8 +134,12 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
     template = _template(case, candidate)
     case = _without_ride(case) if _too_early_to_ride(case, candidate) else case
     channels = tuple(rung.channels)
-    chosen = choose(case, candidate.key, channels, asked, ends, firm, amount, rung.minimum, template, rung.legal_notice)
+    ways = ways_of(case, candidate)
+    chosen = choose(case, candidate.key, channels, asked, ends, firm, amount, rung.minimum, template, rung.legal_notice, ways)
     if chosen is None:
+        question = ask_holder(_without_ride(case), candidate, ways, asked, ends, amount)
+        if question is not None:
+            return question
         if now < candidate.at:
             return Wait(
                 at=candidate.at,
@@ -183,7 +197,7 @@ def _template(case: Case, candidate: Candidate) -> str:
     """The rung's text; the first contact of a new cycle says why there is one."""
     facts = case.facts
     first_of_cycle = facts.cycle > 1 and not any(
-        c.state not in NOT_MADE and ContactKey.parse(c.key).cycle == facts.cycle for c in facts.contacts
+        c.state not in NOT_MADE and ContactKey.parse(c.key).cycle == facts.cycle and not is_check(c.key) for c in facts.contacts
     )
     return facts.cycle_notice if first_of_cycle and facts.cycle_notice else candidate.rung.template
 
@@ -225,9 +239,10 @@ def _cannot(case: Case, candidate: Candidate, asked: datetime, ends: datetime, a
             key=key,
             rung=rung.rung,
         )
-    usable = [r for r in facts.reach if r.permitted and r.channel in rung.channels]
+    tier = [r for ways in ways_of(case, candidate) for r in ways]
+    usable = [r for r in tier if r.permitted and r.channel in rung.channels]
     if not usable:
-        reasons = sorted({f"{r.channel}: {r.why_not}" for r in facts.reach if r.why_not}) or ["no address is known"]
+        reasons = sorted({f"{r.channel}: {r.why_not}" for r in tier if r.why_not}) or ["no address is known"]
         return Skip(
             at=case.now,
             why=f"{rung.rung}: nobody may be reached on its channels ({'; '.join(reasons)}).",

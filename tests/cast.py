@@ -84,7 +84,7 @@ def debtor_ana(**change: Any) -> dict[str, Any]:
     """Ana in Bogotá, a consumer with an e-mail address and a mobile telephone, as an account is posted."""
     channels = [
         {"channel": "email", "address": ANA_EMAIL, "consent": "given", "verified": True},
-        {"channel": "sms", "address": ANA_PHONE, "consent": "given"},
+        {"channel": "sms", "address": ANA_PHONE, "consent": "given", "verified": True},
     ]
     account: dict[str, Any] = {
         "ref": "C-1001", "kind": "consumer", "country": "CO", "region": "CO-DC", "language": "es", "register": "usted",

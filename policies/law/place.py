@@ -74,6 +74,11 @@ BY_A_PERSON = {
 """Facts that nobody but a person can know, and what that person does about them (docs/law.md)."""
 
 
+def outsider_of(role: str) -> str:
+    """The packs' word for somebody beside the debtor (`codeudor` is a `co_debtor`); empty for any other role."""
+    return _ROLES.get(role.strip().lower(), "")
+
+
 def recipient_of(role: str, kind: DebtorKind) -> str:
     """Who a contact person is in the words of the packs; a consumer's contact of unknown role is an outsider."""
     word = role.strip().lower()

@@ -113,8 +113,8 @@ def debtors(house: House, count: int, invoices: int) -> None:
     for number in range(count):
         ways = [
             {"channel": "email", "address": f"d{number}@example.com", "consent": "given"},
-            {"channel": "sms", "address": f"+57310555{number:04d}", "consent": "given"},
-            {"channel": "whatsapp", "address": f"+57310555{number:04d}", "consent": "given"},
+            {"channel": "sms", "address": f"+57310555{number:04d}", "consent": "given", "verified": True},
+            {"channel": "whatsapp", "address": f"+57310555{number:04d}", "consent": "given", "verified": True},
         ]
         account = cast.debtor_ana(ref=f"D-{number}", contacts=[{"role": "holder", "channels": ways}])
         for each in range(invoices):

@@ -88,7 +88,8 @@ def build_town(invoices: int, seed: int) -> list[Household]:
         account = {
             "ref": f"C-{place}", "kind": "consumer", "country": "CO", "zone": ZONE, "language": dice.choice(("es", "en", "pt")),
             "contacts": [{"role": "holder", "name": f"Drill Person {place}", "channels": [
-                {"channel": channel, "address": address, "consent": "given"} for channel, address in addresses.items()
+                {"channel": channel, "address": address, "consent": "given", "verified": True}
+                for channel, address in addresses.items()
             ]}],
         }  # fmt: skip
         bodies = []

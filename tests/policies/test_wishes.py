@@ -141,7 +141,7 @@ def test_a_legal_notice_overrides_a_refusal_and_never_a_missing_consent() -> Non
         ("CO", "", "holder", "first", "contact"),
         ("CO", "", "reference", "first", "skip"),
         ("CO", "", "neighbour", "first", "skip"),
-        ("CO", "", "guarantor", "first", "contact"),
+        ("CO", "", "guarantor", "first", "skip"),  # lawful, and still only by a rung for guarantors
         ("MX", "", "family_member", "first", "skip"),
         ("CL", "", "employer", "first", "skip"),
         ("AR", "C", "spouse", "third", "skip"),

@@ -43,7 +43,7 @@ create table webhook_endpoint (
     id uuid primary key,
     creditor_id uuid not null references creditor,
     token_hash bytea not null unique,          -- the address carries the token; only its sha256 is kept
-    kind text not null check (kind in ('standard', 'stripe')),
+    kind text not null check (kind in ('standard', 'stripe', 'wompi')),
     secret_sealed bytea not null,              -- sealed under the master key
     created_at timestamptz not null,
     revoked_at timestamptz
