@@ -45,6 +45,9 @@ def canonical_body(intake: Intake, sealer: Sealer) -> dict[str, Any]:
         "instalments": [{"number": n, "due_on": d.isoformat(), "amount_minor": a} for n, d, a in intake.dues],
         "place_of_payment": f"{intake.place}-{intake.place_region}" if intake.place_region else intake.place,
         "manual_patch": _sorted(intake.invoice_patch),
+        **({"carried": intake.carried.model_dump(mode="json", exclude_defaults=True)} if intake.carried else {}),
+        **({"deductions": [one.model_dump(mode="json", exclude_none=True) for one in intake.deductions]} if intake.deductions else {}),
+        **({"payment_currency": intake.payment_currency} if intake.payment_currency else {}),
         "account": {
             "ref": ref_of(intake, sealer),
             "kind": intake.kind,

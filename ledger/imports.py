@@ -25,7 +25,8 @@ from ledger.refusals import not_found
 from ledger.sealing import Sealer
 from policies.intake import Problem, Unreadable
 from policies.intake_model import InvoiceIn
-from policies.portfolio_map import PortfolioMap, is_wanted, load_map, read_entry
+from policies.portfolio_map import PortfolioMap, is_wanted, load_map
+from policies.portfolio_rows import read_entry
 
 PART_ROWS = 500
 _PERSONAL = frozenset({"debtor", "name", "salutation", "email", "sms", "whatsapp", "voice", "letter"})

@@ -15,7 +15,10 @@ from typing import Any, NamedTuple
 
 from babel.core import get_global
 
+from policies import deductions as short
+from policies import indexed
 from policies.addresses import BadAddress, clean_address, is_personal_ref
+from policies.carried import CarriedIn, wrong_in
 from policies.intake_model import AccountIn, ContactIn, InvoiceIn
 from policies.places import UnknownZone, default_language, known_zones, plain_region, zone_of, zone_of_phone, zones_of_countries
 from policies.terms import Channel
@@ -84,23 +87,28 @@ class Intake(NamedTuple):
     people: tuple[Person, ...]
     place: str
     place_region: str
+    carried: CarriedIn | None = None
+    deductions: tuple[short.DeductionIn, ...] = ()
+    payment_currency: str = ""
 
 
 @cache
 def known_currencies() -> frozenset[str]:
     """ISO 4217 codes that are legal tender somewhere today."""
     today = get_global("territory_currencies")
-    return frozenset(code for rows in today.values() for code, _start, end, tender in rows if tender and end is None)
+    tenders = frozenset(code for rows in today.values() for code, _start, end, tender in rows if tender and end is None)
+    return tenders | indexed.INDEX_CODES
 
 
 def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
     """The invoice in the form the ledger stores; raises Unreadable with every problem."""
     wrong: list[Problem] = []
+    body = _in_its_unit(body, wrong)
     if body.currency not in known_currencies():
         wrong.append(Problem("/currency", f"{body.currency} is not a currency in use (ISO 4217)"))
     if not _FIRST_DAY <= body.issued_on <= _LAST_DAY:
         wrong.append(Problem("/issued_on", f"the date must lie between {_FIRST_DAY} and {_LAST_DAY}"))
-    dues = _dues(body, wrong)
+    dues = _net(body, _dues(body, wrong), wrong)
     account = body.account
     region = plain_region(account.country, account.region)
     language = (account.language or default_language(account.country))[:2]
@@ -109,6 +117,9 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
     place = body.place_of_payment or creditor_country
     if place[:2] not in zones_of_countries():
         wrong.append(Problem("/place_of_payment", f"{place[:2]} is not an ISO 3166 country code such as CO, MX or ES"))
+    if body.carried is not None:
+        told = wrong_in(body.carried, sum(amount for _, _, amount in dues), body.issued_on)
+        wrong += [Problem(f"/carried/{member}", what) for member, what in told]
     if wrong:
         raise Unreadable(wrong)
     personal = account.ref_is_personal
@@ -118,8 +129,41 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
         kind=account.kind.value, country=account.country, region=region, zone=zone, zone_given=account.zone or "",
         language=language, register=account.treatment, manual=account.manual, account_patch=account.manual_patch or None,
         terms=_terms(account, region, zone, people), invoice_patch=body.manual_patch or None,
-        people=people, place=place[:2], place_region=place[3:],
+        people=people, place=place[:2], place_region=place[3:], carried=body.carried, deductions=body.deductions,
+        payment_currency=indexed.payment_currency_of(body.currency, body.payment_currency),
     )  # fmt: skip
+
+
+def _in_its_unit(body: InvoiceIn, wrong: list[Problem]) -> InvoiceIn:
+    """A debt that is counted in an index stands in the ledger in that index's own unit."""
+    paid_in = body.payment_currency
+    if paid_in is not None and (paid_in not in known_currencies() or paid_in in indexed.INDEX_CODES):
+        wrong.append(Problem("/payment_currency", f"{paid_in} is not a currency that can be paid (ISO 4217)"))
+    if body.index is None:
+        if body.currency in indexed.INDEX_CODES and paid_in not in (None, indexed.payment_currency_of(body.currency, None)):
+            wrong.append(Problem("/payment_currency", f"{body.currency} is paid in the currency of its country"))
+        return body
+    try:
+        units = indexed.in_units(body.index.units, body.index.code)
+    except ValueError as error:
+        wrong.append(Problem("/index", str(error)))
+        return body
+    unit = indexed.UNITS[body.index.code]
+    if body.currency != unit.paid_in or paid_in not in (None, unit.paid_in):
+        wrong.append(Problem("/currency", f"{unit.name} is paid in {unit.paid_in}"))
+    if body.amount_minor is not None or body.instalments:
+        wrong.append(Problem("/index", f"with index give due_on alone; for instalments write currency {unit.code}"))
+    if units <= 0:
+        wrong.append(Problem("/index/units", "the sum is above 0"))
+    return body.model_copy(update={"index": None, "currency": unit.code, "amount_minor": units, "payment_currency": unit.paid_in})
+
+
+def _net(body: InvoiceIn, dues: tuple[tuple[int, date, int], ...], wrong: list[Problem]) -> tuple[tuple[int, date, int], ...]:
+    """The instalments less what is deducted, which stands beside them."""
+    gross_minor = sum(amount for _, _, amount in dues)
+    found = list(short.findings(body.deductions, gross_minor, body.currency, max((on for _, on, _ in dues), default=None)))
+    wrong += [Problem(one.pointer, one.detail) for one in found]
+    return dues if found else short.net_dues(dues, body.deductions)
 
 
 def later_terms(zone: str, terms: dict[str, Any], later: Intake) -> dict[str, Any]:

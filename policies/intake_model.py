@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictInt
 
+from policies.deductions import DeductionIn
+from policies.indexed import IndexIn
+from policies.carried import CarriedIn
 from policies.manual_model import parse_window
 from policies.terms import Channel, Currency, DebtorKind, Instant, Model
 from policies.typed import STORABLE, Day, storable
@@ -135,3 +138,7 @@ class InvoiceIn(Model):
         None, pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,6})?$", description="whose working days move the due date; the creditor's country"
     )
     manual_patch: Patch | None = Field(None, description="what differs from the manual for this invoice")
+    carried: CarriedIn | None = Field(None, description="where it stands when it comes over from another system; told once")
+    deductions: tuple[DeductionIn, ...] = Field((), max_length=20, description="what is withheld or deposited elsewhere")
+    index: IndexIn | None = Field(None, description="the sum is counted in an index and paid in `currency`; with due_on alone")
+    payment_currency: Currency | None = Field(None, description="a debt in another currency than the one it is paid in")

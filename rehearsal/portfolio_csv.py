@@ -8,7 +8,8 @@ from pathlib import Path
 from ledger.import_files import UnreadableFile, read_table
 from policies.intake import Unreadable
 from policies.intake_model import ChannelIn, ContactIn
-from policies.portfolio_map import Entry, PortfolioMap, is_wanted, read_entry
+from policies.portfolio_map import PortfolioMap, is_wanted
+from policies.portfolio_rows import Entry, read_entry
 from policies.terms import Channel
 from supervise import Trouble
 

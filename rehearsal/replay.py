@@ -25,7 +25,8 @@ from ledger.payments import record_payment
 from ledger.sealing import Sealer
 from ledger.session import make_engine
 from policies.manual import Manual, parse_day
-from policies.portfolio_map import Entry, MapCreditor
+from policies.portfolio_map import MapCreditor
+from policies.portfolio_rows import Entry
 from rehearsal.advance import Player
 from rehearsal.bell import Bell, with_bell
 from settings import Settings

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, TextClause, text
 from sqlalchemy.orm import Session
 
 from policies.manual import Manual
-from policies.portfolio_map import Entry
+from policies.portfolio_rows import Entry
 from rehearsal.replay import Played
 
 COLUMNS = ("invoice", "debtor", "rung", "channel", "at_local", "amount_minor", "currency", "status")

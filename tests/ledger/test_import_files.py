@@ -12,7 +12,8 @@ from openpyxl import Workbook
 
 from ledger.import_files import UnreadableFile, read_table
 from policies.intake import Unreadable
-from policies.portfolio_map import load_map, read_entry
+from policies.portfolio_map import load_map
+from policies.portfolio_rows import read_entry
 
 MAP = load_map(
     "columns: {invoice: Number, debtor: Customer, due_on: Due, amount: Amount}\n"

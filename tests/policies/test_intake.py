@@ -134,7 +134,7 @@ def test_a_sum_is_read_with_its_separators(text: str, decimal: str, amount: str)
 
 @pytest.mark.parametrize(
     ("text", "decimal"),
-    [("1,5", "."), ("1.234,56", "."), ("1,234.56", ","), ("1.23,4", ","), ("", "."), ("$5", "."), ("1e5", ".")],
+    [("1,5", "."), ("1.234,56", "."), ("1,234.56", ","), ("1.23,4", ","), ("", "."), ("€5x", "."), ("1e5", ".")],
 )
 def test_a_sum_in_the_other_style_is_refused_and_never_guessed(text: str, decimal: str) -> None:
     with pytest.raises(ValueError, match="not a sum"):
