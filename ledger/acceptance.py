@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from ledger import bulk
+from ledger import bulk, deductions
 from ledger.canonical import Difference, canonical_body, canonical_hash, canonical_text, differences
 from ledger.events import ACCOUNT_CHANGED, note_accounts
 from ledger.ids import new_ids
@@ -180,6 +180,7 @@ def _write(desk: _Desk, items: list[_Item], results: dict[int, Accepted]) -> lis
     dues = [bulk.DueRow(next(due_ids), item.id, *due) for item in items for due in item.intake.dues]
     rows = [_invoice_row(item) for item in sorted(items, key=lambda item: item.intake.number)]
     won = bulk.add_invoices(session, creditor, desk.slug, rows, dues, now=now, actor=desk.actor)
+    deductions.add(session, creditor, [(item.id, item.intake) for item in items if item.id in won], now=now)
     for item in items:
         if item.id in won:
             results[item.index] = Accepted("new", UUID(item.id))

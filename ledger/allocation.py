@@ -12,6 +12,9 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from ledger import deductions
+from policies.deductions import PARTS_FROM
+
 
 class Move(NamedTuple):
     """Apply `amount_minor` more of a payment to an instalment, or take so much of it away when below 0."""
@@ -29,21 +32,29 @@ class Settled(NamedTuple):
     balance_minor: int
     held: bool
     charged: bool = False
+    ceded: bool = False
 
 
 _STATE = text(
     """
     select i.status, i.balance_minor,
         exists (select 1 from hold h where h.invoice_id = i.id and h.released_at is null
-            and h.kind in ('already_paid', 'payment_in_process')) as held,
+            and h.kind in ('already_paid', 'payment_in_process', 'unapplied')) as held,
+        exists (select 1 from cession n where n.invoice_id = i.id and n.ended_at is null) as ceded,
         exists (select 1 from late_charge l where l.invoice_id = i.id) as charged,
         (select coalesce(json_agg(t.number order by t.due_on, t.number), '[]') from instalment t
             where t.invoice_id = i.id and t.superseded_at is null) as parts,
         (select coalesce(json_agg(json_build_array(g.instalment, g.payment_id, g.paid_on, g.amount) order by g.last), '[]') from (
             select e.instalment, e.payment_id, p.paid_on, sum(e.amount_minor) as amount, max(e.id) as last
             from entry e left join payment p on p.id = e.payment_id
-            where e.invoice_id = i.id group by e.instalment, e.payment_id, p.paid_on) g) as entries,
-        (select coalesce(json_agg(json_build_array(p.id, p.unallocated_minor, p.paid_on) order by p.recorded_at, p.id), '[]')
+            where e.invoice_id = i.id and (e.instalment < 1001 or e.kind <> 'deduction')
+            group by e.instalment, e.payment_id, p.paid_on) g) as entries,
+        (select coalesce(json_agg(json_build_array(d.instalment,
+                case when d.where_paid like 'state_bank:%' then 'detraccion' else '' end,
+                d.certificate_on is null and d.state = 'declared') order by d.number), '[]')
+            from deduction d where d.invoice_id = i.id and d.released_on is null) as deducted,
+        (select coalesce(json_agg(json_build_array(p.id, p.unallocated_minor, p.paid_on, p.destination)
+                order by p.recorded_at, p.id), '[]')
             from payment p where (p.invoice_id = i.id or p.id = :lend) and p.kind = 'payment' and p.unallocated_minor > 0) as pool
     from invoice i where i.id = :invoice
     """
@@ -63,7 +74,9 @@ _MOVE = text(
         update payment p set unallocated_minor = p.unallocated_minor - s.amount
         from (select payment, sum(amount) as amount from moves group by payment) s where p.id = s.payment
     )
-    update invoice set balance_minor = balance_minor - (select sum(amount) from moves) where id = :invoice returning balance_minor
+    update invoice set balance_minor = balance_minor - (select sum(amount) from moves),
+        apart_minor = apart_minor - coalesce((select sum(amount) from moves where instalment >= 1001), 0)
+    where id = :invoice returning balance_minor
     """
 )
 
@@ -134,9 +147,8 @@ def settle_all(session: Session, invoice_id: UUID, *, now: datetime, lend: UUID 
         elif amount:
             applied[(UUID(payment), number)] = -int(amount)
             dates[UUID(payment)] = paid_on
-    pool = [(UUID(payment), int(left)) for payment, left, _ in row.pool]
-    dates.update({UUID(payment): paid_on for payment, _, paid_on in row.pool})
-    moves = waterfall(list(charged.items()), applied, pool)
+    dates.update({UUID(payment): paid_on for payment, _, paid_on, _ in row.pool})
+    moves = [move for owed, on_them, pool in _destinations(row, charged, applied) for move in waterfall(owed, on_them, pool)]
     balance_minor = row.balance_minor
     if moves:
         written = [
@@ -148,7 +160,42 @@ def settle_all(session: Session, invoice_id: UUID, *, now: datetime, lend: UUID 
     by_payment: dict[UUID, int] = {}
     for move in moves:
         by_payment[move.payment_id] = by_payment.get(move.payment_id, 0) + move.amount_minor
-    return Settled(sum(by_payment.values()), by_payment, int(balance_minor), row.held, row.charged)
+    applied_minor = sum(by_payment.values())
+    if row.deducted:
+        balance_minor += deductions.settle(session, invoice_id, now=now)
+    if applied_minor > 0 and balance_minor > 0:
+        deductions.propose(session, invoice_id, now=now)
+    return Settled(applied_minor, by_payment, int(balance_minor), row.held, row.charged)
+
+
+_Applied = dict[tuple[UUID, int], int]
+_Owed = list[tuple[int, int]]
+
+
+def _destinations(
+    row: Row[Any], charged: dict[int, int], applied: _Applied
+) -> list[tuple[_Owed, _Applied, list[tuple[UUID, int]]]]:
+    """What is owed and what money there is, for each of the creditor's accounts: its own, and the one at the state bank.
+
+    Money for its own account that covers what should have been withheld too shows that nothing was withheld.
+    """
+    there = {int(part) for part, destination, _ in row.deducted if destination}
+    here = [(number, minor) for number, minor in charged.items() if number < PARTS_FROM]
+    free: dict[str, list[tuple[UUID, int]]] = {"": [], "detraccion": []}
+    for payment, left, _, destination in row.pool:
+        free[destination].append((UUID(payment), int(left)))
+    money = sum(left for _, left in free[""]) + sum(minor for (_, place), minor in applied.items() if place not in there)
+    money -= sum(max(minor, 0) for _, minor in here)
+    for part, destination, withheld in row.deducted:
+        if not destination and part >= PARTS_FROM:
+            covered = charged.get(part, 0) if withheld and money >= charged.get(part, 0) else 0
+            here.append((part, covered))
+            money -= covered
+    elsewhere = [(part, charged.get(part, 0)) for part in sorted(there)]
+    groups = [(here, {key: minor for key, minor in applied.items() if key[1] not in there}, free[""])]
+    if there:
+        groups.append((elsewhere, {key: minor for key, minor in applied.items() if key[1] in there}, free["detraccion"]))
+    return groups
 
 
 def take_back(session: Session, payment: Row[Any], reversal: Row[Any], *, now: datetime) -> TakenBack:
@@ -205,7 +252,8 @@ def refresh_balance(session: Session, invoice_id: UUID) -> int:
     return int(
         session.execute(
             text(
-                "update invoice set balance_minor = (select coalesce(sum(amount_minor), 0) from entry where invoice_id = :id)"
+                "update invoice set balance_minor = (select coalesce(sum(amount_minor), 0) from entry where invoice_id = :id),"
+                " apart_minor = (select coalesce(sum(amount_minor), 0) from entry where invoice_id = :id and instalment >= 1001)"
                 " where id = :id returning balance_minor"
             ),
             {"id": invoice_id},

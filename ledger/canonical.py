@@ -46,8 +46,7 @@ def canonical_body(intake: Intake, sealer: Sealer) -> dict[str, Any]:
         "place_of_payment": f"{intake.place}-{intake.place_region}" if intake.place_region else intake.place,
         "manual_patch": _sorted(intake.invoice_patch),
         **({"carried": intake.carried.model_dump(mode="json", exclude_defaults=True)} if intake.carried else {}),
-        **({"deductions": [one.model_dump(mode="json", exclude_none=True) for one in intake.deductions]} if intake.deductions else {}),
-        **({"payment_currency": intake.payment_currency} if intake.payment_currency else {}),
+        **_short(intake),
         "account": {
             "ref": ref_of(intake, sealer),
             "kind": intake.kind,
@@ -62,6 +61,16 @@ def canonical_body(intake: Intake, sealer: Sealer) -> dict[str, Any]:
             **({"terms": _sorted(intake.terms)} if intake.terms else {}),
         },
     }
+
+
+def _short(intake: Intake) -> dict[str, Any]:
+    """What most invoices do not have: deductions, and a currency to pay in that is not the debt's own."""
+    found: dict[str, Any] = {}
+    if intake.deductions:
+        found["deductions"] = [one.model_dump(mode="json", exclude_none=True) for one in intake.deductions]
+    if intake.payment_currency:
+        found["payment_currency"] = intake.payment_currency
+    return found
 
 
 def ref_of(intake: Intake, sealer: Sealer) -> str:

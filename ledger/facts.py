@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from ledger.index_values import missing_on
 from ledger.session import Prepared
 from policies.facts import PERMANENT_STOPS, InvoiceFacts
 from policies.forecast import BookEntry
@@ -34,9 +35,10 @@ _FACTS = Prepared(
     """
     select i.id::text as invoice_id, i.creditor_id::text, i.account_id::text, i.number as "order", i.currency, i.issued_on,
         i.entered_at, i.status, i.cycle, i.cycle_started_at, i.cycle_notice, i.shift_days, i.revision, i.manual_id,
+        coalesce(i.payment_currency, '') as payment_currency,
         i.place_of_payment, i.place_of_payment_region, i.next_at, i.seen_revision, i.outcome,
         a.kind, a.country, a.region, a.zone, a.exempt_until,
-        a.terms, c.settings -> 'law' as creditor_law,
+        a.terms, c.settings -> 'law' as creditor_law, c.settings -> 'start' as creditor_start,
         c.zone as creditor_zone, c.country as creditor_country, c.stopped_until, m.content as manual,
         (select coalesce(json_agg(json_build_object('number', t.number, 'due_on', t.due_on, 'amount_minor', t.amount_minor,
             'due_assumed', t.due_source = 'assumed',
@@ -47,7 +49,7 @@ _FACTS = Prepared(
             'amount_minor', p.amount_minor) order by p.recorded_at), '[]')
          from (select y.paid_on, min(e.recorded_at) as recorded_at, -sum(e.amount_minor) as amount_minor
                from entry e join payment y on y.id = e.payment_id
-               where e.invoice_id = i.id and e.kind in ('payment', 'reversal') group by y.id, y.paid_on
+               where e.invoice_id = i.id and e.kind in ('payment', 'reversal') and e.instalment < 1001 group by y.id, y.paid_on
                having sum(e.amount_minor) <> 0) p) as payments,
         (select coalesce(json_agg(json_build_object('id', h.id, 'kind', h.kind, 'until', h.until, 'reason', h.reason,
             'starts_at', case when h.starts_at <= h.created_at then least(h.starts_at, :now) else h.starts_at end,
@@ -73,7 +75,8 @@ _FACTS = Prepared(
                 and h.reason <> 'not_accepted') w) as delivery,
         (select max(h.local_date) from manual_contact h where h.invoice_id = i.id and h.outcome = 'conversation')
             as last_conversation_on,
-        (select coalesce(json_agg(json_build_object('key', s.key, 'why', s.why) order by s.id), '[]')
+        (select coalesce(json_agg(json_build_object('key', s.key, 'why', s.why,
+            'passed_at', case when s.rules && array['start.watch', 'start.declined'] then s.asked_at end) order by s.id), '[]')
          from step s where s.invoice_id = i.id and s.key is not null and (s.kind = 'ask' or s.kind = 'skip' and s.asked_at >=
             coalesce((select max(o.superseded_at) from instalment o where o.invoice_id = i.id), '-infinity'))) as skipped,
         (select json_build_object('id', p.id, 'state', p.state, 'proposed_at', p.proposed_at, 'decide_by', p.decide_by,
@@ -110,7 +113,13 @@ _FACTS = Prepared(
          from suppression x where x.account_id = i.account_id and x.person_id is null and x.lifted_at is null
             and (x.opened_on is null or i.issued_on <= x.opened_on)
             and (x.starts_at <= :now or x.starts_at <= x.created_at)
-            and (x.until > :now or x.reason = any(:permanent))) as suppressions
+            and (x.until > :now or x.reason = any(:permanent))) as suppressions,
+        (select coalesce(json_agg(json_build_object('number', d.number, 'kind', d.kind, 'amount_minor', d.amount_minor,
+            'open_minor', case when d.instalment < 1001 then 0 else coalesce((select sum(e.amount_minor) from entry e
+                where e.invoice_id = i.id and e.instalment = d.instalment), 0) end, 'instalment', d.instalment,
+            'where_paid', d.where_paid, 'certificate_required', d.certificate_required, 'certificate_on', d.certificate_on,
+            'state', d.state, 'decide_by', d.decide_by, 'settled_at', d.settled_at) order by d.number), '[]')
+         from deduction d where d.invoice_id = i.id and d.released_on is null) as deductions
     from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id
         join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id
         left join replacement old on old.new_invoice_id = i.id
@@ -204,6 +213,7 @@ def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[Bo
         if (law or manual.limits.contacts or manual.limits.gap_hours is not None) and account not in budgets:
             budgets[account] = _budget(session, account, now, house=law is not None and law.party == "third")
         given = {key: value for key, value in row.items() if key not in _NOT_FACTS}
+        given["value_missing_on"] = missing_on(session, row, now)
         facts = InvoiceFacts.model_validate(
             {**given, "budget": budgets.get(account, []), "law": law, "preferred": row["terms"].get("channel"),
              "minor": bool(row["terms"].get("minor")), "related": row["terms"].get("related", "")}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Literal
 
+from policies.deductions import Deduction
 from policies.delivery_facts import DeliveryFact
 from policies.start_model import StartFacts
 from policies.terms import AttemptState, Channel, Currency, DebtorKind, Instant, MinorUnits, Model
@@ -319,6 +320,12 @@ class InvoiceFacts(Model):
     """Money of this account in this currency that lies on no invoice (playbook 3)."""
     credit_since: Instant | None = None
     manual_id: str
+    deductions: tuple[Deduction, ...] = ()
+    """What is withheld or deposited elsewhere; the instalments hold the net."""
+    payment_currency: str = ""
+    """An indexed or foreign debt is paid in this currency, at the value of the day."""
+    value_missing_on: date | None = None
+    """The debtor's present day, when the value of that day is needed and not known."""
 
     @property
     def balance_minor(self) -> int:

@@ -62,6 +62,7 @@ create table account (
     manual_patch jsonb,
     manual_name text,
     terms jsonb not null default '{}',         -- what law packs and preferences need: city, debt_type, zones in doubt, hours
+    owner_staff text,                          -- the login of who answers for this customer in sales or service
     exempt_until timestamptz,
     exempt_why text,
     created_at timestamptz not null,
@@ -566,6 +567,8 @@ create table task (
     created_at timestamptz not null,
     done_at timestamptz,
     outcome text,
+    assigned_to text,                          -- the login of who does it
+    done_by text,
     unique (creditor_id, kind, key)
 );
 
@@ -703,6 +706,19 @@ create table staff (
     unique (creditor_id, login)
 );
 
+-- What staff wrote down about an invoice. The words may be personal: sealed under a person's key, so that erasing forgets them.
+create table note (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    person_id uuid references person,          -- whose key; null where the account has nobody, then under the master key
+    code text not null,
+    sealed bytea not null,
+    at_utc timestamptz not null,
+    actor text not null
+);
+create index note_by_invoice on note (invoice_id, at_utc);
+
 -- Who did what at the console. Only ever added to.
 create table audit (
     id bigint generated always as identity primary key,
@@ -772,7 +788,7 @@ grant update on account, person, address, suppression, invoice, instalment, late
 grant update (stopped_until, stopped_why, settings) on creditor to puntual_api;
 grant insert on approval_list, approval, missent, apology to puntual_api;
 grant update on approval, missent to puntual_api;
-grant insert on audit to puntual_api;
+grant insert on audit, note to puntual_api;
 grant insert, update on deduction, index_value to puntual_api;
 grant update (failed_count, locked_until, last_seen_at) on staff to puntual_api;
 -- what only grows stays so, for the worker too
