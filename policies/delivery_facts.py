@@ -13,7 +13,7 @@ DeliveryKind = Literal["delivered", "accepted", "rejected", "waived"]
 
 
 class DeliveryFact(Model):
-    """One piece of evidence for or against. `known`: the customer acted on it; `not_received`: the customer says it never came."""
+    """One piece of evidence. `known`: the customer acted on the invoice; `not_received`: the customer says that it never came."""
 
     kind: Literal["delivered", "accepted", "rejected", "waived", "known", "not_received"]
     at: Instant
@@ -21,3 +21,7 @@ class DeliveryFact(Model):
     on: date | None = None
     """The day it happened, where it was told; else the local day of `at`."""
     source: str = ""
+
+
+DELIVERY_CHECK = "delivery_check"
+"""The message that asks whether the invoice was received, and the rung under which it goes outside the ladder."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from policies.delivery import CARRIES
 from policies.facts import BudgetEntry, InvoiceFacts, PastContact, Placement, Ride, SkippedRung
 from policies.folding import carries, ride_of
 from policies.manual import Manual
@@ -20,7 +21,7 @@ from policies.messages import bundle_of
 from policies.next_step import next_step
 from policies.start import PASSED_FOR_NOW
 from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
-from policies.terms import AttemptState
+from policies.terms import AttemptState, Channel
 
 IMMEDIATE_MAX = 1_000
 """More steps than this at one instant means that a step did not change what it should have: an error, not a loop."""
@@ -69,15 +70,19 @@ def _judged(facts: InvoiceFacts, step: Judge, now: datetime) -> InvoiceFacts:
     return facts.model_copy(update=update)
 
 
-def made(facts: InvoiceFacts, step: Contact, now: datetime, *, counts: bool = True) -> InvoiceFacts:
+def made(
+    facts: InvoiceFacts, step: Contact, now: datetime, *, counts: bool = True, state: AttemptState = AttemptState.ACCEPTED
+) -> InvoiceFacts:
     """The facts once a contact was made and accepted at `now`; its reserved slot is spent.
 
+    `state` DELIVERED supposes that it arrives, as the forecast does.
     `counts` is False for a rung that went with another invoice's message: that message is what the limits count.
     """
     local = now.astimezone(ZoneInfo(facts.zone)).date()
     contact = PastContact(
-        key=step.key, channel=step.channel, state=AttemptState.ACCEPTED, at=now, local_date=local, late_days=step.late_days
-    )
+        key=step.key, channel=step.channel, state=state, at=now, local_date=local, late_days=step.late_days,
+        carried=facts.has_document and step.channel is Channel.EMAIL and step.template in CARRIES,
+    )  # fmt: skip
     spent = BudgetEntry(
         invoice_id=facts.invoice_id, key=step.key, person_id=step.person_id, channel=step.channel, state=AttemptState.ACCEPTED,
         at=now, local_date=local, address_id=step.address_id, template=step.template,
@@ -208,7 +213,7 @@ class _Play:
         """One message, with all that goes with it."""
         self._reserve(facts, None)
         budget = tuple(self.budget)
-        entry.facts = made(facts.model_copy(update={"budget": budget}), step, now)
+        entry.facts = made(facts.model_copy(update={"budget": budget}), step, now, state=AttemptState.DELIVERED)
         self.budget.append(entry.facts.budget[-1])
         ends = step.window_ends
         near = (e for e in self.book.values() if e is not entry and (not isinstance(e.step, Wait | Close) or e.step.at < ends))
@@ -220,7 +225,7 @@ class _Play:
             together = Planned(rider.facts.invoice_id, rider.step, now, (facts.invoice_id,), facts.invoice_id)
             self.happened.append(together)
             self._reserve(rider.facts, None)
-            rider.entry.facts = made(rider.facts, rider.step, now, counts=False)
+            rider.entry.facts = made(rider.facts, rider.step, now, counts=False, state=AttemptState.DELIVERED)
             if rider.entry is not entry:
                 rider.entry.step = None
                 self.again(rider.entry, now)

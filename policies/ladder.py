@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from policies.calendars import add_working_days, effective_due
 from policies.consequences import legal_wait_days
+from policies.delivery import stood_still_days
 from policies.facts import Instalment, InvoiceFacts, PastContact
 from policies.holder import is_check
 from policies.law.late_debts import money_rules
@@ -54,14 +55,21 @@ def local_day(at: datetime, zone: str) -> date:
 
 
 def effective_due_on(facts: InvoiceFacts, manual: Manual, instalment: Instalment) -> date:
-    """The due date, moved to the next working day of the place of payment unless the manual says as_stated."""
-    return effective_due(instalment.due_on, manual.deadline_basis, facts.place_of_payment, facts.place_of_payment_region)
+    """The due date, moved to the next working day of the place of payment unless the manual says as_stated.
+
+    A re-issued invoice keeps the age of the one it replaces: its first instalment counts from there.
+    """
+    first = instalment.number == min(part.number for part in facts.instalments)
+    due_on = min(facts.age_from, instalment.due_on) if facts.age_from is not None and first else instalment.due_on
+    return effective_due(due_on, manual.deadline_basis, facts.place_of_payment, facts.place_of_payment_region)
 
 
 def rung_day(facts: InvoiceFacts, manual: Manual, instalment: Instalment, rung: Rung) -> date:
     """The local day on which a rung falls, moved by the days that a closed ladder stood still."""
     offset = parse_day(rung.day)
     anchor = facts.issued_on if offset.anchor == "issued" else effective_due_on(facts, manual, instalment)
+    if offset.anchor == "due" and offset.days > 0:
+        anchor += timedelta(days=stood_still_days(facts, manual, anchor))
     anchor += timedelta(days=facts.shift_days)
     if offset.working:
         return add_working_days(anchor, offset.days, facts.country, facts.region)

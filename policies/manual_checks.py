@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from datetime import date
 
 from policies import consequences
+from policies.delivery_facts import DELIVERY_CHECK
 from policies.manual_model import WEEKDAYS, Limits, Manual, Rung, RungDay, parse_day
 from policies.messages import MESSAGES
 from policies.terms import Channel
@@ -36,6 +37,8 @@ def findings(manual: Manual, templates: Collection[str] | None = MESSAGES) -> li
 def _duplicates(manual: Manual) -> Iterator[Finding]:
     seen: set[str] = set()
     for index, rung in enumerate(manual.ladder):
+        if rung.rung == DELIVERY_CHECK:
+            yield ("ladder", index, "rung"), f"{DELIVERY_CHECK} is the check outside the ladder; give the rung another id"
         if rung.rung.startswith(AGREEMENT_REMINDER):
             yield ("ladder", index, "rung"), f"{AGREEMENT_REMINDER} is the reminder of what was agreed; give the rung another id"
         if rung.rung in seen:

@@ -14,6 +14,7 @@ from policies.ladder import Candidate, candidates, day_start, last_real_contact,
 from policies.law.late_debts import money_rules
 from policies.law.limitation import LimitationDate, barred, limitation_of
 from policies.law.packs import limits_of_law
+from policies.readiness import confirm_due, may_stand, not_ready
 from policies.rung_people import ask_holder, by_hand, ways_of
 from policies.steps import Ask, Close, Contact, HandOff, Skip, Step, Wait
 from policies.terms import AttemptState, ContactKey, days_said
@@ -29,6 +30,9 @@ def ladder_step(case: Case) -> Step:
             rules=("close.ladder_ended",),
             outcome=outcome,
         )
+    asked = confirm_due(case)
+    if asked is not None:
+        return asked
     open_rungs = candidates(facts, case.manual)
     for candidate in open_rungs:
         passed = _passed(case, candidate, open_rungs)
@@ -79,6 +83,8 @@ def _takes_its_place(case: Case, later: Candidate, earlier: Candidate) -> bool:
         return False
     if later.rung.action == "task" and earlier.rung.action == "contact":
         return False
+    if not may_stand(case, later):
+        return False
     return later.rung.requires is None or _went_out(case, later, later.rung.requires)
 
 
@@ -106,7 +112,7 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
     if lapsed is not None:
         return lapsed
     if rung.action != "task":
-        waits = rung_waits(case, candidate, _asked_minor(case, candidate))
+        waits = not_ready(case, candidate) or rung_waits(case, candidate, _asked_minor(case, candidate))
         if waits is not None:
             return waits
     if rung.action == "decision":
