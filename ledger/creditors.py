@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
@@ -47,21 +47,25 @@ class NewKey:
 
 
 def add_creditor(
-    session: Session, slug: str, name: str, country: str, zone: str, language: str, manual: Manual, now: datetime
-) -> UUID:
-    """Add a creditor with its manual; raises Refused `creditor-exists` when the slug is taken, or `invalid-creditor`."""
+    session: Session, slug: str, name: str, country: str, zone: str, language: str, manual: Manual, now: datetime,
+    *, start: Literal["watch", "approve", "auto"] = "watch",
+) -> UUID:  # fmt: skip
+    """Add a creditor with its manual. It begins by watching: nothing is sent before somebody says so.
+
+    Raises Refused `creditor-exists` when the slug is taken, or `invalid-creditor`."""
     _check_creditor(slug, name, country, zone, language)
     if find_creditor(session, slug) is not None:
         raise Refused("creditor-exists", f"there is already a creditor {slug!r}: choose another short name")
     creditor_id = uuid4()
     session.execute(
         text(
-            "insert into creditor (id, slug, name, country, zone, language, manual_id, created_at)"
-            " values (:id, :slug, :name, :country, :zone, :language, :manual, :now)"
+            "insert into creditor (id, slug, name, country, zone, language, manual_id, settings, created_at) values"
+            " (:id, :slug, :name, :country, :zone, :language, :manual, jsonb_build_object('start',"
+            " jsonb_build_object('default', cast(:start as text))), :now)"
         ),
         {
             "id": creditor_id, "slug": slug, "name": name, "country": country, "zone": zone, "language": language,
-            "manual": manual.id, "now": now,
+            "manual": manual.id, "start": start, "now": now,
         },
     )  # fmt: skip
     keep_manual(session, creditor_id, manual, now)
@@ -222,9 +226,9 @@ def hash_key(key: str) -> bytes:
 
 
 def create_webhook_endpoint(session: Session, sealer: Sealer, creditor_id: UUID, kind: str, secret: str, now: datetime) -> str:
-    """The token that ends the webhook's address (`standard` or `stripe`); only its hash is kept, and the secret sealed."""
-    if kind not in ("standard", "stripe"):
-        raise Refused("unknown-kind", f"a webhook is 'standard' or 'stripe', not {kind!r}", status=422)
+    """The token that ends the webhook's address (`standard`, `stripe` or `wompi`); only its hash is kept, and the secret sealed."""
+    if kind not in ("standard", "stripe", "wompi"):
+        raise Refused("unknown-kind", f"a webhook is 'standard', 'stripe' or 'wompi', not {kind!r}", status=422)
     token = "w" + secrets.token_urlsafe(32)  # never a dash first: the command line would take it for an option
     session.execute(
         text(

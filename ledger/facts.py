@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from ledger.index_values import missing_on
 from ledger.session import Prepared
+from ledger.starting import start_of
 from policies.facts import PERMANENT_STOPS, InvoiceFacts
 from policies.forecast import BookEntry
 from policies.law.place import terms_of
@@ -64,7 +65,8 @@ _FACTS = Prepared(
             'local_date', k.local_date, 'late_days', k.late_days, 'address_id', k.address_id,
             'may_retry', k.state = 'failed' and coalesce(k.why_failed, '') like 'again:%', 'carried', k.carried_document,
             'earlier', k.invoice_id <> i.id) order by k.at_utc, k.attempt), '[]')
-         from contact k where k.invoice_id = i.id or k.invoice_id = any(old.chain) and k.state <> 'planned') as contacts,
+         from contact k where (k.invoice_id = i.id or k.invoice_id = any(old.chain) and k.state <> 'planned')
+            and not k.given_back) as contacts,
         old.age_from, exists (select 1 from document f where f.invoice_id = i.id and f.kind = 'pdf') as has_document,
         (select coalesce(json_agg(json_build_object('kind', w.kind, 'at', w.at, 'on', w.on_day, 'source', w.source)
             order by w.at), '[]') from (
@@ -144,28 +146,30 @@ _BUDGET = text(
     )
     select k.invoice_id::text, k.key, k.person_id::text, k.channel, k.state, k.at_utc as at, k.local_date,
         'delivered' as outcome, false as inbound, false as manual, k.address_id::text, k.template,
-        array(select f.invoice_id::text from contact f where f.folded_into = k.id order by 1) as also, '' as elsewhere
+        array(select f.invoice_id::text from contact f where f.folded_into = k.id order by 1) as also, '' as elsewhere,
+        k.missent_id is not null as void
     from contact k where k.account_id = :account and k.state <> 'failed' and k.folded_into is null and k.at_utc > :since
     union all
     select h.invoice_id::text, 'manual:' || h.id, coalesce(h.person_id::text, ''), h.channel, 'delivered', h.at_utc, h.local_date,
-        h.outcome, h.direction = 'in', true, '', '', '{}', ''
+        h.outcome, h.direction = 'in', true, '', '', '{}', '', false
     from manual_contact h where h.account_id = :account and h.outcome <> 'wrong_number' and h.at_utc > :since
     union all
     select k.invoice_id::text, 'elsewhere:' || k.id, s.person::text, k.channel, k.state, k.at_utc, k.local_date,
         'delivered', false, false, k.address_id::text, k.template,
-        array(select f.invoice_id::text from contact f where f.folded_into = k.id), s.elsewhere
+        array(select f.invoice_id::text from contact f where f.folded_into = k.id), s.elsewhere,
+        k.missent_id is not null
     from same s join contact k on k.account_id = s.account and k.person_id = s.other
     where k.state <> 'failed' and k.folded_into is null and k.at_utc > :since
     union all
     select h.invoice_id::text, 'elsewhere:' || h.id, s.person::text, h.channel, 'delivered', h.at_utc, h.local_date,
-        h.outcome, h.direction = 'in', true, '', '', '{}', s.elsewhere
+        h.outcome, h.direction = 'in', true, '', '', '{}', s.elsewhere, false
     from same s join manual_contact h on h.account_id = s.account and h.person_id = s.other
     where h.outcome <> 'wrong_number' and h.at_utc > :since
     order by 6, 2
     """
 )
 
-_NOT_FACTS = ("manual", "next_at", "seen_revision", "outcome", "terms", "creditor_law")
+_NOT_FACTS = ("manual", "next_at", "seen_revision", "outcome", "terms", "creditor_law", "creditor_start")
 
 
 @lru_cache(maxsize=512)
@@ -214,9 +218,20 @@ def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[Bo
             budgets[account] = _budget(session, account, now, house=law is not None and law.party == "third")
         given = {key: value for key, value in row.items() if key not in _NOT_FACTS}
         given["value_missing_on"] = missing_on(session, row, now)
+        start = start_of(
+            session, row["creditor_start"], invoice_id=row["invoice_id"], creditor_id=row["creditor_id"],
+            zone=row["creditor_zone"], segment=str(row["terms"].get("segment", "")), now=now,
+        )  # fmt: skip
         facts = InvoiceFacts.model_validate(
-            {**given, "budget": budgets.get(account, []), "law": law, "preferred": row["terms"].get("channel"),
-             "minor": bool(row["terms"].get("minor")), "related": row["terms"].get("related", "")}
+            {
+                **given,
+                "start": start,
+                "budget": budgets.get(account, []),
+                "law": law,
+                "preferred": row["terms"].get("channel"),
+                "minor": bool(row["terms"].get("minor")),
+                "related": row["terms"].get("related", ""),
+            }
         )
         found.append(BookEntry(facts=facts, manual=manual, next_at=row["next_at"] or now))
     return found

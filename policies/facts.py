@@ -131,6 +131,8 @@ class BudgetEntry(Model):
     address_id: str = ""
     template: str = ""
     """With the address, whether a slot can be shared by others (F38)."""
+    void: bool = False
+    """It should not have gone (mis-sent): the house's own limits do not count it, the law's do."""
     also: tuple[str, ...] = ()
     """The other invoices that this message is about."""
     elsewhere: Literal["", "account", "creditor"] = ""
@@ -139,7 +141,7 @@ class BudgetEntry(Model):
     @property
     def is_attempt(self) -> bool:
         """Whether a house limit counts it: we tried, and something could reach the customer."""
-        return not self.inbound and self.outcome not in ("not_connected", "no_message_possible", "wrong_number")
+        return not self.inbound and not self.void and self.outcome not in ("not_connected", "no_message_possible", "wrong_number")
 
 
 class Ride(Model):

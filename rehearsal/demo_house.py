@@ -41,7 +41,9 @@ def open_houses(engine: Engine, sealer: Sealer, api_url: str, now: datetime) -> 
         secret = "whsec_" + base64.b64encode(hashlib.sha256(given.slug.encode()).digest()).decode()
         with Session(engine) as session, session.begin():
             manual = builtin_manual(given.manual)
-            creditor_id = add_creditor(session, given.slug, given.name, given.country, given.zone, given.language, manual, now)
+            creditor_id = add_creditor(
+                session, given.slug, given.name, given.country, given.zone, given.language, manual, now, start="auto"
+            )
             describe_creditor(session, creditor_id, given.settings, {})
             key = create_api_key(session, creditor_id, "demo", SCOPES, now)
             token = create_webhook_endpoint(session, sealer, creditor_id, given.gateway, secret, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Engine, text
@@ -70,12 +70,16 @@ def manual_brill() -> Manual:
     return load_manual(MANUAL_BRILL, "brill.yaml")
 
 
-def creditor_brill(worker: Engine, *, slug: str = "brill", country: str = "CO", now: datetime = NOW, **manual: Any) -> Creditor:
+def creditor_brill(
+    worker: Engine, *, slug: str = "brill", country: str = "CO", now: datetime = NOW,
+    start: Literal["watch", "approve", "auto"] = "auto",
+    **manual: Any,
+) -> Creditor:  # fmt: skip
     """Brill Servicios of Bogotá: subscriptions for homes and small firms. `manual` patches its manual."""
     zone = {"CO": "America/Bogota", "MX": "America/Mexico_City", "ES": "Europe/Madrid"}[country]
     chosen = resolve(manual_brill(), manual).manual if manual else manual_brill()
     with Session(worker) as session, session.begin():
-        creditor_id = add_creditor(session, slug, f"{slug.title()} Servicios SAS", country, zone, "es", chosen, now)
+        creditor_id = add_creditor(session, slug, f"{slug.title()} Servicios SAS", country, zone, "es", chosen, now, start=start)
         key = create_api_key(session, creditor_id, "tests", SCOPES, now)
     return Creditor(creditor_id, slug, key)
 
