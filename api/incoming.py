@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import State
 
 from channels import Receipt, Reply
-from ledger import holds, inbox, receipts
+from ledger import holders, holds, inbox, receipts
 from ledger.refusals import Refused
 from ledger.sealing import Sealer
 from ledger.session import as_creditor, lock_debtor
@@ -147,6 +147,14 @@ def _answer(session: Session, creditor: UUID, reply: Reply, ids: list[UUID], now
         {"creditor": creditor, "ids": [str(i) for i in ids], "contact": contact},
     ).all()
     here = [row for row in rows if row.channel == reply.channel] or list(rows)
+    result = _of_the_holder(session, reply, here, contact, now) or _understood(session, creditor, reply, here, contact, now)
+    if reply.keyword not in ("wrong_number", "not_me"):
+        # After the debtor's locks, which whoever changes an address takes first.
+        holders.heard(session, [row.id for row in here], now=now)
+    return result
+
+
+def _understood(session: Session, creditor: UUID, reply: Reply, here: list[Row[Any]], contact: str | None, now: datetime) -> str:
     proof = f"{reply.channel} reply {reply.event_id}"
     if reply.keyword == "stop":
         for account, addresses in _by_account(here):
@@ -162,6 +170,23 @@ def _answer(session: Session, creditor: UUID, reply: Reply, ids: list[UUID], now
     else:
         return _talk(session, creditor, reply, here, contact, now)
     return reply.keyword
+
+
+def _of_the_holder(session: Session, reply: Reply, here: list[Row[Any]], contact: str | None, now: datetime) -> str:
+    """The answer to the question whose telephone it is; empty where the reply says something else."""
+    accounts = {row.id: row.account_id for row in here}
+    question = holders.last_question(session, accounts, contact)
+    asked = question is not None and question.asked_holder and question.address_id in accounts
+    if reply.keyword == "not_me" or (reply.keyword == "no" and asked):
+        # Where many share a number, the one who was written to is not there; the others may be.
+        meant = [question.address_id] if question is not None and question.address_id in accounts else list(accounts)
+        for address in sorted(meant, key=lambda each: (accounts[each], each)):
+            holders.deny(session, accounts[address], address, now=now)
+        return "not their telephone"
+    if reply.keyword in ("yes", "start") and question is not None and asked:
+        holders.confirm(session, accounts[question.address_id], question.address_id, by="reply", actor="customer", now=now)
+        return "confirmed" if reply.keyword == "yes" else ""
+    return ""
 
 
 def _talk(session: Session, creditor: UUID, reply: Reply, here: list[Row[Any]], contact: str | None, now: datetime) -> str:

@@ -29,7 +29,7 @@ from starlette.datastructures import State
 from api import portal_view as view
 from api import portal_wishes as wishes
 from api.limits import guard_portal
-from ledger import agreements, holds, receipts, stops
+from ledger import agreements, holders, holds, receipts, stops
 from ledger.holds import DisputeReason
 from ledger.links import token_hash
 from ledger.preferences import set_preferences
@@ -157,6 +157,7 @@ def _choose(token: str, verb: str, request: Request, form: Mapping[str, str]) ->
             # What is refused leaves nothing behind; the page that says so is made in the same transaction.
             with link.session.begin_nested():
                 _VERBS[verb](link, form)
+            holders.heard_by_link(link.session, link.invoice_id, link.person_id, now=link.now)
         except _Unread:
             return _said(link, link.speaker.t["refused_input"], title=link.speaker.t["refused_title"], status=422, tone="note")
         except Refused as refused:

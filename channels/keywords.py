@@ -35,6 +35,17 @@ _WRONG_PHRASES = (
     "numero equivocado", "numero errado", "wrong number", "wrong person", "persona equivocada", "pessoa errada", "no soy esa",
     "no lo conozco", "no la conozco", "no conozco a", "nao conheco", "nao sou essa",
 )  # fmt: skip
+_NOT_ME_PHRASES = (
+    "no soy yo", "nao sou eu", "not me", "isnt me", "no es mi numero", "nao e meu numero", "nao e o meu numero", "not my number",
+    "no soy la persona", "nao sou a pessoa",
+)  # fmt: skip
+_NOT_ME_WORDS_MAX = 7
+_YES_WHOLE = frozenset(
+    {"soy yo", "yo soy", "asi es", "correcto", "sou eu", "correto", "isso mesmo", "thats me", "its me", "it is me", "correct"}
+)
+_YES_FIRST_WORD = frozenset({"si", "sim", "yes", "yep"})
+_YES_WORDS_MAX = 5
+_NO_WHOLE = frozenset({"no", "nao", "nope", "no no"})
 _POLITE = re.compile(r"\b(por favor|please|porfa|porfavor|gracias|obrigado|obrigada|thanks|thank you)\b")
 
 
@@ -52,9 +63,19 @@ def read_keyword(text: str) -> Keyword:
         return "start"
     if any(phrase in words for phrase in _WRONG_PHRASES):
         return "wrong_number"
+    if len(parts) <= _NOT_ME_WORDS_MAX and any(re.search(rf"\b{phrase}\b", words) for phrase in _NOT_ME_PHRASES):
+        return "not_me"
     if words in _PAID_WHOLE or _says_paid(words):
         return "paid"
-    return "none"
+    return _yes_or_no(words, parts)
+
+
+def _yes_or_no(words: str, parts: list[str]) -> Keyword:
+    if words in _NO_WHOLE:
+        return "no"
+    if _STOP_FIRST_WORD.intersection(parts) or len(parts) > _YES_WORDS_MAX:
+        return "none"
+    return "yes" if words in _YES_WHOLE or parts[0] in _YES_FIRST_WORD else "none"
 
 
 def _says_paid(words: str) -> bool:

@@ -19,6 +19,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from ledger.events import note_fact
+from ledger.holders import spoken_with
 from ledger.ids import new_id
 from ledger.receipts import retire_address
 from ledger.refusals import Refused, not_found
@@ -135,6 +136,8 @@ def record(session: Session, invoice_id: UUID | str, made: Made, *, now: datetim
     if made.outcome == "wrong_number" and person is not None:
         for address in _dead(session, invoice.account_id, person, channel, made.address_id):
             retire_address(session, address, why="wrong_number", now=now, invoice_id=invoice.id)
+    if made.outcome == "conversation" and channel == "voice" and person is not None:
+        spoken_with(session, invoice.account_id, person, address_id=made.address_id, actor=actor, now=now)
     detail = {
         "manual_contact": str(contact_id), "channel": channel, "direction": made.direction, "outcome": made.outcome,
         "at": made.at.isoformat(), "note_code": made.note_code,
