@@ -101,8 +101,18 @@ def in_its_unit(
     return Converted(units, invoice.currency, amount_minor, currency, value.value, value.on_day, value.source)
 
 
+def as_kept(
+    session: Session, creditor_id: UUID | str, invoice: Row[Any] | None, told: tuple[int, str], paid_on: date
+) -> tuple[tuple[int, str], Converted | None]:
+    """The sum and currency under which money is kept: in the debt's own unit where that can be said, else as it was told."""
+    done = in_its_unit(session, creditor_id, invoice, *told, paid_on)
+    return (told, None) if done is None else ((done.amount_minor, done.currency), done)
+
+
 def note_conversion(session: Session, payment_id: UUID, done: Converted | None, destination: str = "") -> None:
-    """Keep beside a payment what was really paid, by which value, and to which of the creditor's accounts."""
+    """Keep beside a payment what was really paid, by which value, and to which of the creditor's accounts; nothing for ordinary money."""
+    if done is None and not destination:
+        return
     session.execute(
         text(
             "update payment set original_minor = :minor, original_currency = :currency, rate = :rate, rate_on = :rate_on,"
@@ -155,3 +165,10 @@ def missing_on(session: Session, row: Mapping[str, Any], now: datetime) -> date 
     today = now.astimezone(ZoneInfo(row["zone"])).date()
     known = value_on(session, row["creditor_id"], row["currency"], row["payment_currency"], today)
     return today if known is None else None
+
+
+def why_not(invoice: Row[Any], currency: str, paid_on: date) -> str:
+    """Why money does not fit an invoice in another currency, in words without personal data."""
+    if invoice.payment_currency == currency:
+        return f"no value of {invoice.currency} for {paid_on} is known: load it and apply the payment to {invoice.number}"
+    return f"{invoice.number} is in {invoice.currency}"

@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 
 from ledger.refusals import not_found
 
-_COLUMNS = "i.id, i.account_id, i.number, i.currency, i.status, i.outcome, i.outcome_at, i.balance_minor, a.zone"
+_COLUMNS = (
+    "i.id, i.account_id, i.number, i.currency, i.status, i.outcome, i.outcome_at, i.balance_minor, i.payment_currency, a.zone"
+)
 _INVOICE = text(f"select {_COLUMNS} from invoice i join account a on a.id = i.account_id where i.id = :id")
 _LOCK_REFS = text("select pg_advisory_xact_lock(hashtextextended(k, 1)) from unnest(cast(:keys as text[])) as k")
 # Three statements in one round trip. Each has a snapshot of its own, so the last sees what was committed while it waited.

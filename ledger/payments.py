@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from ledger import allocation, charges, discounts, same_money, unmatched
+from ledger import allocation, cessions, charges, discounts, index_values, same_money, unapplied, unmatched
 from ledger.events import note_fact, tell
 from ledger.payment_locks import lock_and_read, lock_refs, read_invoice
 from ledger.refusals import Refused, not_found
@@ -70,13 +70,16 @@ def record_payment(
     hint_sealed: bytes = b"",
     payer_ref: str = "",
     names: Sequence[str] = (),
+    destination: Literal["", "detraccion"] = "",
 ) -> PaymentResult:
     """Record money once by (source, source_ref) and apply it to the oldest open instalment first.
 
     What is left over stays on the payment as the account's credit. Without an invoice, or in another currency, it is kept
     unmatched with its hint (sealed: it may be personal) and a task; a later report of the same money that names the invoice
     applies it. A closed or cancelled invoice takes nothing. `names`, `source_ref` first, are all under which a gateway may report
-    the same money, `payer_ref` its id of the customer (same_money.py). Raises Refused `amount` for a sum that is not above 0.
+    the same money, `payer_ref` its id of the customer (same_money.py). `destination` detraccion went to
+    the creditor's account at the state bank and settles that part only. Money for an indexed debt is converted at the value of
+    `paid_on`; while that is not known it stays unmatched. Raises Refused `amount` for a sum that is not above 0.
     """
     _check_amount(amount_minor)
     names = names or (source_ref,)
@@ -91,9 +94,11 @@ def record_payment(
         )  # fmt: skip
         if invoice is not None:
             lock_debtor(session, invoice.account_id)
+    told = (amount_minor, currency)
+    (amount_minor, currency), converted = index_values.as_kept(session, creditor_id, invoice, told, paid_on)
     fits = invoice is not None and invoice.currency == currency
     if known is None:
-        reason = f"{invoice.number} is in {invoice.currency}" if invoice is not None and not fits else ""
+        reason = "" if invoice is None or fits else index_values.why_not(invoice, currency, paid_on)
         known = session.execute(
             _INSERT,
             {
@@ -104,20 +109,21 @@ def record_payment(
                 "hint": (hint_sealed or None) if invoice is None else None, "names": list(names),
             },
         ).one()  # fmt: skip
+        index_values.note_conversion(session, known.id, converted, destination)
         if known.waiting:
             _apply_waiting_reversals(session, known, names, now)
             known = session.execute(text("select * from payment where id = :id"), {"id": known.id}).one()
         if invoice is not None and fits:
             return _settled(session, known, invoice.id, now)
-    elif (known.amount_minor, known.currency) != (amount_minor, currency):
-        unmatched.ask_which_sum(session, known, amount_minor, currency, now)
+    elif index_values.told_as(known) not in (told, (amount_minor, currency)):
+        unmatched.ask_which_sum(session, known, *told, now)
         return PaymentResult(known.id, "duplicate", known.invoice_id, 0, known.unallocated_minor)
     elif known.invoice_id is not None or not fits:
         return PaymentResult(known.id, "duplicate", known.invoice_id, 0, known.unallocated_minor)
     if invoice is None or not fits:
-        unmatched.ask_whose(session, known, now)
+        unmatched.ask_whose(session, known, now, unapplied.hold_what_it_may_be(session, known, now=now).said)
         return PaymentResult(known.id, "unmatched", None, 0, known.unallocated_minor)
-    return _match(session, known, invoice, now)
+    return _match(session, index_values.convert_kept(session, known, invoice), invoice, now)
 
 
 def _known(
@@ -158,6 +164,7 @@ def apply_payment(
     lock_debtor(session, invoice.account_id)
     payment = session.execute(text("select * from payment where id = :id"), {"id": payment.id}).one()
     invoice = read_invoice(session, invoice_id)
+    payment = index_values.convert_kept(session, payment, invoice)
     if payment.unallocated_minor == 0:
         raise Refused("nothing-to-apply", f"payment {payment.id} has nothing left to apply")
     if payment.currency != invoice.currency:
@@ -211,6 +218,7 @@ def record_reversal(
             assert same is not None
             return PaymentResult(same.id, "duplicate", payment.invoice_id if payment is not None else None)
         source_ref, amount_minor = f"{source_ref}:{amount_minor}", amount_minor - before
+    amount_minor, currency = index_values.taken_back(payment, amount_minor, currency)
     fits = payment is None or payment.currency == currency
     reversal = session.execute(
         _INSERT,
@@ -236,6 +244,7 @@ def _match(session: Session, payment: Row[Any], invoice: Row[Any], now: datetime
         {"invoice": invoice.id, "account": invoice.account_id, "id": payment.id},
     )
     unmatched.settled(session, payment, now, "matched")
+    unapplied.release(session, payment.id, now=now, why="the receipt found its invoice")
     return _settled(session, payment, invoice.id, now, actor=actor)
 
 
@@ -249,11 +258,15 @@ def _settled(
     if done.charged and charges.correct(session, invoice_id, now=now):
         done = allocation.settle_all(session, invoice_id, now=now, lend=lent)
         given += done.by_payment.get(payment.id, 0)
+    if done.ceded and given > 0:
+        cessions.forward_if_ceded(
+            session, invoice_id, payment_id=payment.id, amount_minor=given, currency=payment.currency, now=now
+        )
     if done.held:
         session.execute(
             text(
                 "update hold set released_at = :now, release_why = 'payment received' where invoice_id = :invoice"
-                " and kind in ('already_paid', 'payment_in_process') and released_at is null"
+                " and kind in ('already_paid', 'payment_in_process', 'unapplied') and released_at is null"
             ),
             {"now": now, "invoice": invoice_id},
         )
@@ -289,6 +302,8 @@ def _apply_waiting_reversals(session: Session, payment: Row[Any], names: Sequenc
 
 def _take_back(session: Session, payment: Row[Any], reversal: Row[Any], now: datetime) -> PaymentResult:
     taken = allocation.take_back(session, payment, reversal, now=now)
+    if payment.invoice_id is None:
+        unapplied.release(session, payment.id, now=now, why="the receipt went back")
     session.execute(
         text("update payment set reverses = :payment, account_id = :account, unallocated_minor = :left where id = :id"),
         {"payment": payment.id, "account": payment.account_id, "left": taken.left_minor, "id": reversal.id},
