@@ -14,6 +14,7 @@ from pydantic_core import to_json
 
 from ledger.sealing import Sealer
 from policies.intake import Intake, Person
+from policies.papers import papers_as_posted
 
 ERASED = "#erased"
 """Stands where an erased person's leaf stood; equal to anything."""
@@ -42,11 +43,12 @@ def canonical_body(intake: Intake, sealer: Sealer) -> dict[str, Any]:
         "number": intake.number,
         "currency": intake.currency,
         "issued_on": intake.issued_on.isoformat(),
-        "instalments": [{"number": n, "due_on": d.isoformat(), "amount_minor": a} for n, d, a in intake.dues],
+        "instalments": _instalments(intake),
         "place_of_payment": f"{intake.place}-{intake.place_region}" if intake.place_region else intake.place,
         "manual_patch": _sorted(intake.invoice_patch),
         **({"carried": intake.carried.model_dump(mode="json", exclude_defaults=True)} if intake.carried else {}),
         **_short(intake),
+        **papers_as_posted(intake.papers),
         "account": {
             "ref": ref_of(intake, sealer),
             "kind": intake.kind,
@@ -61,6 +63,13 @@ def canonical_body(intake: Intake, sealer: Sealer) -> dict[str, Any]:
             **({"terms": _sorted(intake.terms)} if intake.terms else {}),
         },
     }
+
+
+def _instalments(intake: Intake) -> list[dict[str, Any]]:
+    """As posted: where the due dates follow from terms or are assumed, another table later makes no other invoice of it."""
+    if intake.papers.due_source != "stated":
+        return [{"amount_minor": sum(amount for _, _, amount in intake.dues)}]
+    return [{"number": n, "due_on": d.isoformat(), "amount_minor": a} for n, d, a in intake.dues]
 
 
 def _short(intake: Intake) -> dict[str, Any]:

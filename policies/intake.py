@@ -19,7 +19,9 @@ from policies import deductions as short
 from policies import indexed
 from policies.addresses import BadAddress, clean_address, is_personal_ref
 from policies.carried import CarriedIn, wrong_in
+from policies.due_terms import TermsTable
 from policies.intake_model import AccountIn, ContactIn, InvoiceIn
+from policies.papers import NO_PAPERS, Papers, read_papers
 from policies.places import UnknownZone, default_language, known_zones, plain_region, zone_of, zone_of_phone, zones_of_countries
 from policies.terms import Channel
 
@@ -90,6 +92,7 @@ class Intake(NamedTuple):
     carried: CarriedIn | None = None
     deductions: tuple[short.DeductionIn, ...] = ()
     payment_currency: str = ""
+    papers: Papers = NO_PAPERS
 
 
 @cache
@@ -100,21 +103,22 @@ def known_currencies() -> frozenset[str]:
     return tenders | indexed.INDEX_CODES
 
 
-def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
-    """The invoice in the form the ledger stores; raises Unreadable with every problem."""
+def read_invoice(body: InvoiceIn, *, creditor_country: str, terms: TermsTable | None = None) -> Intake:
+    """The invoice in the form the ledger stores, `terms` being the creditor's; raises Unreadable with every problem."""
     wrong: list[Problem] = []
     body = _in_its_unit(body, wrong)
     if body.currency not in known_currencies():
         wrong.append(Problem("/currency", f"{body.currency} is not a currency in use (ISO 4217)"))
     if not _FIRST_DAY <= body.issued_on <= _LAST_DAY:
         wrong.append(Problem("/issued_on", f"the date must lie between {_FIRST_DAY} and {_LAST_DAY}"))
-    dues = _net(body, _dues(body, wrong), wrong)
+    place = body.place_of_payment or creditor_country
+    given_dues, papers = read_papers(body, place=place, table=terms, say=lambda at, what: wrong.append(Problem(at, what)))
+    dues = _net(body, _dues(body, wrong) if given_dues is None else given_dues, wrong)
     account = body.account
     region = plain_region(account.country, account.region)
     language = (account.language or default_language(account.country))[:2]
     people = tuple(_person(contact, i, account, language, wrong) for i, contact in enumerate(account.contacts))
     zone = _zone(account, region, people, wrong)
-    place = body.place_of_payment or creditor_country
     if place[:2] not in zones_of_countries():
         wrong.append(Problem("/place_of_payment", f"{place[:2]} is not an ISO 3166 country code such as CO, MX or ES"))
     if body.carried is not None:
@@ -130,7 +134,7 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str) -> Intake:
         language=language, register=account.treatment, manual=account.manual, account_patch=account.manual_patch or None,
         terms=_terms(account, region, zone, people), invoice_patch=body.manual_patch or None,
         people=people, place=place[:2], place_region=place[3:], carried=body.carried, deductions=body.deductions,
-        payment_currency=indexed.payment_currency_of(body.currency, body.payment_currency),
+        payment_currency=indexed.payment_currency_of(body.currency, body.payment_currency), papers=papers,
     )  # fmt: skip
 
 
@@ -201,6 +205,8 @@ def _dues(body: InvoiceIn, wrong: list[Problem]) -> tuple[tuple[int, date, int],
         check_dues(dues, body.issued_on, "/instalments", wrong)
         return dues
     if body.due_on is None or body.amount_minor is None:
+        if body.terms and body.amount_minor is not None:
+            return ()  # what is wrong with the terms is said already
         missing = "/due_on" if body.due_on is None else "/amount_minor"
         wrong.append(Problem(missing, "give due_on and amount_minor, or instalments"))
         return ()

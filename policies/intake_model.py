@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictInt
 
+from policies.carried import CarriedIn
 from policies.deductions import DeductionIn
 from policies.indexed import IndexIn
-from policies.carried import CarriedIn
 from policies.manual_model import parse_window
+from policies.papers import DocumentIn, SourceWord
 from policies.terms import Channel, Currency, DebtorKind, Instant, Model
 from policies.typed import STORABLE, Day, storable
 
@@ -130,7 +131,7 @@ class InvoiceIn(Model):
     )  # fmt: skip
     currency: Currency
     issued_on: Day
-    due_on: Day | None = None
+    due_on: Day | None = Field(None, description="left out, it follows from terms, else from the law, and then it is assumed")
     amount_minor: AmountMinor | None = None
     instalments: tuple[InstalmentIn, ...] = Field((), max_length=120)
     account: AccountIn
@@ -138,6 +139,17 @@ class InvoiceIn(Model):
         None, pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,6})?$", description="whose working days move the due date; the creditor's country"
     )
     manual_patch: Patch | None = Field(None, description="what differs from the manual for this invoice")
+    terms: str | None = Field(
+        None, max_length=200, pattern=STORABLE, description="a code of the creditor's table, or a text: Net 45, 30/60/90"
+    )
+    received_on: Day | None = Field(None, description="when the customer received it, where the terms count from there")
+    delivered_on: Day | None = None
+    accepted_on: Day | None = None
+    rejected_on: Day | None = None
+    delivery_source: SourceWord | None = Field(None, description="who says so, in a word: tax_authority, portal, courier")
+    documents: tuple[DocumentIn, ...] = Field((), max_length=10)
+    replaces: str | None = Field(None, min_length=1, max_length=64, description="number of the invoice that this one replaces")
+    keep_age: bool = Field(True, description="false: a replacing invoice counts from its own due date")
     carried: CarriedIn | None = Field(None, description="where it stands when it comes over from another system; told once")
     deductions: tuple[DeductionIn, ...] = Field((), max_length=20, description="what is withheld or deposited elsewhere")
     index: IndexIn | None = Field(None, description="the sum is counted in an index and paid in `currency`; with due_on alone")
