@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, Valid
 from api.incoming import Incoming, invoice_named, sealed_hint
 from api.problems import Stop
 from channels.gateways import BadBody
-from ledger import holds
+from ledger import feeds, holds
 from ledger.payments import record_payment, record_reversal
 from policies.plain_errors import plain
 from policies.terms import Currency
@@ -51,12 +51,15 @@ class PaidData(_Data):
 
 
 class OnItsWayData(_Loose):
-    """Money that was begun and has not come, or will not."""
+    """Money that was begun and has not come, or will not. A voucher that was only handed out is neither: do not send it."""
 
     id: _Ref
     invoice: _Ref
     amount_minor: _Above0 | None = None
     currency: Currency | None = None
+    method: str = Field(
+        "", max_length=40, pattern=r"^[a-z0-9_]*$", description="boleto, pse, sepa_debit, cheque, ...: says how long it may take"
+    )
 
 
 class ReversedData(_Data):
@@ -127,6 +130,7 @@ def _refuse_strange_days(data: PaidData | OnItsWayData | ReversedData, now: date
 
 def apply_standard(come: Incoming, event: Paid | OnItsWay | Reversed | str) -> str:
     """Apply one event that came for the first time; returns what became of it in a word or two."""
+    feeds.seen(come.session, come.creditor_id, ("standard",), now=come.now)
     if isinstance(event, str):
         return f"stored only: {event}"
     data = event.data
@@ -149,7 +153,7 @@ def apply_standard(come: Incoming, event: Paid | OnItsWay | Reversed | str) -> s
     if invoice is None:
         return "no such invoice"
     if event.type == "payment.processing":
-        holds.hold_in_process(come.session, invoice, money=data.id, now=come.now)
+        holds.hold_in_process(come.session, invoice, money=data.id, now=come.now, method=data.method)
     else:
         holds.release_in_process(come.session, invoice, money=(data.id,), now=come.now)
     return event.type

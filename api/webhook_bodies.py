@@ -31,7 +31,7 @@ _PAID = {"id": "pay-1", "amount_minor": 25000000, "currency": "COP", "paid_on": 
 PAYMENTS = _body(
     JSON, _EVENTS,
     paid={"type": "payment.succeeded", "timestamp": "2026-03-14T15:00:00Z", "data": _PAID},
-    on_its_way={"type": "payment.processing", "data": {"id": "pay-2", "invoice": "F-1001"}},
+    on_its_way={"type": "payment.processing", "data": {"id": "pay-2", "invoice": "F-1001", "method": "boleto"}},
     failed={"type": "payment.failed", "data": {"id": "pay-2", "invoice": "F-1001"}},
     taken_back={"type": "payment.reversed", "data": {
         "id": "rev-1", "reverses": "pay-1", "amount_minor": 25000000, "currency": "COP", "paid_on": "2026-03-20",
@@ -46,6 +46,19 @@ STRIPE = _body(
     paid={"id": "evt_1", "object": "event", "type": "payment_intent.succeeded", "created": 1773500400, "data": {"object": {
         "id": "pi_1", "object": "payment_intent", "amount_received": 25000000, "currency": "cop",
         "metadata": {"invoice_number": "F-1001"}}}},
+)  # fmt: skip
+WOMPI = _body(
+    JSON,
+    _object(
+        "An event as Wompi sends it", ("event", "data", "signature", "timestamp"), event=_TEXT, timestamp={"type": "integer"},
+        data=_object("Holds the transaction", ("transaction",), transaction={"type": "object"}),
+        signature=_object("What is signed, and the checksum", ("properties", "checksum"), checksum=_TEXT,
+                          properties={"type": "array", "items": _TEXT}),
+    ),
+    pending={"event": "transaction.updated", "timestamp": 1773500400, "sent_at": "2026-03-14T15:00:00Z", "data": {"transaction": {
+        "id": "1234-1610641025-49201", "status": "PENDING", "amount_in_cents": 25000000, "currency": "COP",
+        "payment_method_type": "PSE", "reference": "F-1001"}}, "signature": {"checksum": "5a18ec5e", "properties": [
+        "transaction.id", "transaction.status", "transaction.amount_in_cents"]}},
 )  # fmt: skip
 SENDGRID = _body(
     JSON,

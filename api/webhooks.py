@@ -6,6 +6,7 @@ Nothing here waits for Temporal: the outbox rings later. What fails is answered 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
@@ -21,8 +22,8 @@ from api import webhook_bodies as bodies
 from api.incoming import Came, Incoming, take_receipt, take_reply
 from api.payment_events import apply_standard, read_standard
 from api.problems import Stop, responses
-from api.stripe_events import apply_stripe
-from channels import BadSignature, Receipt, carrier, email_sendgrid, gateways, sms_twilio
+from api.gateway_events import apply_gateway
+from channels import BadSignature, Receipt, carrier, email_sendgrid, gateways, sms_twilio, wompi
 from channels.signatures import verify_sendgrid, verify_standard, verify_twilio
 from clock import wall_now
 from ledger import inbox
@@ -68,7 +69,13 @@ async def payments(token: str, request: Request) -> JSONResponse:
 @router.post("/stripe/{token}", summary="Stripe's events", response_model=ReceivedOut, openapi_extra=bodies.STRIPE)
 async def stripe(token: str, request: Request) -> JSONResponse:
     """Invoices, payment intents, checkouts, charges, refunds and disputes; others are stored and answered 200."""
-    return await _gateway(token, request, "stripe", _check_stripe, apply_stripe)
+    return await _gateway(token, request, "stripe", _check_stripe, partial(apply_gateway, source="stripe"))
+
+
+@router.post("/wompi/{token}", summary="Wompi's events", response_model=ReceivedOut, openapi_extra=bodies.WOMPI)
+async def wompi_events(token: str, request: Request) -> JSONResponse:
+    """Transactions of Wompi: approved, pending (on their way), declined and voided."""
+    return await _gateway(token, request, "wompi", _check_wompi, partial(apply_gateway, source="wompi"))
 
 
 @router.post("/sendgrid", summary="E-mail events", response_model=ReceivedManyOut, openapi_extra=bodies.SENDGRID)
@@ -143,6 +150,12 @@ def _check_standard(body: bytes, headers: Mapping[str, str], secret: str) -> tup
 def _check_stripe(body: bytes, headers: Mapping[str, str], secret: str) -> tuple[str, Any]:
     gateways.verify_stripe(body, headers, secret=secret, now=wall_now())
     event = gateways.read_stripe(body)
+    return event.event_id, event
+
+
+def _check_wompi(body: bytes, headers: Mapping[str, str], secret: str) -> tuple[str, Any]:
+    wompi.verify_wompi(body, headers, secret=secret)
+    event = wompi.read_wompi(body)
     return event.event_id, event
 
 

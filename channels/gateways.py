@@ -14,6 +14,7 @@ from typing import Any, Literal
 from stripe import SignatureVerificationError, WebhookSignature
 
 from channels.shapes import BadSignature
+from policies.clearing import DELAYED_DEBITS
 
 STRIPE_TOLERANCE = timedelta(minutes=5)
 
@@ -46,6 +47,8 @@ class GatewayEvent:
     references: tuple[str, ...] = ()
     payer: str = ""
     """The gateway's own id of its customer."""
+    method: str = ""
+    """How it is paid, in the gateway's own word: how long it may be on its way hangs on it."""
     reversal: str = ""
     """Names a dispute; the same in each of its events."""
 
@@ -139,7 +142,9 @@ def _event(event_id: str, what: What, why: str, at: datetime, amount: int, thing
 def _payment_intent(event_id: str, kind: str, thing: dict[str, Any], at: datetime) -> GatewayEvent:
     what: What = {"payment_intent.succeeded": "paid", "payment_intent.processing": "in_process"}.get(kind, "not_paid")  # type: ignore[assignment]
     amount = thing["amount_received"] if what == "paid" else thing["amount"]
-    return _event(event_id, what, kind, at, amount, thing, money=thing["id"], aliases=_some(_id(thing.get("invoice"))))
+    method = _only(thing.get("payment_method_types"))
+    aliases = _some(_id(thing.get("invoice")))
+    return _event(event_id, what, kind, at, amount, thing, money=thing["id"], aliases=aliases, method=method)
 
 
 def _charge_paid(event_id: str, kind: str, thing: dict[str, Any], at: datetime) -> GatewayEvent:
@@ -165,11 +170,16 @@ def _checkout(event_id: str, kind: str, thing: dict[str, Any], at: datetime) -> 
     if thing.get("mode") == "setup" or thing.get("amount_total") is None or thing.get("currency") is None:
         return GatewayEvent(event_id, "nothing", kind, at)
     money = _id(thing.get("payment_intent")) or _id(thing.get("invoice")) or thing["id"]
-    what: What = "paid" if thing.get("payment_status") == "paid" else "in_process"
+    methods = thing.get("payment_method_types") or []
+    what: What = "paid"
+    if thing.get("payment_status") != "paid":
+        # A voucher that was handed out, or a page that was left, is not money on its way; a direct debit is.
+        what = "in_process" if methods and DELAYED_DEBITS.issuperset(methods) else "nothing"
     if kind == "checkout.session.async_payment_failed":
         what = "not_paid"
     aliases = _some(*(name for name in (_id(thing.get("invoice")), thing["id"]) if name != money))
-    return _event(event_id, what, kind, at, thing["amount_total"], thing, money=money, aliases=aliases)
+    method = _only(methods)
+    return _event(event_id, what, kind, at, thing["amount_total"], thing, money=money, aliases=aliases, method=method)
 
 
 def _refunded(event_id: str, kind: str, thing: dict[str, Any], at: datetime) -> GatewayEvent:
@@ -189,6 +199,11 @@ def _dispute(event_id: str, kind: str, thing: dict[str, Any], at: datetime) -> G
     money = _id(thing.get("payment_intent")) or _id(thing["charge"])
     aliases = _some(_id(thing["charge"]))
     return _event(event_id, what, kind, at, thing["amount"], thing, money=money, aliases=aliases, reversal=thing["id"])
+
+
+def _only(methods: Any) -> str:
+    """The one method that was offered, where there was only one."""
+    return str(methods[0]) if isinstance(methods, list) and len(methods) == 1 else ""
 
 
 def _some(*names: str) -> tuple[str, ...]:

@@ -57,18 +57,18 @@ def manual_use(
 @webhook_app.command("add")
 def webhook_add(
     creditor: Annotated[str, typer.Option(help="Short name of the creditor.")],
-    kind: Annotated[str, typer.Option(help="standard (Standard Webhooks) or stripe.")] = "standard",
+    kind: Annotated[str, typer.Option(help="standard (Standard Webhooks), stripe or wompi.")] = "standard",
     secret: Annotated[str, typer.Option(help="The gateway's signing secret; left out, one is made (standard only).")] = "",
 ) -> None:
     """Make an address for a gateway. Address and secret are shown once."""
-    if kind == "stripe" and not secret:
-        raise Trouble("Stripe makes the secret: copy it from the endpoint's page there and give it as --secret whsec_...")
+    if kind != "standard" and not secret:
+        raise Trouble(f"{kind} makes the secret: copy it from its page for developers and give it as --secret")
     settings = need(settings_here(), "master_key")
     chosen = secret or f"whsec_{b64encode(token_bytes(32)).decode()}"
     with on_ledger() as session:
         sealer, creditor_id = Sealer(settings.master_key), creditor_of(session, creditor)
         token = create_webhook_endpoint(session, sealer, creditor_id, kind, chosen, clock.wall_now())
-    path = "payments" if kind == "standard" else "stripe"
+    path = "payments" if kind == "standard" else kind
     out.print(f"address  {settings.public_url.rstrip('/')}/webhooks/{path}/{token}", markup=False, soft_wrap=True)
     out.print(f"secret   {chosen}", markup=False, soft_wrap=True)
 

@@ -165,7 +165,7 @@ def settle_all(session: Session, invoice_id: UUID, *, now: datetime, lend: UUID 
         balance_minor += deductions.settle(session, invoice_id, now=now)
     if row.deducted or (applied_minor > 0 and balance_minor > 0):
         deductions.propose(session, invoice_id, now=now)
-    return Settled(applied_minor, by_payment, int(balance_minor), row.held, row.charged)
+    return Settled(applied_minor, by_payment, int(balance_minor), row.held, row.charged, row.ceded)
 
 
 _Applied = dict[tuple[UUID, int], int]

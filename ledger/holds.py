@@ -20,10 +20,8 @@ from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
 from ledger.tasks import open_task
 from policies.calendars import add_working_days
+from policies.clearing import clears_by
 from policies.money import written
-
-CLEARING_DAYS = 5
-"""How long money may be on its way (a bank voucher, a direct debit) before we ask again (playbook 3)."""
 
 AGAIN_BY_CUSTOMER = 2
 """How often a customer may dispute an invoice again once a dispute of it is closed; then a person decides."""
@@ -63,7 +61,8 @@ def locked_invoice(session: Session, invoice_id: UUID | str) -> Row[Any]:
     lock_debtor(session, account)
     return session.execute(
         text(
-            "select i.id, i.creditor_id, i.account_id, i.number, i.currency, i.status, i.outcome, i.balance_minor, a.zone"
+            "select i.id, i.creditor_id, i.account_id, i.number, i.currency, i.status, i.outcome, i.balance_minor, a.zone,"
+            " i.place_of_payment, i.place_of_payment_region"
             " from invoice i join account a on a.id = i.account_id where i.id = :id"
         ),
         {"id": str(invoice_id)},
@@ -154,17 +153,25 @@ def look_again(session: Session, invoice_id: UUID | str, *, now: datetime) -> No
     _search_task(session, locked_invoice(session, invoice_id), now, again=True)
 
 
-def hold_in_process(session: Session, invoice_id: UUID | str, *, money: str, now: datetime) -> None:
-    """Money is on its way: nothing is asked until it settles, fails, or the time for it is over. Nothing owed, nothing done."""
+def hold_in_process(
+    session: Session, invoice_id: UUID | str, *, money: str, now: datetime, method: str = "", actor: str = "gateway"
+) -> datetime | None:
+    """Money is on its way: nothing is asked until it settles, fails, or its method's clearing time is over; returns that end.
+
+    Nothing owed, nothing done: None. Told again, the first end stands.
+    """
     invoice = locked_invoice(session, invoice_id)
     if invoice.status != "open" or invoice.balance_minor <= 0:
-        return
-    if any(ref == money for _, _, ref in _active(session, invoice_id, "payment_in_process", now)):
-        return
-    until = now + timedelta(days=CLEARING_DAYS)
-    _open(session, invoice_id, "payment_in_process", until, "clearing", "gateway", now, None, money)
+        return None
+    before = [until for _, until, ref in _active(session, invoice_id, "payment_in_process", now) if ref == money]
+    if before:
+        return max(before)
+    until = clears_by(method, now, invoice.zone, invoice.place_of_payment, invoice.place_of_payment_region)
+    _open(session, invoice_id, "payment_in_process", until, "clearing", actor, now, None, money)
     detail = {"money": money, "until": until.isoformat()}
-    note_fact(session, invoice_id, at=now, kind="payment_in_process", detail=detail, note=f"until {until.date().isoformat()}")
+    note = f"{method or 'method unknown'}, until {until.date().isoformat()}"
+    note_fact(session, invoice_id, at=now, kind="payment_in_process", detail=detail, note=note, actor=actor)
+    return until
 
 
 def release_in_process(session: Session, invoice_id: UUID | str, *, money: Sequence[str], now: datetime) -> None:

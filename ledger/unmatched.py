@@ -67,9 +67,10 @@ def ask_which_sum(session: Session, payment: Row[Any], amount_minor: int, curren
     _task(session, payment, "check_payment", why, now)
 
 
-def ask_whose(session: Session, payment: Row[Any], now: datetime) -> None:
-    """Open the task to match a payment, once."""
+def ask_whose(session: Session, payment: Row[Any], now: datetime, may_be: str = "") -> None:
+    """Open the task to match a payment, once; `may_be` says which open invoices it equals."""
     why = f"{written(payment.amount_minor, payment.currency)} came by {payment.source} and matches no invoice: say whose it is"
+    why += f" ({may_be})" if may_be else ""
     _task(session, payment, "match_payment", why, now)
 
 
