@@ -1,4 +1,8 @@
-"""Tables in files: CSV with its byte-order mark, separator and encoding found out, and Excel workbooks read row by row."""
+"""Tables in files: CSV with its byte-order mark, separator and encoding found out, and Excel workbooks with their merged cells.
+
+The header may stand under titles and over two lines; what is no invoice (titles, totals, notes, the header again) is counted
+with its reason, so that every line of a file is accounted for.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +20,12 @@ from typing import Any
 from openpyxl import load_workbook
 
 from policies.portfolio_map import TOO_MANY, PortfolioMap, missing_columns
+from policies.sheet import HEADER_WITHIN, Cells, Header, LeftOut, Sheet, is_empty, possible_headers, rows_under
 
 _SAID_SEPARATOR = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
-_SEPARATORS = (";", ",", "\t", "|")
+SEPARATORS = (";", ",", "\t", "|")
+_WHOLE_BYTES = 8_000_000
+"""A larger workbook is read line by line, without its merged cells."""
 
 
 class UnreadableFile(ValueError):
@@ -27,111 +34,146 @@ class UnreadableFile(ValueError):
 
 @dataclass(frozen=True)
 class Table:
-    """A file's rows, each with its line (the first row under the header is line 2), and what is to be known about reading it."""
+    """A file's rows, each with its line (the first line is 1), and what is to be known about reading it."""
 
     rows: list[tuple[int, dict[str, Any]]]
     notes: list[str]
     digest: bytes
     """sha256 of the file and its map: the same import again is known by it."""
+    left_out: LeftOut = field(default_factory=LeftOut)
+    """The lines that are no invoices, each with its reason."""
 
 
-def read_table(path: Path, how: PortfolioMap, map_text: str = "") -> Table:
-    """Read the file; raises UnreadableFile when it is none, or lacks a column of the map."""
+@dataclass(frozen=True)
+class File:
+    """A file that was opened: its sheets (for CSV one for each separator it may have), and what is to be known about that."""
+
+    path: Path
+    content: bytes
+    sheets: list[Sheet]
+    notes: list[str]
+
+    @property
+    def is_workbook(self) -> bool:
+        """Whether it is an Excel workbook."""
+        return self.path.suffix.lower() in (".xlsx", ".xlsm")
+
+
+def open_file(path: Path, *, encoding: str = "utf-8-sig", separator: str = ";") -> File:
+    """Read a file's lines; raises UnreadableFile when it is none. A CSV's sheet is titled by its separator."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}") from None
-    digest = hashlib.sha256(hashlib.sha256(content).digest() + map_text.encode()).digest()
     if path.suffix.lower() in (".xlsx", ".xlsm"):
-        rows, notes = _workbook(path, content, how)
-    else:
-        rows, notes = _csv(path, content, how)
-    return Table(rows, notes, digest)
-
-
-def _csv(path: Path, content: bytes, how: PortfolioMap) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
-    text, notes = _decoded(path, content, how)
+        return File(path, content, list(_workbook(path, content)), [])
+    text, notes = _decoded(path, content, encoding)
     said = _SAID_SEPARATOR.match(text)  # Excel's own first line, `sep=;`
     skipped, text = (1, text[said.end() :]) if said else (0, text)
-    for separator in dict.fromkeys((said[1] if said else how.format.delimiter, how.format.delimiter, *_SEPARATORS)):
-        names = _header(text, separator)
-        if not missing_columns(how, names):
-            _refuse_doubled(path, how, names)
-            if separator != how.format.delimiter:
-                notes.append(f"the columns are separated by {separator!r}")
-            return list(_csv_rows(path, text, separator, skipped)), notes
-    raise _lacking(path, how, _header(text, how.format.delimiter))
+    known = dict.fromkeys((said[1] if said else separator, separator, *SEPARATORS))
+    sheets = [Sheet(each, list(_csv_lines(path, text, each, skipped, first=HEADER_WITHIN))) for each in known]
+    return File(path, content, sheets, notes)
 
 
-def _decoded(path: Path, content: bytes, how: PortfolioMap) -> tuple[str, list[str]]:
+def whole(file: File, sheet: Sheet, *, encoding: str = "utf-8-sig") -> Sheet:
+    """A sheet with all its lines: of a CSV only the first were read to find its separator. Raises UnreadableFile."""
+    if file.is_workbook:
+        return sheet
+    text, _ = _decoded(file.path, file.content, encoding)
+    said = _SAID_SEPARATOR.match(text)
+    skipped, text = (1, text[said.end() :]) if said else (0, text)
+    return Sheet(sheet.title, list(_csv_lines(file.path, text, sheet.title, skipped)))
+
+
+def read_table(path: Path, how: PortfolioMap, map_text: str = "") -> Table:
+    """Read the file; raises UnreadableFile when it is none, or lacks a column of the map."""
+    file = open_file(path, encoding=how.format.encoding, separator=how.format.delimiter)
+    digest = hashlib.sha256(hashlib.sha256(file.content).digest() + map_text.encode()).digest()
+    notes = list(file.notes)
+    fits = [(sheet, header) for sheet in file.sheets if (header := _header_of(how, sheet)) is not None]
+    if not fits:
+        raise _lacking(path, how, _first_names(file.sheets[0]) if file.sheets else [])
+    sheet, header = fits[0]
+    _refuse_doubled(path, how, header.names)
+    if not file.is_workbook and sheet.title != how.format.delimiter:
+        notes.append(f"the columns are separated by {sheet.title!r}")
+    elif file.is_workbook and sheet is not file.sheets[0]:
+        notes.append(f"read from sheet {sheet.title!r}")
+    if file.is_workbook and len(fits) > 1:
+        notes.append(f"not read, though they have the same columns: sheets {', '.join(repr(s.title) for s, _ in fits[1:])}")
+    sheet = whole(file, sheet, encoding=how.format.encoding)
+    if header.at or header.height > 1:
+        notes.append(f"the header stands in line {sheet.lines[header.at][0]}{' and the next' if header.height > 1 else ''}")
+    left_out = LeftOut()
+    rows = rows_under(sheet, header, invoice=how.columns.invoice, due_on=how.columns.due_on, left_out=left_out)
+    return Table([(line, _row(header, cells, sheet.title, file)) for line, cells in rows], notes, digest, left_out)
+
+
+def _header_of(how: PortfolioMap, sheet: Sheet) -> Header | None:
+    """The first line, or two, with every column of the map."""
+    return next((header for header in possible_headers(sheet) if not missing_columns(how, list(header.names))), None)
+
+
+def _row(header: Header, cells: Cells, separator: str, file: File) -> dict[str, Any]:
+    row: dict[str, Any] = {name: _cell(value) for name, value in zip(header.names, cells, strict=False) if name}
+    if not file.is_workbook and any(not is_empty(cell) for cell in cells[len(header.names) :]):
+        row[TOO_MANY] = f"this row has {len(cells)} cells and the header {len(header.names)}: put quotation marks around"
+        row[TOO_MANY] += f" a cell that holds {separator!r}"
+    return row
+
+
+def _decoded(path: Path, content: bytes, encoding: str) -> tuple[str, list[str]]:
     """The text of the file, and what is to be known about reading it."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", errors="replace"), ["the file is read as UTF-16"]
     if b"\0" in content[:4096]:
         raise UnreadableFile(f"{path} is not a text file: export it as CSV in UTF-8, or give the .xlsx itself")
     try:
-        return content.decode(how.format.encoding).removeprefix("\ufeff"), []
+        return content.decode(encoding).removeprefix("\ufeff"), []
     except LookupError:
-        raise UnreadableFile(f"the map's encoding {how.format.encoding!r} is not known: use utf-8 or latin-1") from None
+        raise UnreadableFile(f"the map's encoding {encoding!r} is not known: use utf-8 or latin-1") from None
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        note = f"line {line} is not {how.format.encoding}: the file is read as Latin (cp1252); check names with accents"
+        note = f"line {line} is not {encoding}: the file is read as Latin (cp1252); check names with accents"
         return content.decode("cp1252", errors="replace"), [note]
 
 
-def _header(text: str, separator: str) -> list[str]:
-    try:
-        return [name.strip() for name in next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])]
-    except csv.Error:
-        return []
-
-
-def _csv_rows(path: Path, text: str, separator: str, skipped: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_lines(path: Path, text: str, separator: str, skipped: int, *, first: int | None = None) -> Iterator[tuple[int, Cells]]:
+    """The lines with their numbers. With `first` only so many, up to what cannot be read; else that raises UnreadableFile."""
     # Strict, because a quotation mark that is not closed would else swallow the rows behind it without a word.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    before = 0
     try:
-        names = [name.strip() for name in next(reader)]
-        before = reader.line_num
-        for cells in reader:
+        for count, cells in enumerate(reader):
+            if first is not None and count >= first:
+                return
             line, before = before + 1 + skipped, reader.line_num
-            if any(cell.strip() for cell in cells):
-                row: dict[str, Any] = dict(zip(names, cells, strict=False))
-                if any(cell.strip() for cell in cells[len(names) :]):
-                    row[TOO_MANY] = f"this row has {len(cells)} cells and the header {len(names)}: put quotation marks around"
-                    row[TOO_MANY] += f" a cell that holds {separator!r}"
-                yield line, row
+            yield line, cells
     except csv.Error as error:
+        if first is not None:
+            return
         where = f"{path}, the row that ends on line {reader.line_num + skipped}"
         raise UnreadableFile(f"{where}: {error}; look for a quotation mark that is not closed or not doubled") from None
 
 
-def _refuse_doubled(path: Path, how: PortfolioMap, names: list[str]) -> None:
+def _refuse_doubled(path: Path, how: PortfolioMap, names: tuple[str, ...]) -> None:
     """Raises UnreadableFile when a column of the map stands twice in the header: nobody could say which is meant."""
     doubled = sorted({name for name in names if names.count(name) > 1} & {*how.columns.model_dump().values(), *how.where})
     if doubled:
         raise UnreadableFile(f"{path} has column {', '.join(doubled)} more than once: rename the others")
 
 
-def _workbook(path: Path, content: bytes, how: PortfolioMap) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
+def _workbook(path: Path, content: bytes) -> Iterator[Sheet]:
+    small = len(content) <= _WHOLE_BYTES
     try:
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        book = load_workbook(io.BytesIO(content), read_only=not small, data_only=True)
     except Exception:  # openpyxl raises whatever its zip and XML readers do
         raise UnreadableFile(f"{path} is not an Excel workbook (.xlsx): save it again as one, or as CSV") from None
-    seen: list[str] = []
     for sheet in book.worksheets:
-        sheet.reset_dimensions()  # some programs write a wrong one, and all but its cells would be unseen
-        lines = sheet.iter_rows(values_only=True)
-        names = [str(name).strip() if name is not None else "" for name in next(lines, ())]
-        seen = seen or names
-        if not missing_columns(how, names):
-            _refuse_doubled(path, how, names)
-            rows = [
-                (number, {name: _cell(value) for name, value in zip(names, cells, strict=False) if name})
-                for number, cells in enumerate(lines, 2)
-                if any(cell is not None and cell != "" for cell in cells)
-            ]
-            return rows, [] if sheet is book.worksheets[0] else [f"read from sheet {sheet.title!r}"]
-    raise _lacking(path, how, seen)
+        if not small:
+            sheet.reset_dimensions()  # some programs write a wrong one, and all but its cells would be unseen
+        merged = tuple((r.min_row, r.min_col - 1, r.max_row, r.max_col - 1) for r in sheet.merged_cells.ranges) if small else ()
+        yield Sheet(sheet.title, [(n, list(cells)) for n, cells in enumerate(sheet.iter_rows(values_only=True), 1)], merged)
 
 
 def _cell(value: Any) -> Any:
@@ -141,6 +183,10 @@ def _cell(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _first_names(sheet: Sheet) -> list[str]:
+    return next((list(header.names) for header in possible_headers(sheet)), [])
 
 
 def _lacking(path: Path, how: PortfolioMap, names: list[str]) -> UnreadableFile:

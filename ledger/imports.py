@@ -17,8 +17,9 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from ledger.acceptance import accept_batch
+from ledger.acceptance import Accepted, accept_batch
 from ledger.creditors import find_creditor
+from ledger.credits import accept_credit
 from ledger.ids import new_id
 from ledger.import_files import Table, read_table
 from ledger.refusals import not_found
@@ -26,7 +27,7 @@ from ledger.sealing import Sealer
 from policies.intake import Problem, Unreadable
 from policies.intake_model import InvoiceIn
 from policies.portfolio_map import PortfolioMap, is_wanted, load_map
-from policies.portfolio_rows import read_entry
+from policies.portfolio_rows import Credit, Nothing, looks_like_credit, read_row
 
 PART_ROWS = 500
 _PERSONAL = frozenset({"debtor", "name", "salutation", "email", "sms", "whatsapp", "voice", "letter"})
@@ -48,7 +49,11 @@ class Wrong:
 
 @dataclass
 class Imported:
-    """What became of a file. `repeated` rows were accepted before, with the same content; `left_out` by the map's `where`."""
+    """What became of a file; the rows are accepted, repeated, refused or left out, and nothing else.
+
+    `rows` are all lines but the header's. `repeated` were accepted before, with the same content; `left_out` are no invoices, or
+    not wanted by the map's `where`: `left_why` says how many for which reason.
+    """
 
     rows: int = 0
     accepted: int = 0
@@ -57,6 +62,7 @@ class Imported:
     left_out: int = 0
     resumed_at: int = 0
     notes: list[str] = field(default_factory=list)
+    left_why: dict[str, int] = field(default_factory=dict)
     report: Path | None = None
 
 
@@ -64,7 +70,7 @@ def run_import(
     transaction: Transaction,
     creditor: str,
     file: Path,
-    map_file: Path,
+    map_file: Path | PortfolioMap,
     *,
     now: Callable[[], datetime],
     sealer: Sealer,
@@ -74,31 +80,46 @@ def run_import(
     """Import a .csv or .xlsx for the creditor with that slug.
 
     A run that was stopped goes on behind its last part; a finished one may be run again and finds everything repeated. The
-    report (`FILE.errors.csv` beside the file unless named) exists only when a row was refused. Raises MapError,
-    UnreadableFile, Refused.
+    report (`FILE.errors.csv` beside the file unless named) exists only when a row was refused. Credits come after the invoices
+    they may be for. Raises MapError, UnreadableFile, Refused.
     """
-    map_text = map_file.read_text(encoding="utf-8")
-    how = load_map(map_text, map_file.name)
-    table = read_table(file, how, map_text)
+    how, table = read_mapped(file, map_file)
+    rows = sorted(table.rows, key=lambda row: looks_like_credit(how, row[1]))
     with transaction() as session:
         creditor_id = find_creditor(session, creditor)
         if creditor_id is None:
             raise not_found("creditor", creditor)
         run = _begin(session, creditor_id, table, file.name, now())
     target = report or file.with_name(file.name + ".errors.csv")
-    _keep_report_before(target, table.rows[run.rows_done][0] if 0 < run.rows_done < len(table.rows) else 0)
-    done = Imported(len(table.rows), run.accepted, run.repeated, run.refused, 0, run.rows_done, list(table.notes))
-    on_progress(run.rows_done, len(table.rows))
-    for start in range(run.rows_done, len(table.rows), PART_ROWS):
-        part = table.rows[start : start + PART_ROWS]
+    _keep_report_of(target, {line for line, _ in rows[: run.rows_done]} if run.rows_done < len(rows) else set())
+    done = Imported(
+        len(rows) + len(table.left_out.rows), run.accepted, run.repeated, run.refused, resumed_at=run.rows_done,
+        notes=list(table.notes),
+    )  # fmt: skip
+    for why, count in table.left_out.counts().items():
+        _leave_out(done, why, count)
+    for _, row in rows[: run.rows_done]:  # of a run that was stopped: what it left out is not kept
+        _worth_reading(how, row, done)
+    on_progress(run.rows_done, len(rows))
+    for start in range(run.rows_done, len(rows), PART_ROWS):
+        part = rows[start : start + PART_ROWS]
         with transaction() as session:
             wrong = _import_part(session, creditor_id, run.id, how, part, done, now(), sealer)
-            last = start + len(part) == len(table.rows)
+            last = start + len(part) == len(rows)
             _advance(session, run.id, start + len(part), done, now() if last else None)
             _report(target, wrong)
-        on_progress(start + len(part), len(table.rows))
+        on_progress(start + len(part), len(rows))
     done.report = target if target.exists() else None
     return done
+
+
+def read_mapped(file: Path, map_file: Path | PortfolioMap) -> tuple[PortfolioMap, Table]:
+    """The map, out of a file or as it is, and the rows it finds; raises MapError, UnreadableFile."""
+    if isinstance(map_file, PortfolioMap):
+        return map_file, read_table(file, map_file, map_file.model_dump_json())
+    map_text = map_file.read_text(encoding="utf-8")
+    how = load_map(map_text, map_file.name)
+    return how, read_table(file, how, map_text)
 
 
 def _begin(session: Session, creditor_id: UUID, table: Table, name: str, now: datetime) -> Row[Any]:
@@ -142,11 +163,15 @@ def _import_part(
 ) -> list[Wrong]:
     # Two runs of one file at once: the second waits here and then finds everything repeated.
     session.execute(text("select 1 from import_run where id = :id for update"), {"id": run_id})
-    taken = [(line, row) for line, row in rows if is_wanted(how, row)]
-    done.left_out += len(rows) - len(taken)
-    results = accept_batch(session, creditor_id, [_read(how, row) for _, row in taken], now=now, sealer=sealer, actor="import")
+    taken = [(line, row, read) for line, row in rows if (read := _worth_reading(how, row, done)) is not None]
+    invoices = [read for _, _, read in taken if not isinstance(read, Credit)]
+    accepted = iter(accept_batch(session, creditor_id, invoices, now=now, sealer=sealer, actor="import"))
     wrong: list[Wrong] = []
-    for (line, row), result in zip(taken, results, strict=True):
+    for line, row, read in taken:
+        if isinstance(read, Credit):
+            result: Accepted = accept_credit(session, creditor_id, read, now=now, sealer=sealer)
+        else:
+            result = next(accepted)
         if result.verdict == "new":
             done.accepted += 1
         elif result.verdict == "same":
@@ -161,11 +186,24 @@ def _import_part(
     return wrong
 
 
-def _read(how: PortfolioMap, row: dict[str, Any]) -> InvoiceIn | Unreadable:
+def _worth_reading(how: PortfolioMap, row: dict[str, Any], done: Imported) -> InvoiceIn | Credit | Unreadable | None:
+    """The row as it was read; None for one that is left out, which is counted."""
+    if not is_wanted(how, row):
+        _leave_out(done, "not wanted by the map", 1)
+        return None
     try:
-        return read_entry(how, row).invoice
+        read = read_row(how, row)
     except Unreadable as wrong:
         return wrong
+    if isinstance(read, Nothing):
+        _leave_out(done, read.why, 1)
+        return None
+    return read
+
+
+def _leave_out(done: Imported, why: str, count: int) -> None:
+    done.left_out += count
+    done.left_why[why] = done.left_why.get(why, 0) + count
 
 
 def _wrong(how: PortfolioMap, line: int, row: dict[str, Any], problem: Problem) -> Wrong:
@@ -183,13 +221,13 @@ def _column_of_address(how: PortfolioMap, row: dict[str, Any]) -> str:
     return " or ".join(column for column in named if column and row.get(column)) or "address"
 
 
-def _keep_report_before(target: Path, line: int) -> None:
+def _keep_report_of(target: Path, lines_done: set[int]) -> None:
     """Of a run that was stopped, keep what was said of the rows before its next part."""
     if not target.exists():
         return
     with target.open(encoding="utf-8", newline="") as opened:
         head, *lines = list(csv.reader(opened)) or [[]]
-    kept = [one for one in lines if one and one[0].isdigit() and int(one[0]) < line]
+    kept = [one for one in lines if one and one[0].isdigit() and int(one[0]) in lines_done]
     target.unlink()
     if kept:
         with target.open("w", encoding="utf-8", newline="") as opened:

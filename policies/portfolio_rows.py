@@ -99,6 +99,20 @@ def read_row(how: PortfolioMap, row: Mapping[str, Any]) -> InvoiceIn | Credit | 
     return _validated(InvoiceIn, body | ({"carried": carried} if carried else {}))
 
 
+def looks_like_credit(how: PortfolioMap, row: Mapping[str, Any]) -> bool:
+    """Whether a row's sum is below 0 at first sight."""
+    for column in (how.columns.balance, how.columns.amount):
+        value = row.get(column) if column is not None else None
+        if isinstance(value, str):
+            try:
+                return bare(value).negative
+            except ValueError:
+                return False
+        if isinstance(value, int | float):
+            return value < 0
+    return False
+
+
 def _cells(how: PortfolioMap, row: Mapping[str, Any]) -> _Cells:
     if TOO_MANY in row:
         raise Unreadable([Problem("", str(row[TOO_MANY]))])  # its cells may stand under the wrong columns

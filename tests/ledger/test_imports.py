@@ -75,7 +75,7 @@ def test_a_spanish_file_with_mark_and_semicolons_is_read_and_once_more_finds_eve
 
 def test_what_is_wrong_stands_in_a_report_by_line_and_column_without_personal_values(desk: Desk) -> None:
     no_such_day = _row(4).replace("31/03/2026", "31/02/2026")
-    bad = _row(2, "1.23,4") + _row(3, email="pagos.cliente.example") + no_such_day + _row(5, "-5,00")
+    bad = _row(2, "1.23,4") + _row(3, email="pagos.cliente.example") + no_such_day + _row(5, "-5,0,0")
     path = desk.write(HEAD + _row(1) + bad + _row(6))
     done = desk.run(path)
     assert _counts(done) == (2, 0, 4)
@@ -83,7 +83,7 @@ def test_what_is_wrong_stands_in_a_report_by_line_and_column_without_personal_va
     with done.report.open(encoding="utf-8", newline="") as opened:
         rows = list(csv.DictReader(opened))
     assert [(row["line"], row["column"], row["value"]) for row in rows] == [
-        ("3", "Importe", "1.23,4"), ("4", "Correo", ""), ("5", "Vence", "31/02/2026"), ("6", "Importe", "'-5,00"),
+        ("3", "Importe", "1.23,4"), ("4", "Correo", ""), ("5", "Vence", "31/02/2026"), ("6", "Importe", "'-5,0,0"),
     ]  # fmt: skip
     assert all(row["what is wrong and what to do"] for row in rows)
     assert "pagos.cliente" not in done.report.read_text(encoding="utf-8")
