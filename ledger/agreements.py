@@ -25,7 +25,7 @@ from policies.manual import Manual, Offer
 from policies.money import written
 from policies.terms import AttemptState, ContactKey
 
-Source = Literal["portal", "api", "reply"]
+Source = Literal["portal", "api", "reply", "staff"]
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,7 @@ def erase_person(session: Session, sealer: Sealer, person_id: UUID | str, *, now
         {"now": now, "id": str(person_id)},
     )
     session.execute(text("delete from message_body where person_id = :id"), {"id": str(person_id)})
+    session.execute(text("delete from note where person_id = :id"), {"id": str(person_id)})
     session.execute(
         text("update portal_link set revoked_at = coalesce(revoked_at, :now) where person_id = :id"),
         {"now": now, "id": str(person_id)},

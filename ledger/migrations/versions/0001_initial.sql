@@ -307,7 +307,7 @@ create table agreement (
     state text not null default 'open' check (state in ('open', 'kept', 'partly', 'broken', 'withdrawn')),
     judged_at timestamptz,
     paid_minor bigint,
-    source text not null,                      -- portal, api, reply
+    source text not null,                      -- portal, api, reply, staff
     actor text not null
 );
 create index agreement_by_invoice on agreement (invoice_id);

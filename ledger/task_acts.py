@@ -1,0 +1,63 @@
+"""What a person does with a task: takes it, gives it to somebody, says how it ended."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from ledger.events import tell
+from ledger.own_promises import OWN, keep_own_promise
+from ledger.refusals import Refused, not_found
+
+ENDS_ELSEWHERE = {
+    "answer_dispute": "close the dispute on the invoice's page",
+    "approve_placement": "approve or decline the placement",
+    "review_stop": "lift or renew the stop",
+}
+"""Tasks that end with the act they ask for; calling them done would leave that act undone."""
+_OUTCOME = re.compile(r"[a-z][a-z_]{1,39}")
+
+
+def take_task(session: Session, task_id: UUID | str, login: str | None, *, now: datetime) -> None:
+    """Give an open task to a login, or to nobody. Raises Refused `not-found`, `task-done`."""
+    row = _open(session, task_id)
+    session.execute(text("update task set assigned_to = :login where id = :id"), {"login": login, "id": row.id})
+
+
+def finish_task(session: Session, task_id: UUID | str, *, outcome: str, actor: str, now: datetime) -> bool:
+    """Say that a task is done and how; False when it was done before. A promise of ours that is kept lets its rungs go on.
+
+    `outcome` is a word of a list, never a text. Raises Refused `not-found`, `task-outcome`, `task-ends-elsewhere`.
+    """
+    if not _OUTCOME.fullmatch(outcome):
+        raise Refused("task-outcome", "say how it ended in one word of the list", status=422)
+    row = session.execute(
+        text("select id, kind, invoice_id, done_at from task where id = :id"), {"id": str(task_id)}
+    ).one_or_none()
+    if row is None:
+        raise not_found("task", task_id)
+    if row.kind in ENDS_ELSEWHERE:
+        raise Refused("task-ends-elsewhere", f"this task ends by itself: {ENDS_ELSEWHERE[row.kind]}")
+    if row.kind.startswith(OWN):
+        return keep_own_promise(session, row.id, actor=actor, now=now)
+    done = session.execute(
+        text("update task set done_at = :now, outcome = :outcome, done_by = :by where id = :id and done_at is null returning id"),
+        {"now": now, "outcome": outcome, "by": actor, "id": row.id},
+    ).scalar()
+    if done is not None and row.invoice_id is not None:
+        detail = {"task": row.kind, "outcome": outcome}
+        tell(session, row.invoice_id, at=now, kind="task_done", detail=detail, actor=actor)
+    return done is not None
+
+
+def _open(session: Session, task_id: UUID | str) -> Row[tuple[UUID, datetime | None]]:
+    row = session.execute(text("select id, done_at from task where id = :id for update"), {"id": str(task_id)}).one_or_none()
+    if row is None:
+        raise not_found("task", task_id)
+    if row.done_at is not None:
+        raise Refused("task-done", "this task is done already")
+    return row
