@@ -34,7 +34,8 @@ def apply_gateway(come: Incoming, event: GatewayEvent, *, source: str) -> str:
     done = record_reversal(
         come.session, come.creditor_id, source=source, source_ref="refund" if refund else f"dispute:{event.reversal}",
         payment_ref=event.money, amount_minor=event.amount_minor, currency=event.currency,
-        reversed_on=local_today(come, event.at), now=come.now, reason="refund" if refund else "reversed" if event.reversal == "void" else "chargeback", running_total=refund,
+        reversed_on=local_today(come, event.at), now=come.now, running_total=refund,
+        reason="refund" if refund else "reversed" if event.reversal == "void" else "chargeback",
         names=(event.money, *event.aliases),
     )  # fmt: skip
     return done.verdict

@@ -19,10 +19,10 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import State
 
 from api import webhook_bodies as bodies
+from api.gateway_events import apply_gateway
 from api.incoming import Came, Incoming, take_receipt, take_reply
 from api.payment_events import apply_standard, read_standard
 from api.problems import Stop, responses
-from api.gateway_events import apply_gateway
 from channels import BadSignature, Receipt, carrier, email_sendgrid, gateways, sms_twilio, wompi
 from channels.signatures import verify_sendgrid, verify_standard, verify_twilio
 from clock import wall_now

@@ -1,7 +1,7 @@
 """Wompi (Colombia): is an event genuine, and what does it say of a payment? Sums come in cents, as ISO 4217 counts the peso.
 
-docs.wompi.co/docs/colombia/eventos: the checksum is SHA-256 over the values that `signature.properties` names, in that order, then
-the timestamp and the events secret. The timestamp is seconds of the epoch; newer events write milliseconds.
+docs.wompi.co/docs/colombia/eventos: the checksum is SHA-256 over the values that `signature.properties` names, in that order,
+then the timestamp and the events secret. The timestamp is seconds of the epoch; newer events write milliseconds.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def read_wompi(body: bytes) -> GatewayEvent:
         what: What = "taken_back" if status == "VOIDED" else _WHAT[meant]
         return GatewayEvent(
             f"{thing['id']}:{status}", what, f"{kind} {status}", at, money=str(thing["id"]), amount_minor=amount,
-            currency=str(thing["currency"]), references=(str(thing["reference"]),), method=method, reversal="void" if what == "taken_back" else "",
+            currency=str(thing["currency"]), references=(str(thing["reference"]),), method=method,
+            reversal="void" if what == "taken_back" else "",
         )  # fmt: skip
     except KeyError as error:
         raise BadBody(f"transaction lacks a field it must have: {error}") from error

@@ -124,7 +124,9 @@ def end_instrument(
         raise Refused("instrument-ended", f"instrument {row.ref} is {row.state} already")
     facts, manual = gather(session, invoice.id, now)
     if bank_cost_minor and (how != "returned" or facts.kind is DebtorKind.CONSUMER):
-        raise Refused("bank-cost", "a bank's cost is added only to a business's debt, when the paper came back unpaid", status=422)
+        raise Refused(
+            "bank-cost", "a bank's cost is added only to a business's debt, when the paper came back unpaid", status=422
+        )
     session.execute(
         text("update instrument set state = :how, ended_at = :now, bank_cost_minor = :cost where id = :id"),
         {"how": how, "now": now, "cost": bank_cost_minor, "id": row.id},

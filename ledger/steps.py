@@ -12,10 +12,11 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from ledger import consequences, handoff
+from ledger import consequences, feeds, handoff
 from ledger.events import tell
 from ledger.tasks import open_task
 from policies.facts import InvoiceFacts
+from policies.feeds import late_feeds
 from policies.forecast import Rider, settle
 from policies.law.packs import CONSENT_RULES, pack_versions
 from policies.manual import Manual
@@ -141,13 +142,16 @@ def _law_versions(facts: InvoiceFacts) -> dict[str, str]:
     return {code: known[code] for code in facts.law.packs} if facts.law is not None else {}
 
 
-_HOLDING = ("pause", "dispute", "stop", "suppression", "exemption", "already_paid", "payment_in_process", "owner")
+_HOLDING = ("pause", "dispute", "stop", "suppression", "exemption", "already_paid", "payment_in_process", "owner", "ceiling",
+            "payment_data", "balance_differs", "unapplied", "part_payment", "own_promise", "instrument", "ceded", "reply")  # fmt: skip
 
 
 def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Close, step_id: int, now: datetime) -> None:
     """Keep what is to be obeyed on the invoice; reserve a slot that limits moved; say once why something is held back or ends."""
     invoice = {"invoice": facts.invoice_id}
     held = step.why if isinstance(step, Wait) and step.until in _HOLDING else None
+    if isinstance(step, Wait):
+        _tell_people(session, facts, step, now)
     moved = isinstance(step, Contact) and step.at > now >= step.rung_at
     if isinstance(step, Contact) and moved:
         held = step.why
@@ -169,6 +173,16 @@ def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Clos
         session.execute(_MOOT, {**invoice, "outcome": step.outcome, "settled": step.outcome in _SETTLED, "now": now})
         if step.outcome in consequences.UNDONE_BY:
             consequences.undo_when_paid(session, facts.invoice_id, now=now)
+
+
+def _tell_people(session: Session, facts: InvoiceFacts, step: Wait, now: datetime) -> None:
+    """Some waits are for work that a person must be asked for; each is asked for once."""
+    if {"feed.late", "promise.bank_day"}.intersection(step.rules):
+        late = late_feeds(facts, now)
+        feeds.tell_operations(session, facts.creditor_id, late, zone=facts.creditor_zone, now=now)
+    if "unapplied.credit" in step.rules and facts.credit_since is not None:
+        key = f"{facts.account_id}:{facts.currency}:{facts.credit_since.isoformat()}"
+        _task(session, facts, "apply_credit", key, step.why, step.at, now)
 
 
 def _reserve(session: Session, facts: InvoiceFacts, step: Contact) -> None:

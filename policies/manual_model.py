@@ -177,7 +177,7 @@ class Rung(Model):
     legal_notice: bool = Field(
         default=False, description="the law requires this notice: an opt-out of messages does not silence it (F33)"
     )
-    unmoved: bool = Field(default=False, description="a task whose deadline is somebody else's: no hold, pause or promise moves it")
+    unmoved: bool = Field(default=False, description="a task with somebody else's deadline: no hold, pause or promise moves it")
     requires: str | None = Field(default=None, description="the rung that must have gone out before: an announcement, a notice")
 
 

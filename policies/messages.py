@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 MESSAGES = frozenset(
     """
-    affordable_plan come_back decision_maker delivery_check direct_talk due_soon_statement final_balance final_demand
+    affordable_plan certificate_request come_back decision_maker delivery_check direct_talk due_soon_statement final_balance final_demand
     first_reminder formal_demand guarantor_notice holder_check
-    instalment_reminder interest_notice last_agreement last_days missed_promise
+    instalment_reminder instrument_returned interest_notice last_agreement last_days missed_promise
     offer_ways open_items paid_receipt pre_due promise_reminder record_notice reopened scheduled_question several_due_soon
     several_firm several_overdue statement_lines suspended suspension_notice
     """.split()

@@ -200,8 +200,10 @@ def _lapsed(case: Case, candidate: Candidate) -> Step | None:
 
 
 def _template(case: Case, candidate: Candidate) -> str:
-    """The rung's text; the first contact of a new cycle says why there is one."""
-    facts = case.facts
+    """The rung's text; the first contact of a new cycle says why there is one, unless the rung has something to announce."""
+    facts, rung = case.facts, candidate.rung
+    if ANNOUNCES.get(rung.template) or any(other.requires == rung.rung for other in case.manual.ladder):
+        return rung.template
     first_of_cycle = facts.cycle > 1 and not any(
         c.state not in NOT_MADE and ContactKey.parse(c.key).cycle == facts.cycle and not is_check(c.key) for c in facts.contacts
     )

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ledger import holds, stops
 from ledger.facts import gather
 from ledger.refusals import Refused
+from policies.clearing import clears_by
 from policies.next_step import next_step
 from policies.steps import Wait
 from tests.cast import NOW, Creditor, accepted_invoice, account_of, creditor_brill
@@ -93,9 +94,9 @@ def test_already_paid_may_be_said_again_once_something_was_paid(stage: Stage) ->
 
 def test_money_on_its_way_holds_for_the_clearing_time_once(stage: Stage) -> None:
     for _ in range(2):
-        holds.hold_in_process(stage.session, stage.invoice, money="p1", now=NOW)
+        holds.hold_in_process(stage.session, stage.invoice, money="p1", now=NOW, method="boleto")
     row = stage.session.execute(text("select until from hold")).one()
-    assert row.until == NOW + timedelta(days=holds.CLEARING_DAYS)
+    assert row.until == clears_by("boleto", NOW, "America/Bogota", "CO")
     for _ in range(2):
         holds.release_in_process(stage.session, stage.invoice, money=("p1",), now=NOW)
     assert [name for name, _ in rings(stage.session, stage.invoice)] == ["payment_in_process", "payment_failed"]
