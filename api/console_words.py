@@ -15,7 +15,9 @@ CHANNELS = {"email": "e-mail", "sms": "SMS", "whatsapp": "WhatsApp", "voice": "v
 OUTCOMES = {
     "paid": "Paid", "cancelled": "Cancelled", "written_off": "Written off", "credited": "Credited",
     "ladder_ended": "Ladder ended", "recalled_paid": "Paid at agency", "returned": "Back from agency",
+    "settled_in_erp": "Settled in ERP",
 }  # fmt: skip
+PAID = ("paid", "recalled_paid", "settled_in_erp")
 HOLDS = {
     "pause": "Paused", "dispute": "Disputed", "already_paid": "Says it is paid", "payment_in_process": "Payment on its way",
     "owner": "Held by its owner",
@@ -115,7 +117,7 @@ def invoice_state(row: Any, beside: Any) -> Tag:
     """One word for where an invoice stands; what a person must know first wins."""
     if row.outcome is not None or row.status != "open":
         name = row.outcome or row.status
-        return Tag(OUTCOMES.get(name, words(name).capitalize()), "good" if name in ("paid", "recalled_paid") else "calm")
+        return Tag(OUTCOMES.get(name, words(name).capitalize()), "good" if name in PAID else "calm")
     if beside.placement is not None:
         return Tag(PLACEMENTS[beside.placement], "busy")
     if beside.holds:

@@ -160,7 +160,7 @@ class InvoiceRow(BaseModel):
     account: AccountOut
     currency: str
     issued_on: date
-    state: str = Field(description="open, paid, cancelled, written_off, credited, ladder_ended, recalled_paid or returned")
+    state: str = Field(description="open, paid, cancelled, written_off, credited, ladder_ended, recalled_paid, returned or settled_in_erp")
     balance_minor: int
     instalments: list[DueOut]
     next: NextOut | None

@@ -15,7 +15,7 @@ from ledger.events import tell
 from ledger.tasks import open_task
 
 UNDO_WITHIN = timedelta(days=1)
-UNDONE_BY = ("paid", "credited", "cancelled", "recalled_paid")
+UNDONE_BY = ("paid", "credited", "cancelled", "recalled_paid", "settled_in_erp")
 """Ends of an invoice after which nothing done to the customer may last; a write-off is none."""
 _DONE = text(
     """

@@ -35,7 +35,8 @@ _FACTS = Prepared(
     "facts",
     """
     select i.id::text as invoice_id, i.creditor_id::text, i.account_id::text, i.number as "order", i.currency, i.issued_on,
-        i.entered_at, i.status, i.cycle, i.cycle_started_at, i.cycle_notice, i.shift_days, i.revision, i.manual_id,
+        i.entered_at, i.status, i.cycle, i.cycle_started_at, i.cycle_notice, i.carried_stage,
+        i.shift_days, i.revision, i.manual_id,
         coalesce(i.payment_currency, '') as payment_currency,
         i.place_of_payment, i.place_of_payment_region, i.next_at, i.seen_revision, i.outcome,
         a.kind, a.country, a.region, a.zone, a.exempt_until,
@@ -48,10 +49,13 @@ _FACTS = Prepared(
          from instalment t where t.invoice_id = i.id and t.superseded_at is null) as instalments,
         (select coalesce(json_agg(json_build_object('paid_on', p.paid_on, 'recorded_at', p.recorded_at,
             'amount_minor', p.amount_minor) order by p.recorded_at), '[]')
-         from (select y.paid_on, min(e.recorded_at) as recorded_at, -sum(e.amount_minor) as amount_minor
+         from (select y.paid_on, case when old.chain is null then min(e.recorded_at) else min(y.recorded_at) end as recorded_at, -sum(e.amount_minor) as amount_minor
                from entry e join payment y on y.id = e.payment_id
-               where e.invoice_id = i.id and e.kind in ('payment', 'reversal') and e.instalment < 1001 group by y.id, y.paid_on
+               where e.invoice_id = i.id and e.kind in ('payment', 'reversal') and e.instalment < 1001
+                   and y.source <> 'credit_note' group by y.id, y.paid_on
                having sum(e.amount_minor) <> 0) p) as payments,
+        (select coalesce(-sum(e.amount_minor), 0) from entry e where e.invoice_id = i.id and e.kind = 'erp_adjustment')
+            as erp_adjusted_minor,
         (select coalesce(json_agg(json_build_object('id', h.id, 'kind', h.kind, 'until', h.until, 'reason', h.reason,
             'starts_at', case when h.starts_at <= h.created_at then least(h.starts_at, :now) else h.starts_at end,
             'amount_minor', h.amount_minor) order by h.until), '[]')
@@ -75,7 +79,8 @@ _FACTS = Prepared(
             select case h.reason when 'not_received' then 'not_received' else 'known' end, h.created_at, null, h.kind
             from hold h where h.invoice_id = i.id and h.actor = 'customer' and h.kind in ('dispute', 'already_paid')
                 and h.reason <> 'not_accepted') w) as delivery,
-        (select max(h.local_date) from manual_contact h where h.invoice_id = i.id and h.outcome = 'conversation')
+        (select max(h.local_date) from manual_contact h where h.invoice_id = i.id
+            and (h.outcome = 'conversation' or h.recorded_by = 'carried'))
             as last_conversation_on,
         (select coalesce(json_agg(json_build_object('key', s.key, 'why', s.why,
             'passed_at', case when s.rules && array['start.watch', 'start.declined'] then s.asked_at end) order by s.id), '[]')

@@ -17,7 +17,10 @@ from sqlalchemy.orm import Session
 from ledger import lateness
 from ledger.refusals import Refused, not_found
 
-State = Literal["open", "closed", "paid", "cancelled", "written_off", "credited", "ladder_ended", "recalled_paid", "returned"]
+State = Literal[
+    "open", "closed", "paid", "cancelled", "written_off", "credited", "ladder_ended", "recalled_paid", "returned",
+    "settled_in_erp",
+]  # fmt: skip
 """What a list may be narrowed to: each state that an invoice shows, and `closed` for all but `open`."""
 _STATE = (
     "(case when i.status <> 'open' then i.status when i.outcome is not null then i.outcome"

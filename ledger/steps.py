@@ -28,7 +28,7 @@ _MOOT = text(
     "update task set done_at = :now, outcome = 'closed: ' || :outcome where invoice_id = :invoice and done_at is null"
     " and (kind = 'approve_placement' or (:settled and kind <> 'fix_contact'))"
 )
-_SETTLED = ("paid", "credited", "cancelled", "written_off", "recalled_paid")
+_SETTLED = ("paid", "credited", "cancelled", "written_off", "recalled_paid", "settled_in_erp")
 _FREE = text("delete from contact where invoice_id = :invoice and state = 'planned'")
 _VERSIONS = {"policy": version("puntual"), "tzdata": version("tzdata"), "holidays": version("holidays")}
 
@@ -211,6 +211,9 @@ def _apply(session: Session, facts: InvoiceFacts, step: Step, step_id: int, now:
                 kind="get_consent", key=facts.account_id, due_at=now + timedelta(days=5), now=now,
                 why="the law of the customer's place wants the customer's consent to a channel before anything is sent by it",
             )  # fmt: skip
+        if "reach.silent" in step.rules:
+            key = f"{facts.account_id}:{facts.cycle}"
+            _task(session, facts, "refresh_data", key, step.why, now + timedelta(days=5), now)
     elif isinstance(step, Judge):
         _judge(session, facts, step, step_id, now)
     elif isinstance(step, Ask):

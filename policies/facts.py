@@ -266,6 +266,10 @@ class InvoiceFacts(Model):
     """When the present cycle began: `entered_at` for the first, else the breach or the reversal."""
     cycle_notice: Literal["", "missed_promise", "reopened", "instrument_returned"] = ""
     """Why the present cycle began; its first contact carries that text."""
+    carried_stage: str = ""
+    """Where the system before had come to: a rung's id, or how many reminders it had sent; "" for an invoice of our own."""
+    erp_adjusted_minor: MinorUnits = 0
+    """What the creditor's own system has settled and no payment of ours explains; net of what came back (above 0: less is owed)."""
     shift_days: int = 0
     """Days the ladder was closed before a reversal reopened it; every rung moves by as many."""
     revision: int

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from policies.calendars import add_working_days
-from policies.case import Case, active_holds
+from policies.case import NOT_MADE, Case, active_holds
 from policies.facts import HoldKind, PaymentFact
 from policies.feeds import late_feeds, look_again, said
 from policies.ladder import Candidate, candidates, day_start, effective_due_on, local_day
 from policies.money import written
 from policies.steps import Ask, Contact, Step, Wait
-from policies.terms import DebtorKind, days_said
+from policies.terms import ContactKey, DebtorKind, days_said
 
 OVERDUE_ONLY: Final[frozenset[HoldKind]] = frozenset({"balance_differs"})
 """Holds that leave the rungs before the due date alone."""
@@ -30,7 +30,10 @@ class Row(NamedTuple):
 
 
 SECTION_3: Final[dict[str, Row]] = {
-    "settled": Row(("close.paid", "close.cancelled", "close.credited", "close.written_off"), "a reversal reopens the invoice"),
+    "settled": Row(
+        ("close.paid", "close.cancelled", "close.credited", "close.written_off", "close.settled_in_erp"),
+        "a reversal reopens the invoice",
+    ),
     "payment_data_late": Row(("feed.late", "promise.bank_day"), "the source catches up; looked at each morning"),
     "payment_in_process": Row(("hold.payment_in_process",), "settled, failed, or the method's clearing time"),
     "unapplied": Row(("hold.unapplied", "unapplied.credit"), "applied, released, or so many working days"),
@@ -66,6 +69,22 @@ def rung_waits(case: Case, candidate: Candidate, asked_minor: int) -> Wait | Non
         if wait is not None:
             return wait
     return None
+
+
+def silent(case: Case) -> int:
+    """For how many days we wrote without any sign of the customer, where that is more than the manual allows; else 0.
+
+    A sign is an answer, a conversation, a payment, something agreed, or a visit of the customer's page.
+    """
+    facts, most = case.facts, case.manual.pauses.silence_days
+    made = [c.local_date for c in facts.contacts if c.state not in NOT_MADE and ContactKey.parse(c.key).cycle == facts.cycle]
+    if most is None or not made:
+        return 0
+    signs = [r.heard_at for r in facts.reach if r.heard_at is not None]
+    signs += [p.recorded_at for p in facts.payments] + [a.made_at for a in facts.agreements]
+    since = max([min(made), *(local_day(at, facts.zone) for at in signs), *filter(None, [facts.last_conversation_on])])
+    days = (local_day(case.now, facts.zone) - since).days
+    return days if days >= most else 0
 
 
 def is_overdue(case: Case, candidate: Candidate) -> bool:

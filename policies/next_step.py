@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from policies import deduction_rules as withheld
 from policies import holding
 from policies.case import NOT_MADE, Case, active_holds, choose, open_agreement
 from policies.facts import Agreement, InvoiceFacts
@@ -36,8 +37,8 @@ def next_step(facts: InvoiceFacts, manual: Manual, now: datetime) -> Step:
     deadline = holding.unmoved(case)
     if deadline is not None and deadline.at <= now:
         return holding.deadline_task(case, deadline)
-    step = next((found for rule in _RULES if (found := rule(case)) is not None), None) or ladder_step(case)
-    step = started(case, step)
+    step = next((found for rule in _RULES if (found := rule(case)) is not None), None) or withheld.beside(case, ladder_step)
+    step = started(case, withheld.valued(case, step))
     return step if deadline is None else holding.not_beyond(step, deadline)
 
 
@@ -67,11 +68,16 @@ def _settled(case: Case) -> Step | None:
             paid_minor=paid,
             promised_minor=paid,
         )
+    if withheld.missing_documents(facts):
+        return None
     if facts.status == "cancelled":
         return Close(at=now, why="The invoice was cancelled.", rules=("close.cancelled",), outcome="cancelled")
     if facts.status == "written_off":
         return Close(at=now, why="The invoice was written off.", rules=("close.written_off",), outcome="written_off")
     paid_minor = sum(p.amount_minor for p in facts.payments)
+    if facts.erp_adjusted_minor > 0:
+        why = "The creditor's own system has settled it; no payment that was seen here explains it all."
+        return Close(at=now, why=why, rules=("close.settled_in_erp",), outcome="settled_in_erp")
     if paid_minor > 0:
         return Close(at=now, why="The invoice is paid in full.", rules=("close.paid",), outcome="paid")
     return Close(at=now, why="The invoice is credited in full.", rules=("close.credited",), outcome="credited")
@@ -274,4 +280,4 @@ def _proposed(case: Case) -> Step | None:
     )
 
 
-_RULES = (_at_agency, _unknown_outcome, _stops, _held, _agreed, _proposed)
+_RULES = (_at_agency, _unknown_outcome, _stops, _held, withheld.documents, _agreed, _proposed)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from policies import agency
+from policies.carried_ladder import passed_before
 from policies.case import NOT_MADE, Case, active_holds, choose, law_for, spoken_for
 from policies.consequences import ANNOUNCES, CARRIED_OUT, SUED_OR_RECORDED
 from policies.contactable import first_allowed
 from policies.holder import is_check
-from policies.holding import rung_waits
+from policies.holding import rung_waits, silent
 from policies.ladder import Candidate, candidates, day_start, last_real_contact, local_day, local_moment
 from policies.law.late_debts import money_rules
 from policies.law.limitation import LimitationDate, barred, limitation_of
@@ -62,8 +63,9 @@ def _rested(case: Case) -> Step:
 def _passed(case: Case, candidate: Candidate, others: list[Candidate]) -> Skip | None:
     """Rungs that are never sent: before the cycle began (F9), or overtaken by a later rung that is due too (F2)."""
     facts, now = case.facts, case.now
-    if candidate.at > now:
-        return None
+    carried = passed_before(case, candidate)
+    if carried is not None or candidate.at > now:
+        return carried
     later_due = [o.rung.rung for o in others if o.at <= now and _takes_its_place(case, o, candidate)]
     later_done = _later_done(case, candidate)
     entered = local_day(facts.cycle_started_at, facts.zone)
@@ -115,6 +117,9 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
         waits = not_ready(case, candidate) or rung_waits(case, candidate, _asked_minor(case, candidate))
         if waits is not None:
             return waits
+        if now >= candidate.at and rung.action == "contact" and (days := silent(case)):
+            why = f"{rung.rung}: the customer gave no sign for {days_said(days)}; first the data are to be refreshed."
+            return Skip(at=now, why=why, rules=(f"ladder.{rung.rung}", "reach.silent"), key=str(candidate.key), rung=rung.rung)
     if rung.action == "decision":
         return _decision(case, candidate)
     if rung.action == "task":

@@ -110,7 +110,9 @@ class Close(_Step):
     """The workflow ends. A later fact opens a new run that asks again."""
 
     kind: Literal["close"] = "close"
-    outcome: Literal["paid", "cancelled", "written_off", "credited", "ladder_ended", "recalled_paid", "returned"]
+    outcome: Literal[
+        "paid", "cancelled", "written_off", "credited", "ladder_ended", "recalled_paid", "returned", "settled_in_erp"
+    ]  # fmt: skip
 
 
 Step = Annotated[Contact | Wait | Skip | Judge | Ask | HandOff | Place | Recall | Close, Field(discriminator="kind")]

@@ -18,7 +18,7 @@ from policies.law.packs import shipped_law
 
 ADDED = ("interest", "fee")
 """Kinds of entries that are charges and no principal."""
-MONEY = ("payment", "reversal")
+MONEY = ("payment", "reversal", "erp_adjustment")
 
 
 class Entered(NamedTuple):

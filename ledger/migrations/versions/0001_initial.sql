@@ -135,6 +135,7 @@ create table invoice (
     cycle int not null default 1,
     cycle_started_at timestamptz not null,
     cycle_notice text not null default '',
+    carried_stage text not null default '',    -- the last rung, or how many reminders, of the system before
     shift_days int not null default 0,
     revision bigint not null default 1,        -- grows with each fact
     seen_revision bigint not null default 0,   -- what the last decision had read
@@ -180,7 +181,7 @@ create table entry (
     invoice_id uuid not null references invoice,
     instalment int not null,
     kind text not null check (kind in ('charge', 'amendment', 'payment', 'reversal', 'credit', 'discount', 'write_off', 'cancellation',
-        'interest', 'fee', 'deduction')),
+        'interest', 'fee', 'erp_adjustment', 'deduction')),
     amount_minor bigint not null,              -- charges above 0, what lowers the debt below 0
     currency char(3) not null,
     payment_id uuid,
@@ -349,6 +350,7 @@ create table contact (
     provider text,
     provider_ref text,
     text_version text,
+    register text not null default '',         -- how it addressed the person: what begins in one register goes on in it
     why_failed text,
     step_id bigint,                            -- the decision that allowed it
     settled_at timestamptz,
@@ -754,6 +756,39 @@ create table import_run (
     started_at timestamptz not null,
     finished_at timestamptz,
     unique (creditor_id, file_hash)
+);
+
+-- A creditor's whole list of open items at a day: compared, shown, confirmed where it fell far, and applied in parts.
+create table snapshot_run (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    file_hash bytea not null,
+    file_name text not null,
+    as_of date not null,                       -- the day whose end the list describes
+    state text not null check (state in ('pending', 'applying', 'applied', 'discarded', 'expired')),
+    close_absent boolean not null,             -- false where rows of the file were refused: what is absent may be one of them
+    figures jsonb not null,                    -- per currency: counts and sums of new, lower, higher, same and absent
+    why text not null default '',              -- what a person is asked to confirm
+    items_done int not null default 0,
+    items_total int not null,
+    created_at timestamptz not null,
+    expires_at timestamptz not null,
+    decided_by text,
+    finished_at timestamptz
+);
+create unique index snapshot_run_open on snapshot_run (creditor_id) where state in ('pending', 'applying');
+create index snapshot_run_applied on snapshot_run (creditor_id, as_of) where state = 'applied';
+
+create table snapshot_item (
+    run_id uuid not null references snapshot_run,
+    creditor_id uuid not null references creditor,
+    position int not null,
+    number text not null,
+    currency char(3) not null,
+    balance_minor bigint not null,
+    due_on date,                               -- null where the item has several
+    sealed bytea,                              -- the row itself under the master key, for invoices that are new; emptied when done
+    primary key (run_id, position)
 );
 
 -- Roles. They are created (without passwords) by the migration's Python part when they do not exist.
