@@ -18,7 +18,7 @@ from activities.compose import Composer
 from activities.wire import InvoiceRef, Next
 from channels import Accepted, OutcomeUnknown, Outgoing, Sender, TryLater, Undeliverable
 from clock import Clock
-from ledger import contacts, placements, receipts, steps
+from ledger import approvals, contacts, placements, receipts, starting, steps
 from ledger import facts as ledger_facts
 from ledger.sealing import Sealer
 from ledger.session import lock_debtor_of, lock_people_of
@@ -106,6 +106,7 @@ class Collector:
             lock_people_of(session, invoice_id)
         contacts.settle_leftovers(session, invoice_id, now)
         known, manual = ledger_facts.gather(session, invoice_id, now)
+        known = starting.with_room(session, known) if contacting else known
         known, step, step_id = self._decide(session, known, manual, now, contacting=contacting)
         return known, manual, step, step_id
 
@@ -129,6 +130,7 @@ class Collector:
                     return self._next(known, step, step_id, along=elsewhere)
                 sender = self._tools.senders.get(step.channel) or NoSender(step.channel)
                 claimed = contacts.claim(session, known, step, step_id, provider=sender.provider, now=now)
+                starting.count_send(session, known, step, claimed.id)
                 along = [] if alone else self._gather_along(session, known, manual, step, claimed, now)
                 session.commit()
             try:
@@ -174,6 +176,9 @@ class Collector:
                 contacts.give_up(session, contact_id, why=f"the text cannot be written: {error}"[:200], now=tools.clock.now())
                 session.commit()
                 return None
+            if unlike := approvals.unlike_shown(session, going.parts, message.version):
+                self._not_as_shown(session, going, unlike)
+                return None
             if not contacts.start_call(session, contact_id, text_version=message.version, now=tools.clock.now()):
                 lock_debtor_of(session, known.invoice_id)
                 contacts.void_claim(session, contact_id, why="a fact came in, or the time ran out", now=tools.clock.now())
@@ -182,6 +187,18 @@ class Collector:
             tools.composer.keep(session, known, step, contact_id, message)
             session.commit()
         return self._finish(going, _make(sender, message.outgoing))
+
+    def _not_as_shown(self, session: Session, going: _Going, unlike: list[tuple[str, Contact]]) -> None:
+        """A person approved another text: each part goes alone where that one was shown, else back to the list with it."""
+        now = self._tools.clock.now()
+        lock_debtor_of(session, going.known.invoice_id)
+        contacts.void_claim(session, going.contact_id, why="the text is not the one that was approved", now=now)
+        if not going.along:
+            for invoice_id, step in unlike:
+                approvals.text_changed(session, invoice_id, step, now)
+        session.commit()
+        if going.along:
+            raise _Unwritable
 
     def _finish(self, going: _Going, how: _Made) -> Next:
         """Record how the call ended, and what comes next."""
@@ -242,6 +259,11 @@ class _Going(NamedTuple):
     step: Contact
     contact_id: UUID
     along: list[Rider]
+
+    @property
+    def parts(self) -> list[tuple[str, Contact]]:
+        """Every rung that leaves in this message, with its invoice."""
+        return [(self.known.invoice_id, self.step), *((rider.facts.invoice_id, rider.step) for rider in self.along)]
 
 
 class NoSender:
