@@ -22,7 +22,8 @@ TEMPLATES: Final = (
     "delivery_check", "pre_due", "due_soon_statement", "first_reminder", "offer_ways", "direct_talk", "suspension_notice",
     "suspended", "come_back", "final_balance", "instalment_reminder", "statement_lines", "affordable_plan", "record_notice",
     "last_days", "final_demand", "scheduled_question", "open_items", "decision_maker", "interest_notice", "formal_demand",
-    "last_agreement", "promise_reminder", "certificate_request", "missed_promise", "reopened", "instrument_returned", "paid_receipt", "holder_check",
+    "last_agreement", "promise_reminder", "certificate_request", "missed_promise", "reopened",
+    "instrument_returned", "paid_receipt", "holder_check",
     "guarantor_notice", "several_due_soon", "several_overdue", "several_firm",
 )  # fmt: skip
 """Every message name a manual may use. `holder_check` is for an address whose holder is not confirmed yet (playbook 6)."""
@@ -64,7 +65,7 @@ class Template:
     stage: Literal["early", "middle", "late", "formal", "after"]
     address: Literal["person", "company"]
     asks: Literal["payment", "answer", "nothing"]
-    table: Literal["summary", "lines", "breakdown", "none"]
+    table: Literal["summary", "lines", "breakdown", "documents", "none"]
     final: bool
     private: bool
     about_agreement: bool

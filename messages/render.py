@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import jinja2
 
-from messages import formats, notices, sms
+from messages import formats, notices, short, sms
 from messages.catalogue import TEMPLATES, Template, TextError, common, layout_source, template
 from messages.registers import LANGUAGES, default_register, effective_register, in_register
 from messages.values import LetterParts, Line, MessageValues, OfferTerms, Rendered, Table
@@ -97,7 +97,8 @@ class _Page:
 
     def money(self, amount_minor: int, currency: str = "") -> str:
         v = self.values
-        return formats.money(amount_minor, currency or v.currency, self.language, v.country, plain=self.small)
+        rates = v.conversions if self.channel in (Channel.EMAIL, Channel.LETTER) else ()
+        return short.units(amount_minor, currency or v.currency, self.language, v.country, rates, plain=self.small)
 
     def day(self, when: date, *, short: bool = False) -> str:
         """A date in words: with its year in a letter, without the day of the week when short."""
@@ -129,7 +130,7 @@ class _Page:
         agreed = v.agreement_amount_minor if self.template.about_agreement else None
         sums = [self.money(amount_minor, currency) for currency, amount_minor in self.totals().items()]
         total = sums[0] if len(sums) == 1 else ", ".join(sums[:-1]) + self.common["and"] + sums[-1]
-        short = v.several and len(v.lines) > 1 and self.channel not in (Channel.EMAIL, Channel.LETTER)
+        folded = v.several and len(v.lines) > 1 and self.channel not in (Channel.EMAIL, Channel.LETTER)
         context: dict[str, Any] = {
             "creditor": self._name((v.creditor_short if self.small else "") or v.creditor_name),
             "team": v.team or self.common["team"],
@@ -137,7 +138,7 @@ class _Page:
             "number": self._name(v.invoice_number),
             "due": day(v.due_on),
             "oldest": day(min((line.due_on for line in v.lines), default=v.due_on)),
-            "amount": total if short else self.money(v.amount_minor),
+            "amount": total if folded else self.money(v.amount_minor),
             "total": total,
             "asked": self.money(agreed) if agreed is not None else total if len(v.lines) > 1 else self.money(v.amount_minor),
             "count": max(len(v.lines), 1),
@@ -157,8 +158,9 @@ class _Page:
             "check_url": v.check_url,
             "reply_to": v.reply_to,
             "phone": v.phone,
+            **short.about(v.deductions, self.language, self.money),
         }
-        if short:
+        if folded:
             context["number"] = self._and_more(context)
         if v.issued_on is not None:
             context["issued"] = day(v.issued_on)
@@ -221,6 +223,9 @@ class _Page:
             rows.append((self.common["row_instalment"], f"{v.instalment_number}/{v.instalments_count}"))
         if v.issued_on is not None:
             rows.append((self.common["row_issued"], self.context["issued"]))
+        if kind == "documents":
+            missing = [one for one in v.deductions if one.missing]
+            return Table(head=(), rows=(*rows[:1], *short.deduction_rows(missing, self.language, self.money)), totals=())
         rows.append((self.common["row_due"], self.context["due"]))
         if self.template.about_agreement:
             rows.append((self.common["row_agreed_on"], self.context["agreement_date"]))
@@ -229,7 +234,10 @@ class _Page:
             rows.append((self.common["row_principal"], self.context["principal"]))
             rows.append((self.common["row_interest"], self.context["interest"]))
             rows.append((self.common["row_costs"], self.context["costs"]))
-        return Table(head=(), rows=tuple(rows), totals=((self.common["row_total"], self.context["amount"]),))
+        rows += short.deduction_rows(v.deductions, self.language, self.money)
+        rows += short.conversion_rows(self.totals(), v.conversions, self.language, v.country, self.day)
+        label = short.net_label(v.deductions, self.language) or self.common["row_total"]
+        return Table(head=(), rows=tuple(rows), totals=((label, self.context["amount"]),))
 
     def _lines(self, *, whole: bool = False) -> Table:
         v = self.values
@@ -253,7 +261,8 @@ class _Page:
         """One total for each currency; sums of different currencies are never added (F38)."""
         v, totals = self.values, self.totals()
         counts = Counter(line.currency or v.currency for line in v.lines)
-        return tuple(
+        converted = short.conversion_rows(totals, v.conversions, self.language, v.country, self.day)
+        return converted + tuple(
             (self.shared("total_of", count=counts[currency] if len(totals) > 1 else len(v.lines)), self.money(amount, currency))
             for currency, amount in totals.items()
         )
@@ -331,12 +340,13 @@ class _Page:
         opening = self.greeting() + " " + self.shared("who_private" if private else "who")
         way = "" if private else self.shared("way_pay" if self.template.asks == "payment" else "way_answer")
         first = self.shared("first_contact_short") if v.first_contact and not private else ""
+        worth = short.worth(self.totals(), v.conversions, self.language, v.country, self.day)
         blocks = ("", "", "", "")
         for asked in dict.fromkeys((first, "")):
             tail = "\n".join(filter(None, (asked, way, self.shared("stop_whatsapp"))))
             for short_days in (False, True):
                 self.context = self._context(short_days=short_days)
-                for offer, source in product(dict.fromkeys((self.offer(), "")), self.section.whatsapp):
+                for offer, source in product(dict.fromkeys((f"{self.offer()}\n{worth}".strip(), worth, "")), self.section.whatsapp):
                     blocks = (opening, " ".join(self.say(source).split("\n")), offer, tail)
                     if len("\n\n".join(filter(None, blocks))) <= WHATSAPP_MAX:
                         return self._noticed(blocks)

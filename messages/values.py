@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
+from messages.short import Conversion, DeductionLine
+
 
 class OfferTerms(Protocol):
     """The most that may be offered at this rung (`policies.manual.Offer` has this shape); 0 or None means not offered."""
@@ -87,6 +89,10 @@ class MessageValues:
     """What the creditor has told of itself and of who collects for it: address, tax_id, agency, ..."""
     first_due_minor: int | None = None
     """What the invoice asked before anything was added or paid; None: `amount_minor`."""
+    deductions: tuple[DeductionLine, ...] = ()
+    """What is withheld or deposited elsewhere; never part of `amount_minor`."""
+    conversions: tuple[Conversion, ...] = ()
+    """Today's value of each unit that sums are counted in and not paid in."""
     several: bool = False
     """The message is for all of `lines`, and for nothing else (F38); each currency has its own total."""
 

@@ -16,6 +16,8 @@ from policies.terms import Channel
 
 AGREEMENT_REMINDER = "agreement_reminder"
 """The message on the day before a promised date; it stands outside the manual's ladder."""
+CERTIFICATE_REQUEST = "certificate_request"
+"""The request for a document of a deduction; it stands outside the ladder too."""
 Finding = tuple[tuple[str | int, ...], str]
 
 
@@ -41,6 +43,8 @@ def _duplicates(manual: Manual) -> Iterator[Finding]:
             yield ("ladder", index, "rung"), f"{DELIVERY_CHECK} is the check outside the ladder; give the rung another id"
         if rung.rung.startswith(AGREEMENT_REMINDER):
             yield ("ladder", index, "rung"), f"{AGREEMENT_REMINDER} is the reminder of what was agreed; give the rung another id"
+        if rung.rung.startswith((CERTIFICATE_REQUEST, "index_value")):
+            yield ("ladder", index, "rung"), f"{rung.rung} is a name of the house; give the rung another id"
         if rung.rung in seen:
             yield ("ladder", index, "rung"), f"rung {rung.rung} stands twice; give each rung its own id"
         if rung.requires is not None and rung.requires not in seen:
