@@ -18,12 +18,15 @@ from sqlalchemy.orm import Session
 
 from ledger import bulk, deductions
 from ledger.canonical import Difference, canonical_body, canonical_hash, canonical_text, differences
+from ledger.carried import Carrying, carry_over, check_carried
 from ledger.events import ACCOUNT_CHANGED, note_accounts
 from ledger.ids import new_ids
+from ledger.papers import Posted, keep_papers, terms_table, wrong_replacements
 from ledger.people import save_people
 from ledger.pinning import Pinner
 from ledger.refusals import not_found
 from ledger.sealing import Sealer
+from policies.due_terms import TermsTable
 from policies.intake import Intake, Problem, Unreadable, later_terms, read_invoice
 from policies.intake_model import InvoiceIn
 
@@ -96,19 +99,20 @@ def accept_batch(
     `actor` names who posted: `api`, `import`, `replay`, a key. While the server writes one part, the next is read and checked.
     """
     creditor = session.execute(
-        text("select slug, country, manual_id from creditor where id = :id"), {"id": str(creditor_id)}
+        text("select slug, country, manual_id, settings from creditor where id = :id"), {"id": str(creditor_id)}
     ).one_or_none()
     if creditor is None:
         raise not_found("creditor", creditor_id)
     pinner = Pinner(session, creditor_id, creditor.manual_id, now=now)
     desk = _Desk(session, str(creditor_id), creditor.slug, pinner, now, sealer, actor)
+    terms = terms_table(creditor.settings)
     parts = iter(bodies)
     results: list[Accepted] = []
     with ThreadPoolExecutor(1) as pool:
         writing: Future[list[Accepted]] | None = None
         while part := list(islice(parts, PART)):
             refused: dict[int, Accepted] = {}
-            items = _read(part, creditor.country, sealer, refused)
+            items = _read(part, creditor.country, terms, sealer, refused)
             if writing is None and len(part) < PART:
                 return _accept_part(desk, items, refused, len(part))
             if writing is not None:
@@ -138,14 +142,16 @@ def _accept_part(desk: _Desk, items: list[_Item], results: dict[int, Accepted], 
     return [results[index] for index in range(count)]
 
 
-def _read(bodies: Sequence[InvoiceIn | Unreadable], country: str, sealer: Sealer, results: dict[int, Accepted]) -> list[_Item]:
+def _read(
+    bodies: Sequence[InvoiceIn | Unreadable], country: str, terms: TermsTable | None, sealer: Sealer, results: dict[int, Accepted]
+) -> list[_Item]:
     items: list[_Item] = []
     ids = new_ids(len(bodies))
     for index, given in enumerate(bodies):
         try:
             if isinstance(given, Unreadable):
                 raise given
-            intake = read_invoice(given, creditor_country=country)
+            intake = read_invoice(given, creditor_country=country, terms=terms)
         except Unreadable as wrong:
             results[index] = Accepted("refused", problems=tuple(wrong.problems))
             continue
@@ -173,11 +179,16 @@ def _write(desk: _Desk, items: list[_Item], results: dict[int, Accepted]) -> lis
     pinner.store()
     for item in items:
         item.account_id = made[item.ref] if item.ref in made else str(held[item.ref].id)
+    items = _replacing(desk, items, results)
     if not items:
         return []
     _add_terms(desk, items, wanted, made, held)
     due_ids = iter(new_ids(sum(len(item.intake.dues) for item in items)))
-    dues = [bulk.DueRow(next(due_ids), item.id, *due) for item in items for due in item.intake.dues]
+    dues = [
+        bulk.DueRow(next(due_ids), item.id, *due, item.intake.papers.due_source, item.intake.papers.due_terms)
+        for item in items
+        for due in item.intake.dues
+    ]
     rows = [_invoice_row(item) for item in sorted(items, key=lambda item: item.intake.number)]
     won = bulk.add_invoices(session, creditor, desk.slug, rows, dues, now=now, actor=desk.actor)
     deductions.add(session, creditor, [(item.id, item.intake) for item in items if item.id in won], now=now)
@@ -186,7 +197,20 @@ def _write(desk: _Desk, items: list[_Item], results: dict[int, Accepted]) -> lis
             results[item.index] = Accepted("new", UUID(item.id))
     groups = [(item.account_id, item.intake.people) for item in items if item.id in won and item.intake.people]
     save_people(session, creditor, groups, fresh=made.values(), now=now, sealer=desk.sealer, actor=desk.actor)
+    papers = [Posted(item.id, item.account_id, item.intake) for item in items if item.id in won]
+    keep_papers(session, desk.sealer, creditor, papers, now=now, actor=desk.actor)
+    carry_over(session, [Carrying(each.id, each.account_id, each.intake) for each in items if each.id in won], now=now)
     return items
+
+
+def _replacing(desk: _Desk, items: list[_Item], results: dict[int, Accepted]) -> list[_Item]:
+    """Refuse what would replace an invoice that cannot be replaced."""
+    posted = [Posted(item.id, item.account_id, item.intake) for item in items]
+    wrong = wrong_replacements(desk.session, desk.creditor_id, posted)
+    for item in items:
+        if item.id in wrong:
+            results[item.index] = Accepted("refused", problems=(wrong[item.id],))
+    return [item for item in items if item.id not in wrong]
 
 
 def _add_terms(
@@ -221,6 +245,8 @@ def _pinned(
         name, patch = stored.get(item.ref) or (item.intake.manual, item.intake.account_patch)
         try:
             item.manual_id = pinner.pin(name, patch, item.intake.invoice_patch)
+            if item.intake.carried is not None:
+                check_carried(item.intake, pinner.manual(item.manual_id), now)
         except Unreadable as wrong:
             results[item.index] = Accepted("refused", problems=tuple(wrong.problems))
             continue

@@ -42,7 +42,8 @@ _ADD_INVOICES = text(
     """
     with d as materialized (
         select * from unnest(cast(:due_id as uuid[]), cast(:due_invoice as uuid[]), cast(:due_number as int[]),
-            cast(:due_on as date[]), cast(:due_amount as bigint[])) as d(id, invoice, number, due_on, amount)
+            cast(:due_on as date[]), cast(:due_amount as bigint[]), cast(:due_source as text[]), cast(:due_terms as text[]))
+            as d(id, invoice, number, due_on, amount, source, terms)
     ), added as (
         insert into invoice (id, creditor_id, account_id, number, currency, issued_on, place_of_payment, place_of_payment_region,
             manual_id, accepted_hash, accepted_body, entered_at, cycle_started_at, changed_at, balance_minor)
@@ -54,8 +55,9 @@ _ADD_INVOICES = text(
             as r(id, account, number, currency, issued_on, place, place_region, manual, hash, body, total)
         on conflict (creditor_id, number) do nothing returning id, account_id, number, currency, issued_on, balance_minor
     ), due as (
-        insert into instalment (id, creditor_id, invoice_id, number, due_on, amount_minor)
-        select d.id, :creditor, added.id, d.number, d.due_on, d.amount from d join added on added.id = d.invoice
+        insert into instalment (id, creditor_id, invoice_id, number, due_on, amount_minor, due_source, due_terms)
+        select d.id, :creditor, added.id, d.number, d.due_on, d.amount, d.source, d.terms
+        from d join added on added.id = d.invoice
     ), charged as (
         insert into entry (creditor_id, account_id, invoice_id, instalment, kind, amount_minor, currency, dated_on, recorded_at,
             cause)
@@ -99,6 +101,8 @@ class DueRow(NamedTuple):
     due_number: int
     due_on: date
     due_amount: int
+    due_source: str = "stated"
+    due_terms: str = ""
 
 
 def known_invoices(session: Session, creditor_id: UUID | str, numbers: Sequence[str]) -> dict[str, Row[Any]]:

@@ -41,7 +41,8 @@ _FACTS = Prepared(
         i.place_of_payment, i.place_of_payment_region, i.next_at, i.seen_revision, i.outcome,
         a.kind, a.country, a.region, a.zone, a.exempt_until,
         a.terms, c.settings -> 'law' as creditor_law, c.settings -> 'start' as creditor_start,
-        c.zone as creditor_zone, c.country as creditor_country, c.stopped_until, m.content as manual,
+        c.zone as creditor_zone, c.country as creditor_country, c.stopped_until,
+        coalesce(starts_with(c.stopped_why, 'automatic: '), false) as stopped_automatically, m.content as manual,
         (select coalesce(json_agg(json_build_object('number', t.number, 'due_on', t.due_on, 'amount_minor', t.amount_minor,
             'due_assumed', t.due_source = 'assumed',
             'balance_minor', coalesce((select sum(e.amount_minor) from entry e

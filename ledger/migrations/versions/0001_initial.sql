@@ -365,6 +365,7 @@ create unique index contact_once on contact (invoice_id, key) where state <> 'fa
 create unique index contact_attempt on contact (invoice_id, key, attempt);
 create index contact_by_account on contact (account_id, at_utc) where state <> 'failed';
 create index contact_by_provider on contact (provider_ref) where provider_ref is not null;
+create index contact_by_creditor on contact (creditor_id, at_utc);
 create index contact_open on contact (at_utc) where state in ('claimed', 'calling', 'unknown');
 
 -- Whether the invoice was shown to its customer, was accepted or came back (F42); what customers do with it counts by itself.
@@ -820,6 +821,7 @@ grant insert on manual, account, person, address, suppression, invoice, instalme
     receipt, event, step, task, portal_link, inbox, outbox, import_run, manual_contact, delivery, document, replacement, payment_source, instrument, cession to puntual_api;
 grant update on account, person, address, suppression, invoice, instalment, late_charge, payment, hold, agreement, contact, task, placement,
     portal_link, inbox, import_run, payment_source, instrument, cession to puntual_api;
+grant update, delete on milestone to puntual_api;
 grant update (stopped_until, stopped_why, settings) on creditor to puntual_api;
 grant insert on approval_list, approval, missent, apology to puntual_api;
 grant update on approval, missent to puntual_api;
