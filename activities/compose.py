@@ -22,7 +22,7 @@ from ledger.sealing import Sealer
 from ledger.session import Prepared
 from messages.catalogue import common, speaks_of
 from messages.formats import letter_day
-from messages.registers import default_register
+from messages.registers import register_for
 from messages.render import render
 from messages.statement import statement_pdf
 from messages.values import Line, MessageValues, Rendered
@@ -41,10 +41,14 @@ _WORDS = Prepared(
     """
     select c.name as creditor, c.slug, c.settings,
         i.number, i.issued_on, a.country, a.language as account_language, a.register, a.kind,
+        a.terms ->> 'short_name' as short_name, a.terms ->> 'debt_type' as debt_type, a.terms ->> 'loan_type' as loan_type,
+        (select k.register from contact k where k.person_id = p.id and k.invoice_id = any(:invoices) and k.register <> ''
+            and k.state not in ('planned', 'failed') order by k.at_utc, k.id limit 1) as thread_register,
         p.language, (select min(t.due_on) from instalment t where t.invoice_id = i.id and t.superseded_at is null
             and (t.number = :instalment or :instalment = 0)) as due_on,
         (select count(*) from instalment t where t.invoice_id = i.id and t.superseded_at is null) as instalments,
-        not exists (select 1 from contact k where k.account_id = a.id and k.state in ('accepted', 'delivered')) as first_contact,
+        not exists (select 1 from contact k where k.account_id = a.id and k.state in ('accepted', 'delivered')
+            and k.template <> 'holder_check') as first_contact,
         exists (select 1 from unnest(:invoices) u(id) where not exists (select 1 from contact k where k.invoice_id = u.id
             and k.state in ('accepted', 'delivered') and k.channel <> 'voice' and k.template <> 'holder_check')) as first_of_debt,
         (select coalesce(sum(e.amount_minor), 0) from entry e
@@ -75,6 +79,8 @@ _OPEN_ITEMS = text(
     order by t.due_on, i.number, t.number
     """
 )
+CREDIT = frozenset({"regulated_credit"})
+"""Kinds of debt that count as consumer credit for the register; any `loan_type` does too."""
 STATEMENTS = frozenset(
     ("open_items", "due_soon_statement", "decision_maker", "last_agreement", "statement_lines", "formal_demand")
 )
@@ -162,6 +168,7 @@ class Message:
     outgoing: Outgoing
     rendered: Rendered
     version: str
+    register: str
 
 
 class Composer:
@@ -198,12 +205,15 @@ class Composer:
         link = links[voice.facts.invoice_id]
         language = row.language or row.account_language
         values = self._values(session, voice, row, link, lines or self._listed(session, voice, template), several=bool(along))
+        # What was begun with a person in one register goes on in it (playbook 6).
+        credit = bool(row.loan_type) or row.debt_type in CREDIT
+        register = register_for(language, row.thread_register or row.register, row.country, row.kind, credit=credit)
         rendered = render(
             template,
             channel=step.channel,
             language=language,
-            values=replace(values, salutation=card.salutation),
-            register=row.register or default_register(language, row.country, row.kind),
+            values=replace(values, salutation=card.salutation or row.short_name or ""),
+            register=register,
             wording=wording(
                 facts.law, channel=step.channel, on=values.today, first_contact=row.first_of_debt, speaks=speaks_of(template)
             ),
@@ -223,7 +233,7 @@ class Composer:
             category=template,
             attachments=_attached(rendered, language=language, sender=row.creditor, country=row.country, today=values.today),
         )
-        return Message(outgoing, rendered, rendered.version)
+        return Message(outgoing, rendered, rendered.version, register)
 
     @staticmethod
     def _listed(session: Session, voice: _Told, template: str) -> tuple[Line, ...]:
@@ -267,6 +277,10 @@ class Composer:
                 {"name": a.name, "type": a.media_type, "content": base64.b64encode(a.content).decode()}
                 for a in message.outgoing.attachments
             ]
+        session.execute(
+            text("update contact set register = :register where id = :id or folded_into = :id"),
+            {"register": message.register, "id": str(contact_id)},
+        )
         keep_body(
             session, self._sealer, contact_id, creditor_id=facts.creditor_id, person_id=step.person_id, body=json.dumps(body)
         )

@@ -17,7 +17,7 @@ _ANA: dict[str, Any] = {
         {
             "role": "holder",
             "name": "Ana Restrepo Gil",
-            "salutation": "Hola, Ana:",
+            "salutation": "Ana",
             "channels": [
                 {
                     "channel": "email",

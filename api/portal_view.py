@@ -22,7 +22,7 @@ from ledger.agreements import Table, table
 from ledger.links import portal_token
 from ledger.sealing import Sealer
 from messages.formats import day, money
-from messages.registers import effective_register, in_register
+from messages.registers import effective_register, in_register, register_for
 from policies import negotiation
 from policies.money import exponent
 
@@ -34,7 +34,9 @@ EVERY = ("monthly", "every_15", "every_7")
 
 _ABOUT = text(
     "select i.id, i.number, i.currency, i.status, i.outcome, i.balance_minor, c.name as creditor, c.settings, a.country, a.kind,"
-    " a.zone, coalesce(nullif(p.language, ''), a.language) as language, a.register from invoice i"
+    " a.zone, coalesce(nullif(p.language, ''), a.language) as language,"
+    " coalesce((select k.register from contact k where k.invoice_id = i.id and k.person_id = p.id and k.register <> ''"
+    " order by k.at_utc, k.id limit 1), a.register) as register from invoice i"
     " join creditor c on c.id = i.creditor_id join account a on a.id = i.account_id join person p on p.id = :person"
     " where i.id = :invoice"
 )
@@ -117,7 +119,8 @@ class Speaker:
     def __init__(self, about: Row[Any], now: datetime) -> None:
         self.language = about.language[:2]
         self.country, self.currency = about.country, about.currency
-        self.t = texts(about.language, about.register, about.kind == "business")
+        register = register_for(self.language, about.register, about.country, about.kind)
+        self.t = texts(about.language, register, about.kind == "business")
         self.today = now.astimezone(ZoneInfo(about.zone)).date()
         self.zone = ZoneInfo(about.zone)
 

@@ -16,12 +16,17 @@ from ledger.people import person_card
 from ledger.refusals import Refused, not_found
 from ledger.sealing import Sealer
 from ledger.session import lock_debtor
+from policies.account_model import changed_terms
+from policies.greeting import why_not_short_name
 from policies.intake import doubtful_zones
 from policies.intake_model import AccountChange
 from policies.places import UnknownZone, known_zones, plain_region, zone_of
 
-_READ = text("select id, kind, country, region, zone, terms from account where id = :id for no key update")
-_WRITE = text("update account set kind = :kind, region = :region, zone = :zone, terms = cast(:terms as jsonb) where id = :id")
+_READ = text("select id, kind, country, region, zone, register, terms from account where id = :id for no key update")
+_WRITE = text(
+    "update account set kind = :kind, region = :region, zone = :zone, register = :register, terms = cast(:terms as jsonb)"
+    " where id = :id"
+)
 
 
 class Changed(NamedTuple):
@@ -37,7 +42,7 @@ def change_account(
     """Change what was given; a member given as null or empty is forgotten. A claim made before is void, every plan follows.
 
     A new place is believed: zones in doubt are found anew, from its region and the telephones of the account. Raises Refused
-    `not-found`, `unknown-zone`.
+    `not-found`, `unknown-zone`, `invalid`.
     """
     # The row before the debtor's lock, as an invoice that comes in takes them.
     row = session.execute(_READ, {"id": str(account_id)}).one_or_none()
@@ -45,20 +50,22 @@ def change_account(
         raise not_found("account", account_id)
     lock_debtor(session, row.id)
     given = change.model_fields_set
-    before = {"kind": row.kind, "region": row.region, "zone": row.zone, **row.terms}
+    before = {"kind": row.kind, "region": row.region, "zone": row.zone, "register": row.register, **row.terms}
     kind = change.kind.value if change.kind else row.kind
     region = plain_region(row.country, change.region or "") if "region" in given else row.region
     terms = _terms(row.terms, change)
+    register = (change.treatment or "") if "treatment" in given else row.register
+    _greeted(kind, terms)
     zone = row.zone
     if change.zone or "region" in given:
         zone = _zone(row.country, region, row.zone, change)
         zones = doubtful_zones(row.country, region, zone, _phones(session, sealer, row.id))
         terms = {name: value for name, value in terms.items() if name != "zones"} | ({"zones": zones} if zones else {})
-    after = {"kind": kind, "region": region, "zone": zone, **terms}
+    after = {"kind": kind, "region": region, "zone": zone, "register": register, **terms}
     names = tuple(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
     if not names:
         return Changed((), 0)
-    values = {"id": row.id, "kind": kind, "region": region, "zone": zone, "terms": to_json(terms).decode()}
+    values = {"id": row.id, "kind": kind, "region": region, "zone": zone, "register": register, "terms": to_json(terms).decode()}
     session.execute(_WRITE, values)
     details = {str(row.id): {"changed": list(names)}}
     note = f"changed: {', '.join(names)}"
@@ -76,7 +83,14 @@ def _terms(known: Mapping[str, Any], change: AccountChange) -> dict[str, Any]:
         "channel": ("preferences", wants.channel.value if wants and wants.channel else None),
     }
     terms = dict(known) | {name: value for name, (member, value) in said.items() if member in change.model_fields_set}
-    return {name: value for name, value in terms.items() if value}
+    return changed_terms(terms, change)
+
+
+def _greeted(kind: str, terms: Mapping[str, Any]) -> None:
+    name = str(terms.get("short_name", ""))
+    why = why_not_short_name(name) if kind == "business" else name and "only a business has one"
+    if why:
+        raise Refused("invalid", f"short_name: {why}", status=422)
 
 
 def _zone(country: str, region: str, zone: str, change: AccountChange) -> str:

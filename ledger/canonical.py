@@ -13,8 +13,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from ledger.sealing import Sealer
+from policies.addresses import is_personal_ref
 from policies.intake import Intake, Person
 from policies.papers import papers_as_posted
+from policies.terms import DebtorKind
 
 ERASED = "#erased"
 """Stands where an erased person's leaf stood; equal to anything."""
@@ -61,6 +63,7 @@ def canonical_body(intake: Intake, sealer: Sealer) -> dict[str, Any]:
             "manual_patch": _sorted(intake.account_patch),
             "contacts": [_person(person, sealer) for person in intake.people],
             **({"terms": _sorted(intake.terms)} if intake.terms else {}),
+            **({"links": {name: linked_ref(intake, ref, sealer) for name, ref in intake.links}} if intake.links else {}),
         },
     }
 
@@ -85,6 +88,11 @@ def _short(intake: Intake) -> dict[str, Any]:
 def ref_of(intake: Intake, sealer: Sealer) -> str:
     """The account's reference as the ledger, Temporal and its UI see it (design 4)."""
     return sealer.opaque_ref(intake.ref) if intake.ref_is_personal else intake.ref
+
+
+def linked_ref(intake: Intake, ref: str, sealer: Sealer) -> str:
+    """The reference of an account that this one hangs on, as the ledger sees it."""
+    return sealer.opaque_ref(ref) if is_personal_ref(ref, DebtorKind(intake.kind), intake.country) else ref
 
 
 def canonical_text(body: dict[str, Any]) -> str:
@@ -118,6 +126,7 @@ def _person(person: Person, sealer: Sealer) -> dict[str, Any]:
                 "consent_at": way.consent_at.timestamp() if way.consent_at else None,
                 "proof": _hidden(way.proof, sealer),
                 "verified": way.verified,
+                **({"verified_at": way.verified_at.timestamp()} if way.verified_at else {}),
             }
             for way in person.ways
         ],

@@ -71,9 +71,10 @@ _ADD_ADDRESSES = text(
     " select r.id, :creditor, r.person, r.channel, decode(r.lookup, 'hex'), case when w.at is null then r.consent"
     " else 'withdrawn' end, coalesce(w.at, r.consent_at, case when r.consent = 'withdrawn' then cast(:now as timestamptz) end),"
     " r.proof,"
-    " case when r.verified then cast(:now as timestamptz) end, r.position"
+    " case when r.verified then least(coalesce(r.verified_at, :now), cast(:now as timestamptz)) end, r.position"
     " from json_to_recordset(cast(:rows as json)) as r(id uuid, person uuid, channel text, lookup text, consent text,"
-    " consent_at timestamptz, proof text, verified boolean, position int)"
+    " consent_at timestamptz, proof text, verified boolean, verified_at timestamptz,"
+    " position int)"
     " left join lateral (select max(coalesce(w.consent_at, 'infinity')) as at from address w"
     "   where w.creditor_id = :creditor and w.lookup = decode(r.lookup, 'hex') and w.channel = r.channel"
     "   and w.consent = 'withdrawn' and (r.consent_at is null or r.consent_at <= coalesce(w.consent_at, 'infinity'))) w on true"
@@ -258,7 +259,8 @@ def _add_ways(person: _Known, ways: list[tuple[str, bytes, Way]], sealer: Sealer
         person.card["addresses"][address_id] = way.address
         rows.append({
             "id": address_id, "person": person.id, "channel": channel, "lookup": lookup.hex(), "consent": way.consent,
-            "consent_at": way.consent_at, "proof": way.proof, "verified": way.verified, "position": person.positions,
+            "consent_at": way.consent_at, "proof": way.proof, "verified": way.verified, "verified_at": way.verified_at,
+            "position": person.positions,
         })  # fmt: skip
         person.positions += 1
         person.changed = True

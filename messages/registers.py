@@ -34,6 +34,12 @@ def default_register(language: str, country: str, kind: str, *, credit: bool = F
     return _CONSUMER.get(country, "usted")
 
 
+def register_for(language: str, chosen: str, country: str, kind: str, *, credit: bool = False) -> str:
+    """The register to speak: the one chosen for the customer where the language has it, else the house's for the country."""
+    there = REGISTERS.get(language[:2].lower(), ("none",))
+    return chosen if chosen in there else default_register(language, country, kind, credit=credit)
+
+
 def effective_register(language: str, register: str, *, company: bool) -> str:
     """The register a text really speaks: usted becomes ustedes, and você vocês, where the text addresses a company."""
     if language == "es":

@@ -17,9 +17,11 @@ from babel.core import get_global
 
 from policies import deductions as short
 from policies import indexed
+from policies.account_model import links_of, who_terms, wrong_with
 from policies.addresses import BadAddress, clean_address, is_personal_ref
 from policies.carried import CarriedIn, wrong_in
 from policies.due_terms import TermsTable
+from policies.greeting import bare_salutation, plain_register, why_not_salutation
 from policies.intake_model import AccountIn, ContactIn, InvoiceIn
 from policies.papers import NO_PAPERS, Papers, read_papers
 from policies.places import UnknownZone, default_language, known_zones, plain_region, zone_of, zone_of_phone, zones_of_countries
@@ -53,6 +55,7 @@ class Way(NamedTuple):
     consent_at: datetime | None
     proof: str
     verified: bool
+    verified_at: datetime | None = None
 
 
 class Person(NamedTuple):
@@ -92,6 +95,8 @@ class Intake(NamedTuple):
     carried: CarriedIn | None = None
     deductions: tuple[short.DeductionIn, ...] = ()
     payment_currency: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    """The accounts that this one hangs on, as (link, ref)."""
     papers: Papers = NO_PAPERS
 
 
@@ -119,6 +124,7 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str, terms: TermsTable | 
     language = (account.language or default_language(account.country))[:2]
     people = tuple(_person(contact, i, account, language, wrong) for i, contact in enumerate(account.contacts))
     zone = _zone(account, region, people, wrong)
+    register = _who(account, wrong)
     if place[:2] not in zones_of_countries():
         wrong.append(Problem("/place_of_payment", f"{place[:2]} is not an ISO 3166 country code such as CO, MX or ES"))
     if body.carried is not None:
@@ -131,7 +137,8 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str, terms: TermsTable | 
         number=body.number, currency=body.currency, issued_on=body.issued_on, dues=dues, ref=account.ref,
         ref_is_personal=is_personal_ref(account.ref, account.kind, account.country) if personal is None else personal,
         kind=account.kind.value, country=account.country, region=region, zone=zone, zone_given=account.zone or "",
-        language=language, register=account.treatment, manual=account.manual, account_patch=account.manual_patch or None,
+        language=language, register=register, links=links_of(account), manual=account.manual,
+        account_patch=account.manual_patch or None,
         terms=_terms(account, region, zone, people), invoice_patch=body.manual_patch or None,
         people=people, place=place[:2], place_region=place[3:], carried=body.carried, deductions=body.deductions,
         payment_currency=indexed.payment_currency_of(body.currency, body.payment_currency), papers=papers,
@@ -215,6 +222,16 @@ def _dues(body: InvoiceIn, wrong: list[Problem]) -> tuple[tuple[int, date, int],
     return due
 
 
+def _who(account: AccountIn, wrong: list[Problem]) -> str:
+    """The register, once what is said of the account makes sense."""
+    wrong_with(account, account.ref, account.kind, lambda at, what: wrong.append(Problem(at, what)))
+    try:
+        return plain_register(account.treatment)
+    except ValueError as bad:
+        wrong.append(Problem("/account/register", str(bad)))
+        return ""
+
+
 def _person(contact: ContactIn, index: int, account: AccountIn, language: str, wrong: list[Problem]) -> Person:
     ways: list[Way] = []
     for place, given in enumerate(contact.channels):
@@ -223,8 +240,12 @@ def _person(contact: ContactIn, index: int, account: AccountIn, language: str, w
         except BadAddress as bad:
             wrong.append(Problem(f"/account/contacts/{index}/channels/{place}/address", str(bad)))
             continue
-        ways.append(Way(given.channel, address, given.consent, given.consent_at, given.proof, given.verified))
-    return Person(contact.role, contact.name.strip(), contact.salutation.strip(), (contact.language or language)[:2], tuple(ways))
+        known = given.verified or given.verified_at is not None
+        ways.append(Way(given.channel, address, given.consent, given.consent_at, given.proof, known, given.verified_at))
+    salutation = bare_salutation(contact.salutation)
+    if why := why_not_salutation(salutation):
+        wrong.append(Problem(f"/account/contacts/{index}/salutation", why))
+    return Person(contact.role, contact.name.strip(), salutation, (contact.language or language)[:2], tuple(ways))
 
 
 def doubtful_zones(country: str, region: str, zone: str, phones: Iterable[str]) -> list[str]:
@@ -248,6 +269,7 @@ def _terms(account: AccountIn, region: str, zone: str, people: tuple[Person, ...
         "zones": doubtful_zones(account.country, region, zone, phones),
         "hours": list(wants.hours) if wants and wants.hours else None,
         "channel": wants.channel.value if wants and wants.channel else None,
+        **who_terms(account),
     }
     return {name: value for name, value in terms.items() if value}
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictInt
 
 from policies.carried import CarriedIn
+from policies.account_model import WhoChange, WhoIn
 from policies.deductions import DeductionIn
 from policies.indexed import IndexIn
 from policies.manual_model import parse_window
@@ -39,15 +40,16 @@ class ChannelIn(Model):
         "", max_length=200, pattern=STORABLE, description="where the consent is recorded; a reference, not the person's words"
     )
     verified: bool = Field(False, description="whether somebody has answered from this address before")
+    verified_at: Instant | None = Field(None, description="when; a telephone is nobody's again after 180 days of silence")
 
 
 class ContactIn(Model):
     """A person or a desk of the account."""
 
-    role: str = Field("payables", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="payables, holder, approver, director, ...")
+    role: str = Field("payables", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="payables, approver, treasury, owner, legal, director, holder, guardian, guarantor, sales, employee, ...")
     name: str = Field("", max_length=200, pattern=STORABLE)
     salutation: str = Field(
-        "", max_length=100, pattern=STORABLE, description="how to greet, as it is to be printed: 'Hola, Ana:'"
+        "", max_length=100, pattern=STORABLE, description="whom to greet, as it is to be printed: Ana, Sra. Gómez; never all capitals"
     )
     language: str | None = Field(None, pattern=r"^(es|pt|en)(-[A-Z]{2})?$")
     channels: tuple[ChannelIn, ...] = Field((), max_length=20)
@@ -67,7 +69,7 @@ class PreferencesIn(Model):
     channel: Channel | None = Field(None, description="the channel to try first wherever a rung offers it")
 
 
-class AccountIn(Model):
+class AccountIn(WhoIn):
     """Who owes. The first invoice of an account makes it; later ones add what was missing and never overwrite."""
 
     ref: str = Field(
@@ -101,7 +103,7 @@ class AccountIn(Model):
     contacts: tuple[ContactIn, ...] = Field((), max_length=20)
 
 
-class AccountChange(Model):
+class AccountChange(WhoChange):
     """What is corrected about a known account: only the members given."""
 
     kind: DebtorKind | None = None
