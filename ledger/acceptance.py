@@ -246,7 +246,7 @@ def _pinned(
         try:
             item.manual_id = pinner.pin(name, patch, item.intake.invoice_patch)
             if item.intake.carried is not None:
-                check_carried(item.intake, pinner.manual(item.manual_id), now)
+                check_carried(item.intake, pinner.manual(item.manual_id), pinner.now)
         except Unreadable as wrong:
             results[item.index] = Accepted("refused", problems=tuple(wrong.problems))
             continue

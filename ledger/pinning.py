@@ -63,6 +63,15 @@ class Pinner:
             self._pins[key] = pin
         return pin.id
 
+    @property
+    def now(self) -> datetime:
+        """The business time of the transaction."""
+        return self._now
+
+    def manual(self, manual_id: str) -> Manual:
+        """A manual that was resolved here."""
+        return Manual.model_validate_json(next(pin.content for pin in self._pins.values() if pin.id == manual_id))
+
     def store(self) -> None:
         """Write what was resolved since the last time."""
         for pin in sorted(self._pins.values(), key=lambda p: p.id):
