@@ -24,10 +24,11 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.collector import Collector, Tools
 from activities.compose import Composer
 from activities.pulse import Pulse
+from activities.tomorrow import draw_lists
 from activities.wire import InvoiceRef
 from channels import ChannelsConfig, build_senders
 from clock import Clock, LedgerClock, RealClock
-from ledger import charges, inbox, outbox
+from ledger import automatic_stop, charges, feeds, inbox, outbox
 from ledger.sealing import Sealer
 from ledger.session import make_engine, refuse_wrong_role
 from policies.terms import Channel
@@ -53,6 +54,8 @@ RELAY_IDLE_SECONDS = (0.02, 0.5)
 RECONCILE_SECONDS = 20.0
 CHARGES_BATCH = 500
 """Invoices whose late charges are looked at in one round; each is looked at once a day."""
+STARTS_SECONDS = 30.0
+"""How often it is looked whether sending must stop by itself, and whether a list is due."""
 CENSUS_SECONDS = 300.0
 """How often the open invoices are compared with the workflows that run."""
 PAYLOADS_KEPT = timedelta(days=90)
@@ -249,6 +252,7 @@ async def reconcile_loop(engine: Engine, clock: Clock, *, every: float = RECONCI
             count = outbox.reconcile(session, now=now)
             inbox.empty_payloads(session, now - PAYLOADS_KEPT)
             outbox.forget_told(session)
+            feeds.watch(session, now=now)
             session.commit()
             return count
 
@@ -261,6 +265,26 @@ async def reconcile_loop(engine: Engine, clock: Clock, *, every: float = RECONCI
                 log.info("late charges: posted on %d invoices", charged)
         except (SQLAlchemyError, LookupError) as error:
             log.warning("reconcile: %s; tried again later", type(error).__name__)
+        await asyncio.sleep(every)
+
+
+def look_after_starts(engine: Engine, tools: Tools) -> int:
+    """Stop what goes wrong, and draw the lists that are due; returns how many contacts were put on lists."""
+    with Session(engine) as session:
+        for creditor_id, passed in automatic_stop.stop_what_goes_wrong(session, tools.clock.now()):
+            log.warning("sending of creditor %s stopped by itself: %s", creditor_id, passed.said)
+        session.commit()
+    return draw_lists(engine, tools.clock, tools.composer, tools.sealer)
+
+
+async def starts_loop(engine: Engine, tools: Tools, *, every: float = STARTS_SECONDS) -> None:
+    """From time to time: what a careful start needs looked after."""
+    while True:
+        try:
+            if listed := await asyncio.to_thread(look_after_starts, engine, tools):
+                log.info("lists: %d contacts wait for a person's approval", listed)
+        except (SQLAlchemyError, LookupError) as error:
+            log.warning("lists: %s; tried again later", type(error).__name__)
         await asyncio.sleep(every)
 
 
@@ -303,6 +327,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, relay:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     loops = [asyncio.create_task(reconcile_loop(engine, tools.clock)), asyncio.create_task(census_loop(client, engine))]
+    loops.append(asyncio.create_task(starts_loop(engine, tools)))
     if relay:
         loops.append(asyncio.create_task(Relay(client, engine, console_url=settings.public_url).run()))
     with ThreadPoolExecutor(THREADS) as pool:

@@ -89,7 +89,24 @@ _CONTACTABILITY: dict[str, Any] = {
     }],
     "jurisdictions": ["CO"], "zones": ["America/Bogota"],
 }  # fmt: skip
+_SOURCE: dict[str, Any] = {
+    "name": "bank", "kind": "bank", "complete_to": "2026-03-13", "seen_at": "2026-03-16T12:10:00Z", "fresh_minutes": 60,
+    "expected_by": "10:00", "late": False, "invoices_rung": 0,
+}  # fmt: skip
 ANSWERS: dict[str, Any] = {
+    "GET /v1/payment-sources": {"sources": [_SOURCE]},
+    "POST /v1/payment-sources": _SOURCE,
+    "POST /v1/payment-sources/{source}/told": _SOURCE | {"invoices_rung": 12},
+    "DELETE /v1/payment-sources/{source}": {"done": True},
+    "POST /v1/invoices/{invoice_id}/payments-in-process": {"result": "held", "until": "2026-03-24T05:00:00Z"},
+    "POST /v1/invoices/{invoice_id}/instruments": {"id": _OTHER, "until": "2026-04-23T05:00:00Z", "status": "created"},
+    "POST /v1/invoices/{invoice_id}/instruments/{instrument_id}/end": {"done": True},
+    "POST /v1/invoices/{invoice_id}/cession": {"id": _OTHER},
+    "POST /v1/invoices/{invoice_id}/cession/end": {"done": True},
+    "POST /v1/invoices/{invoice_id}/deadlines": {"done": True},
+    "POST /v1/tasks/{task_id}/done": {"done": True},
+    "GET /v1/reports/conduct": {"since": "2026-03-01", "until": "2026-03-31", "contacts": 214, "avoidable": []},
+    "POST /webhooks/wompi/{token}": {"received": True, "result": "in_process"},
     "POST /v1/invoices": {"id": _ID, "number": "F-1001", "status": "created"},
     "GET /v1/invoices": {"invoices": [_ROW], "cursor": None},
     "POST /v1/invoices/batch": {

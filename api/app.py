@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
 
-from api import accounts, actions, charges, contactability, contacts, invoices, plan, portal, problems, webhooks
+from api import accounts, actions, charges, contactability, contacts, invoices, payment_data, plan, portal, problems, webhooks
 from api.console_rooms import CONSOLE
 from api.limits import BodyLimits, Doors, Limits, WebhookLimits
 from api.openapi import described
@@ -23,6 +23,8 @@ from ledger.session import make_engine, refuse_wrong_role
 from settings import Settings
 
 ROLE = "puntual_api"
+ROOMS = (invoices, contacts, contactability, plan, charges, accounts, actions, payment_data, webhooks, portal)
+"""What answers under /v1, /webhooks and /p; a test holds each of their routes against its guard."""
 DESCRIPTION = """\
 Post invoices; Puntual collects them on time and with good manners. Sums are integers in the currency's minor unit. Every error
 is `application/problem+json` with a stable `type`. Posting the same again is always safe."""
@@ -42,7 +44,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits
     app.add_middleware(WebhookLimits, doors=app.state.doors)
     app.add_middleware(BodyLimits, limits=limits, batch_path="/v1/invoices/batch")
     problems.install(app)
-    for room in (invoices, contacts, contactability, plan, charges, accounts, actions, webhooks, portal):
+    for room in ROOMS:
         app.include_router(room.router)
     for pages in CONSOLE:
         app.include_router(pages)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import State
 
 from channels import Receipt, Reply
-from ledger import holders, holds, inbox, receipts
+from ledger import holders, holds, inbox, receipts, replies
 from ledger.refusals import Refused
 from ledger.sealing import Sealer
 from ledger.session import as_creditor, lock_debtor
@@ -204,6 +204,9 @@ def _talk(session: Session, creditor: UUID, reply: Reply, here: list[Row[Any]], 
         key=reply.event_id, why=f"a customer answered by {reply.channel}: read it and answer",
         due_at=now + ANSWER_WITHIN, now=now,
     )  # fmt: skip
+    if reply.keyword != "paid":  # said again without a payment: a person looks, and the ladder goes on
+        for account, _ in _by_account(here):
+            replies.hold_until_answered(session, account, reply=reply.event_id, now=now)
     return "for a person"
 
 

@@ -210,6 +210,9 @@ class Pauses(Model):
     unapplied_wd: int = Field(default=3, ge=1, le=60, description="for money that is not applied yet and may be for an invoice")
     reply_wd: int = Field(default=5, ge=1, le=60, description="no rung while a reply waits for an answer, so long at most")
     part_payment_pct: Percent | None = Field(default=30, description="a part payment from this share on brings peace; null: none")
+    silence_days: int | None = Field(
+        default=180, ge=30, le=1100, description="without any sign of the customer for so long, nothing more is sent; null: no end"
+    )
     part_payment_days: int = Field(default=5, ge=1, le=60, description="of peace: calendar days, working days for businesses")
 
 
