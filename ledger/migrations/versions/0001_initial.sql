@@ -828,6 +828,7 @@ grant update on approval, missent to puntual_api;
 grant insert on audit, note to puntual_api;
 grant insert, update on deduction, index_value to puntual_api;
 grant update (failed_count, locked_until, last_seen_at) on staff to puntual_api;
+grant delete on payment_source to puntual_api;
 -- what only grows stays so, for the worker too
 revoke update, delete on entry, event, step, receipt, audit from puntual_worker;
 
