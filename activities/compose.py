@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from activities import short
 from channels import Attachment, Outgoing
 from ledger.contacts import keep_body
 from ledger.creditors import SAID
@@ -52,14 +53,14 @@ _WORDS = Prepared(
         exists (select 1 from unnest(:invoices) u(id) where not exists (select 1 from contact k where k.invoice_id = u.id
             and k.state in ('accepted', 'delivered') and k.channel <> 'voice' and k.template <> 'holder_check')) as first_of_debt,
         (select coalesce(sum(e.amount_minor), 0) from entry e
-            where e.invoice_id = i.id and e.kind in ('charge', 'amendment')) as first_due,
+            where e.invoice_id = i.id and e.instalment < 1001 and e.kind in ('charge', 'amendment')) as first_due,
         (select json_build_object(
             'interest', coalesce(sum(e.amount_minor) filter (where e.kind = 'interest'), 0),
             'fee', coalesce(sum(e.amount_minor) filter (where e.kind = 'fee'), 0),
             'paid', coalesce(-sum(e.amount_minor) filter (where e.kind in ('payment', 'reversal') and e.recorded_at >=
                 (select min(x.recorded_at) from entry x where x.invoice_id = e.invoice_id and x.kind in ('interest', 'fee'))), 0))
          from entry e where e.invoice_id = any(:invoices) and e.currency = i.currency
-            and (e.instalment <= :instalment or :instalment = 0)) as added
+            and e.instalment < 1001 and (e.instalment <= :instalment or :instalment = 0)) as added
     from invoice i join creditor c on c.id = i.creditor_id join account a on a.id = i.account_id join person p on p.id = :person
     where i.id = :invoice
     """,
@@ -212,7 +213,12 @@ class Composer:
             template,
             channel=step.channel,
             language=language,
-            values=replace(values, salutation=card.salutation or row.short_name or ""),
+            values=replace(
+                values,
+                salutation=card.salutation or row.short_name or "",
+                deductions=() if along else short.deduction_lines(voice.facts),
+                conversions=short.conversions(session, (one.facts for one in told), values.today, template),
+            ),
             register=register,
             wording=wording(
                 facts.law, channel=step.channel, on=values.today, first_contact=row.first_of_debt, speaks=speaks_of(template)

@@ -346,7 +346,8 @@ class _Page:
             tail = "\n".join(filter(None, (asked, way, self.shared("stop_whatsapp"))))
             for short_days in (False, True):
                 self.context = self._context(short_days=short_days)
-                for offer, source in product(dict.fromkeys((f"{self.offer()}\n{worth}".strip(), worth, "")), self.section.whatsapp):
+                offers = dict.fromkeys((f"{self.offer()}\n{worth}".strip(), worth, ""))
+                for offer, source in product(offers, self.section.whatsapp):
                     blocks = (opening, " ".join(self.say(source).split("\n")), offer, tail)
                     if len("\n\n".join(filter(None, blocks))) <= WHATSAPP_MAX:
                         return self._noticed(blocks)

@@ -28,7 +28,8 @@ VALUE_WAIT_DAYS: Final = 10
 """Days on which a message waits for the value of an index before its rung is passed over."""
 VALUE_ASKED: Final = "index_value"
 _WRITTEN = (Channel.EMAIL, Channel.WHATSAPP, Channel.SMS, Channel.LETTER)
-_WITHOUT_SUMS = frozenset({CERTIFICATE_REQUEST, "holder_check"})
+WITHOUT_SUMS = frozenset({CERTIFICATE_REQUEST, "holder_check"})
+"""Texts that name no sum of the debt itself, so that no value is needed for them."""
 
 
 def missing_documents(facts: InvoiceFacts) -> list[Deduction]:
@@ -146,7 +147,7 @@ def valued(case: Case, step: Step) -> Step:
     """A message about an indexed debt waits while the value of its day is not known; operations are told on each such day."""
     facts, now = case.facts, case.now
     today = local_day(now, facts.zone)
-    if not isinstance(step, Contact) or step.at > now or facts.value_missing_on != today or step.template in _WITHOUT_SUMS:
+    if not isinstance(step, Contact) or step.at > now or facts.value_missing_on != today or step.template in WITHOUT_SUMS:
         return step
     prefix = f"0.{facts.cycle}.{VALUE_ASKED}."
     asked = {int(one.key.removeprefix(prefix)) for one in facts.skipped if one.key.startswith(prefix)}
