@@ -48,24 +48,27 @@ class NewKey:
 
 def add_creditor(
     session: Session, slug: str, name: str, country: str, zone: str, language: str, manual: Manual, now: datetime,
-    *, start: Literal["watch", "approve", "auto"] = "watch",
+    *, start: Literal["watch", "approve", "auto", "rehearsal"] = "watch",
 ) -> UUID:  # fmt: skip
     """Add a creditor with its manual. It begins by watching: nothing is sent before somebody says so.
+
+    In a `rehearsal` everything goes, and nothing stops by itself.
 
     Raises Refused `creditor-exists` when the slug is taken, or `invalid-creditor`."""
     _check_creditor(slug, name, country, zone, language)
     if find_creditor(session, slug) is not None:
         raise Refused("creditor-exists", f"there is already a creditor {slug!r}: choose another short name")
     creditor_id = uuid4()
+    begins = {"default": "auto", "stop": None} if start == "rehearsal" else {"default": start}
     session.execute(
         text(
             "insert into creditor (id, slug, name, country, zone, language, manual_id, settings, created_at) values"
             " (:id, :slug, :name, :country, :zone, :language, :manual, jsonb_build_object('start',"
-            " jsonb_build_object('default', cast(:start as text))), :now)"
+            " cast(:start as jsonb)), :now)"
         ),
         {
             "id": creditor_id, "slug": slug, "name": name, "country": country, "zone": zone, "language": language,
-            "manual": manual.id, "start": start, "now": now,
+            "manual": manual.id, "start": json.dumps(begins), "now": now,
         },
     )  # fmt: skip
     keep_manual(session, creditor_id, manual, now)

@@ -50,7 +50,8 @@ _FACTS = Prepared(
          from instalment t where t.invoice_id = i.id and t.superseded_at is null) as instalments,
         (select coalesce(json_agg(json_build_object('paid_on', p.paid_on, 'recorded_at', p.recorded_at,
             'amount_minor', p.amount_minor) order by p.recorded_at), '[]')
-         from (select y.paid_on, case when old.chain is null then min(e.recorded_at) else min(y.recorded_at) end as recorded_at, -sum(e.amount_minor) as amount_minor
+         from (select y.paid_on, case when old.chain is null then min(e.recorded_at)
+                   else min(y.recorded_at) end as recorded_at, -sum(e.amount_minor) as amount_minor
                from entry e join payment y on y.id = e.payment_id
                where e.invoice_id = i.id and e.kind in ('payment', 'reversal') and e.instalment < 1001
                    and y.source <> 'credit_note' group by y.id, y.paid_on

@@ -316,6 +316,8 @@ class InvoiceFacts(Model):
     creditor_country: str
     stopped_until: Instant | None = None
     """The global stop: nothing is sent for this creditor before then."""
+    stopped_automatically: bool = False
+    """Too many bounces, opt-outs or "already paid" answers stopped it; nobody's hand."""
     start: StartFacts | None = None
     """How far the creditor lets things go by themselves; None: all the way."""
     feeds: tuple[Feed, ...] = ()

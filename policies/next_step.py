@@ -149,9 +149,10 @@ def _at_agency(case: Case) -> Step | None:
 def _stops(case: Case) -> Step | None:
     facts, now = case.facts, case.now
     if facts.stopped_until is not None and now < facts.stopped_until:
-        return Wait(
-            at=facts.stopped_until, why="All sending of this creditor is stopped.", rules=("stop.creditor",), until="stop"
-        )
+        why, rule = "All sending of this creditor is stopped.", "stop.creditor"
+        if facts.stopped_automatically:
+            why, rule = "Sending stopped by itself, because too much of it went wrong; a person looks at it.", "stop.automatic"
+        return Wait(at=facts.stopped_until, why=why, rules=(rule,), until="stop")
     if facts.exempt_until is not None and now < facts.exempt_until:
         return Wait(
             at=facts.exempt_until, why="This customer is exempt from reminders.", rules=("stop.exempt",), until="exemption"

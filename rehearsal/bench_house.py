@@ -175,7 +175,7 @@ def add_bench_creditor(
     """A creditor in Bogotá with keys and a webhook address."""
     now = now or wall_now()
     with Session(engine) as session, session.begin():
-        creditor_id = add_creditor(session, slug, "Bench SAS", "CO", "America/Bogota", "es", manual, now, start="auto")
+        creditor_id = add_creditor(session, slug, "Bench SAS", "CO", "America/Bogota", "es", manual, now, start="rehearsal")
         keys = [create_api_key(session, creditor_id, f"caller {n}", SCOPES, now).key for n in range(KEYS)]
         token = create_webhook_endpoint(session, sealer, creditor_id, "standard", WEBHOOK_SECRET, now)
     return Creditor(creditor_id, slug, keys, token)

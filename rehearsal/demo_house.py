@@ -42,7 +42,7 @@ def open_houses(engine: Engine, sealer: Sealer, api_url: str, now: datetime) -> 
         with Session(engine) as session, session.begin():
             manual = builtin_manual(given.manual)
             creditor_id = add_creditor(
-                session, given.slug, given.name, given.country, given.zone, given.language, manual, now, start="auto"
+                session, given.slug, given.name, given.country, given.zone, given.language, manual, now, start="rehearsal"
             )
             describe_creditor(session, creditor_id, given.settings, {})
             key = create_api_key(session, creditor_id, "demo", SCOPES, now)

@@ -132,7 +132,7 @@ def add_replay_creditor(engine: Engine, given: MapCreditor, manual: Manual, now:
     """The creditor whose portfolio is played: an old book, whose contacts are never made, so no law of today speaks."""
     with Session(engine) as session, session.begin():
         creditor_id = add_creditor(
-            session, given.slug, given.name, given.country, given.zone, given.language, manual, now, start="auto"
+            session, given.slug, given.name, given.country, given.zone, given.language, manual, now, start="rehearsal"
         )
         describe_creditor(session, creditor_id, {}, {"packs": "none"})
         return creditor_id

@@ -140,7 +140,7 @@ class Campaign:
         sealer = Sealer(keep_secrets(self.stack.home).master_key)
         with Session(self._engine) as session, session.begin():
             set_ledger_clock(session.connection(), starts, frozen=False)
-            creditor = add_creditor(session, "drill", "Drill SAS", "CO", ZONE, "es", self.manual, starts, start="auto")
+            creditor = add_creditor(session, "drill", "Drill SAS", "CO", ZONE, "es", self.manual, starts, start="rehearsal")
             self._key = create_api_key(session, creditor, "drill", SCOPES, starts).key
             token = create_webhook_endpoint(session, sealer, creditor, "standard", GATEWAY_SECRET, starts)
         self._hook = f"{self.stack.api_url}/webhooks/payments/{token}"
