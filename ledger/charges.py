@@ -58,6 +58,8 @@ _CASE = text(
             and (s.until > :now or s.reason = any(:permanent))) as protected,
         (select coalesce(json_agg(json_build_array(t.number, t.due_on)), '[]') from instalment t
             where t.invoice_id = i.id and t.superseded_at is null) as parts,
+        array(select t.number from instalment t where t.invoice_id = i.id and t.superseded_at is null
+            and t.due_source = 'assumed') as assumed,
         (select coalesce(json_agg(json_build_array(e.instalment, e.kind, e.amount_minor,
                 case when e.kind = 'payment' then p.value_on else e.dated_on end) order by e.id), '[]')
             from entry e left join payment p on p.id = e.payment_id where e.invoice_id = i.id) as entries,
@@ -249,7 +251,8 @@ def _known(session: Session, invoice_id: UUID | str, now: datetime) -> _Known | 
         for number, on in row.parts
     ]
     entries = [Entered(number, kind, int(amount), date.fromisoformat(on)) for number, kind, amount, on in row.entries]
-    debts = late_debts(parts, entries, currency=row.currency, law=law, frozen=[(span[0], span[1]) for span in frozen])
+    owed = late_debts(parts, entries, currency=row.currency, law=law, frozen=[(span[0], span[1]) for span in frozen])
+    debts = {number: debt for number, debt in owed.items() if number not in row.assumed}  # nobody is late for a guessed date
     over = _today(row, now) - timedelta(days=1)
     rules = money_rules(law)
     try:

@@ -61,8 +61,9 @@ def amend(
 ) -> Amended:
     """Give an open invoice other due dates or sums (F7); the same ones again change nothing.
 
-    The old instalments stay, superseded; the difference is an `amendment` entry. Paid money above the new sum is left
-    unallocated. Raises Unreadable for dues that make no sense, Refused when the invoice is not open.
+    The old instalments stay, superseded; a date that does not change stays as certain as it was; the difference is an
+    `amendment` entry. Paid money above the new sum is left unallocated. Raises Unreadable for dues that make no sense,
+    Refused when the invoice is not open.
     """
     invoice = _open_invoice(session, invoice_id, "amend")
     wrong: list[Problem] = []
@@ -81,12 +82,15 @@ def amend(
     for number, due_on, amount in dues:
         session.execute(
             text(
-                "insert into instalment (id, creditor_id, invoice_id, number, due_on, amount_minor)"
-                " values (:id, :creditor, :invoice, :number, :due_on, :amount)"
+                "insert into instalment (id, creditor_id, invoice_id, number, due_on, amount_minor, due_source, due_terms)"
+                " select :id, :creditor, :invoice, :number, :due_on, :amount, coalesce(was.due_source, 'stated'),"
+                " coalesce(was.due_terms, '') from (select 1) one left join (select due_source, due_terms from instalment"
+                " where invoice_id = :invoice and number = :number and due_on = :due_on and superseded_at = :now limit 1) was"
+                " on true"
             ),
             {
                 "id": new_id(), "creditor": invoice.creditor_id, "invoice": invoice.id, "number": number, "due_on": due_on,
-                "amount": amount,
+                "amount": amount, "now": now,
             },
         )  # fmt: skip
     old = {number: amount for number, _, amount in before}
