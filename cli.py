@@ -129,15 +129,23 @@ def api(port: ApiPort = DEFAULT.api, host: Annotated[str, typer.Option(help="Add
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A .csv or .xlsx of open invoices.")],
-    column_map: Annotated[Path, typer.Option("--map", help="YAML: which column is what.")],
     creditor: Annotated[str, typer.Option(help="Short name of the creditor.")],
+    column_map: Annotated[Path | None, typer.Option("--map", help="YAML: which column is what; else it is guessed.")] = None,
     report: Annotated[Path | None, typer.Option(help="Where to list refused rows; else FILE.errors.csv.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Use the guessed map, or apply the snapshot, without asking.")] = False,
+    map_out: Annotated[Path | None, typer.Option(help="Write the map that is used as YAML.")] = None,
+    currency: Annotated[str, typer.Option(help="Where no column says it: an ISO code.")] = "",
+    kind: Annotated[str, typer.Option(help="The customers are: business or consumer.")] = "",
+    decimal: Annotated[str, typer.Option(help="What decimals are written with: . or ,")] = "",
+    dates: Annotated[str, typer.Option(help="The order of days: dmy, mdy or ymd.")] = "",
 ) -> None:
     """Post the invoices of a file. Stopped, it goes on where it was; run again, it finds everything repeated."""
+    from commands.guessing import Wishes
     from commands.importing import ImportAsked
     from commands.importing import import_portfolio as run
 
-    run(ImportAsked(file, column_map, creditor, report), settings_here(), out=out, err=err)
+    wishes = Wishes(currency, kind, decimal, dates, yes, map_out)
+    run(ImportAsked(file, column_map, creditor, report, wishes), settings_here(), out=out, err=err)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.orm import sessionmaker
 
+from commands.guessing import Wishes, map_for
 from ledger.imports import Imported, run_import
 from ledger.refusals import Refused
 from ledger.sealing import Sealer
@@ -22,25 +23,28 @@ class ImportAsked(NamedTuple):
     """What the command line asked for."""
 
     file: Path
-    column_map: Path
+    column_map: Path | None
     creditor: str
     report: Path | None
+    wishes: Wishes = Wishes()
 
 
 def import_portfolio(asked: ImportAsked, settings: Settings, *, out: Console, err: Console) -> None:
     """Run the import and print what became of the rows; raises Trouble for what a person can put right."""
     for path in (asked.file, asked.column_map):
-        if not path.is_file():
+        if path is not None and not path.is_file():
             raise Trouble(f"{path} is not a file: give the invoices and, with --map, the YAML that names their columns")
     engine = make_engine(settings.worker_url, pool_size=2, name="puntual-import")
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err, transient=True
     )
     try:
+        begin, now = sessionmaker(engine).begin, build_clock(settings, engine).now
+        how = asked.column_map or map_for(asked.file, asked.creditor, asked.wishes, begin, now, out=out)
         with bar:
             shown = bar.add_task("importing", total=None)
             done = run_import(
-                sessionmaker(engine).begin, asked.creditor, asked.file, asked.column_map, now=build_clock(settings, engine).now,
+                begin, asked.creditor, asked.file, how, now=now,
                 sealer=Sealer(settings.master_key), report=asked.report,
                 on_progress=lambda at, total: bar.update(shown, completed=at, total=total),
             )  # fmt: skip
@@ -60,8 +64,10 @@ def import_portfolio(asked: ImportAsked, settings: Settings, *, out: Console, er
 def _say(done: Imported, out: Console) -> None:
     if done.resumed_at:
         out.print(f"went on behind row {done.resumed_at}")
-    left = f", {done.left_out} left out by the map" if done.left_out else ""
+    left = f", {done.left_out} left out" if done.left_out else ""
     out.print(f"{done.rows} rows: {done.accepted} accepted, {done.repeated} repeated, {done.refused} refused{left}")
+    for why, count in done.left_why.items():
+        out.print(f"left out: {count} {why}", markup=False)
     for note in done.notes:
         out.print(note, markup=False)
     if done.report is not None:

@@ -97,16 +97,19 @@ def rows_under(sheet: Sheet, header: Header, *, invoice: str, due_on: str | None
 
     Blank lines behind the last row are nothing and are not counted.
     """
-    filled = {c for r1, c, r2, c2 in sheet.merged if r2 > r1 for c in (c,)}
-    lines = _filled_down(sheet, header) if filled else sheet.lines
+    merged_down = any(last > first for first, _, last, _ in sheet.merged)
+    lines = _filled_down(sheet, header) if merged_down else sheet.lines
     last = max((at for at, (_, cells) in enumerate(lines) if not all(map(is_empty, cells))), default=-1)
     names = list(header.names)
+    heads = [cells for _, cells in sheet.lines[header.at : header.at + header.height]]
     keys = _places(names, invoice), _places(names, due_on) if due_on else None
     rows: list[tuple[int, Cells]] = []
     for at, (line, cells) in enumerate(lines[: last + 1]):
         if header.at <= at < header.at + header.height:
             continue
         why = "above the header" if at < header.at else _no_invoice(names, cells, *keys)
+        if at > header.at and any(_same_words(cells, above) for above in heads):
+            why = "the header again"
         if all(map(is_empty, cells)):
             why = "blank"
         if why:
@@ -118,8 +121,6 @@ def rows_under(sheet: Sheet, header: Header, *, invoice: str, due_on: str | None
 
 def _no_invoice(names: Sequence[str], cells: Cells, invoice: int | None, due_on: int | None) -> str:
     shown = [(at, cell) for at, cell in enumerate(cells) if not is_empty(cell)]
-    if len(shown) >= 2 and all(at < len(names) and fold(cell) == fold(names[at]) for at, cell in shown):
-        return "the header again"
     number = cells[invoice] if invoice is not None and invoice < len(cells) else None
     day = cells[due_on] if due_on is not None and due_on < len(cells) else None
     words = [fold(cell) for _, cell in shown if isinstance(cell, str)]
@@ -133,6 +134,12 @@ def _no_invoice(names: Sequence[str], cells: Cells, invoice: int | None, due_on:
     if shown and is_empty(number) and all(_is_number(cell) for _, cell in shown):
         return "a sum without an invoice"
     return ""
+
+
+def _same_words(cells: Cells, above: Cells) -> bool:
+    """Whether a line repeats a line of the header: a report prints it on each of its pages."""
+    shown = [(at, cell) for at, cell in enumerate(cells) if not is_empty(cell)]
+    return len(shown) >= 2 and all(at < len(above) and fold(cell) == fold(above[at]) for at, cell in shown)
 
 
 def _is_number(value: Any) -> bool:
