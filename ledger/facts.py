@@ -34,13 +34,13 @@ class NoSuchInvoice(LookupError):
 _FACTS = Prepared(
     "facts",
     """
-    select i.id::text as invoice_id, i.creditor_id::text, i.account_id::text, i.number as "order", i.currency, i.issued_on,
+    select i.id::text as invoice_id, i.creditor_id::text, d.id::text as account_id, i.number as "order", i.currency, i.issued_on,
         i.entered_at, i.status, i.cycle, i.cycle_started_at, i.cycle_notice, i.carried_stage,
         i.shift_days, i.revision, i.manual_id,
         coalesce(i.payment_currency, '') as payment_currency,
         i.place_of_payment, i.place_of_payment_region, i.next_at, i.seen_revision, i.outcome,
-        a.kind, a.country, a.region, a.zone, a.exempt_until,
-        a.terms, c.settings -> 'law' as creditor_law, c.settings -> 'start' as creditor_start,
+        d.kind, d.country, d.region, d.zone, greatest(a.exempt_until, d.exempt_until) as exempt_until,
+        d.terms, c.settings -> 'law' as creditor_law, c.settings -> 'start' as creditor_start,
         c.zone as creditor_zone, c.country as creditor_country, c.stopped_until,
         coalesce(starts_with(c.stopped_why, 'automatic: '), false) as stopped_automatically, m.content as manual,
         (select coalesce(json_agg(json_build_object('number', t.number, 'due_on', t.due_on, 'amount_minor', t.amount_minor,
@@ -102,24 +102,27 @@ _FACTS = Prepared(
             'number', case when r.channel in ('sms', 'whatsapp', 'voice') then (select min(b.id::text) from address b
                 where b.person_id = r.person_id and b.lookup = r.lookup) else '' end,
             'checks', case when r.channel in ('sms', 'whatsapp', 'voice') then (select coalesce(json_agg(k.at_utc
-                order by k.at_utc), '[]') from contact k join address b on b.id = k.address_id where k.account_id = n.account_id
+                order by k.at_utc), '[]') from contact k join address b on b.id = k.address_id where k.account_id in (a.id, d.id)
                 and k.template = 'holder_check' and k.state not in ('failed', 'planned') and b.person_id = r.person_id
                 and b.lookup = r.lookup) else '[]' end,
             'authorised', r.consent = 'given') order by r.position, r.id), '[]')
          from address r join person n on n.id = r.person_id, lateral (select exists (select 1 from suppression x
             where x.person_id = n.id and x.lifted_at is null and (x.until > :now or x.reason = any(:permanent))) as stopped) s
-         where n.account_id = i.account_id) as reach,
+         where n.account_id = case when exists (select 1 from person q where q.account_id = d.id and q.erased_at is null)
+            then d.id else a.id end) as reach,
         (select coalesce(json_agg(json_build_object('name', f.name, 'kind', f.kind, 'complete_to', f.complete_to,
             'seen_at', f.seen_at, 'fresh_minutes', f.fresh_minutes, 'expected_by', f.expected_by) order by f.name), '[]')
          from payment_source f where f.creditor_id = i.creditor_id) as feeds,
-        (select coalesce(json_agg(o.due_at order by o.due_at), '[]') from task o where o.account_id = i.account_id
+        (select coalesce(json_agg(o.due_at order by o.due_at), '[]') from task o where o.account_id in (a.id, d.id)
             and o.done_at is null and starts_with(o.kind, 'own_')) as own_promises,
         (select coalesce(sum(u.unallocated_minor), 0) from payment u where u.account_id = i.account_id
             and u.kind = 'payment' and u.currency = i.currency and u.unallocated_minor > 0) as credit_minor,
         (select max(u.recorded_at) from payment u where u.account_id = i.account_id
             and u.kind = 'payment' and u.currency = i.currency and u.unallocated_minor > 0) as credit_since,
+        (select coalesce(json_agg(json_build_object('id', x.id, 'person_id', x.person_id, 'channel', x.channel, 'until', x.until)
+            order by x.id), '[]') from apology x where x.invoice_id = i.id and x.until > :now) as apologies,
         (select coalesce(json_agg(json_build_object('reason', x.reason, 'until', x.until) order by x.until), '[]')
-         from suppression x where x.account_id = i.account_id and x.person_id is null and x.lifted_at is null
+         from suppression x where x.account_id in (a.id, d.id) and x.person_id is null and x.lifted_at is null
             and (x.opened_on is null or i.issued_on <= x.opened_on)
             and (x.starts_at <= :now or x.starts_at <= x.created_at)
             and (x.until > :now or x.reason = any(:permanent))) as suppressions,
@@ -129,7 +132,8 @@ _FACTS = Prepared(
             'where_paid', d.where_paid, 'certificate_required', d.certificate_required, 'certificate_on', d.certificate_on,
             'state', d.state, 'decide_by', d.decide_by, 'settled_at', d.settled_at) order by d.number), '[]')
          from deduction d where d.invoice_id = i.id and d.released_on is null) as deductions
-    from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id
+    from invoice i join account a on a.id = i.account_id join account d on d.id = coalesce(a.payer_id, a.id)
+        join creditor c on c.id = i.creditor_id
         join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id
         left join replacement old on old.new_invoice_id = i.id
     where i.id = any(:invoices) order by i.number
@@ -148,18 +152,21 @@ _BUDGET = text(
             case when other.creditor_id = mine.creditor_id then 'account' else 'creditor' end as elsewhere
         from person n join address mine on mine.person_id = n.id join address other on other.lookup = mine.lookup
             join person o on o.id = other.person_id and o.account_id <> n.account_id
-        where n.account_id = :account and (other.creditor_id = mine.creditor_id or :house and exists (select 1 from creditor c
+        where n.account_id in (select g.id from account g where :account in (g.id, g.payer_id))
+            and (other.creditor_id = mine.creditor_id or :house and exists (select 1 from creditor c
             where c.id = other.creditor_id and c.settings -> 'law' ->> 'party' = 'third'))
     )
     select k.invoice_id::text, k.key, k.person_id::text, k.channel, k.state, k.at_utc as at, k.local_date,
         'delivered' as outcome, false as inbound, false as manual, k.address_id::text, k.template,
         array(select f.invoice_id::text from contact f where f.folded_into = k.id order by 1) as also, '' as elsewhere,
         k.missent_id is not null as void
-    from contact k where k.account_id = :account and k.state <> 'failed' and k.folded_into is null and k.at_utc > :since
+    from contact k where k.account_id in (select g.id from account g where :account in (g.id, g.payer_id))
+        and k.state <> 'failed' and k.folded_into is null and k.at_utc > :since
     union all
     select h.invoice_id::text, 'manual:' || h.id, coalesce(h.person_id::text, ''), h.channel, 'delivered', h.at_utc, h.local_date,
         h.outcome, h.direction = 'in', true, '', '', '{}', '', false
-    from manual_contact h where h.account_id = :account and h.outcome <> 'wrong_number' and h.at_utc > :since
+    from manual_contact h where h.account_id in (select g.id from account g where :account in (g.id, g.payer_id))
+        and h.outcome <> 'wrong_number' and h.at_utc > :since
     union all
     select k.invoice_id::text, 'elsewhere:' || k.id, s.person::text, k.channel, k.state, k.at_utc, k.local_date,
         'delivered', false, false, k.address_id::text, k.template,
@@ -247,7 +254,11 @@ def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[Bo
 def gather_book(session: Session, account_id: UUID | str, now: datetime) -> list[BookEntry]:
     """Every open invoice of one debtor, for the forecast; an invoice not decided since its last fact is asked at once."""
     rows = session.execute(
-        text("select id::text as id, revision > seen_revision as stale from invoice where account_id = :a and outcome is null"),
+        text(
+            "select i.id::text as id, i.revision > i.seen_revision as stale from account me join account g"
+            " on coalesce(me.payer_id, me.id) in (g.id, g.payer_id) join invoice i on i.account_id = g.id"
+            " where me.id = :a and i.outcome is null"
+        ),
         {"a": str(account_id)},
     ).all()
     stale = {row.id for row in rows if row.stale}
@@ -262,7 +273,8 @@ def gather_near(session: Session, facts: InvoiceFacts, now: datetime, ends: date
     """The debtor's other open invoices that may have something to say before `ends`; the caller holds the debtor's lock."""
     rows = session.execute(
         text(
-            "select id::text from invoice where account_id = :account and id <> :id and outcome is null"
+            "select id::text from invoice where account_id in (select g.id from account g where :account in (g.id, g.payer_id))"
+            " and id <> :id and outcome is null"
             " and (revision > seen_revision or next_kind = 'contact' or next_at < :ends)"
         ),
         {"account": facts.account_id, "id": facts.invoice_id, "ends": ends},

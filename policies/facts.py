@@ -247,6 +247,16 @@ class Feed(Model):
     """Creditor's local hour by which the file of the last bank day is to be here."""
 
 
+class Apology(Model):
+    """An approved apology to one person for a message of this invoice that should not have gone."""
+
+    id: str
+    person_id: str
+    channel: Channel
+    until: Instant
+    """Later it would only remind of the mistake."""
+
+
 class InvoiceFacts(Model):
     """Everything next_step may look at, except the manual and the instant, which are its other arguments."""
 
@@ -318,6 +328,7 @@ class InvoiceFacts(Model):
     """The global stop: nothing is sent for this creditor before then."""
     stopped_automatically: bool = False
     """Too many bounces, opt-outs or "already paid" answers stopped it; nobody's hand."""
+    apologies: tuple[Apology, ...] = ()
     start: StartFacts | None = None
     """How far the creditor lets things go by themselves; None: all the way."""
     feeds: tuple[Feed, ...] = ()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 MESSAGES = frozenset(
     """
-    affordable_plan certificate_request come_back decision_maker delivery_check direct_talk due_soon_statement final_balance final_demand
+    affordable_plan apology certificate_request come_back decision_maker delivery_check direct_talk due_soon_statement final_balance final_demand
     first_reminder formal_demand guarantor_notice holder_check
     instalment_reminder instrument_returned interest_notice last_agreement last_days missed_promise
     offer_ways open_items paid_receipt pre_due promise_reminder record_notice reopened scheduled_question several_due_soon

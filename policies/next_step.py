@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from policies import deduction_rules as withheld
 from policies import holding
+from policies.apology import apology_step
 from policies.case import NOT_MADE, Case, active_holds, choose, open_agreement
 from policies.facts import Agreement, InvoiceFacts
 from policies.feeds import look_again, said, uncovered
@@ -31,6 +32,9 @@ UNKNOWN_SETTLES_HOURS = 24
 def next_step(facts: InvoiceFacts, manual: Manual, now: datetime) -> Step:
     """The one next step. Steps other than Contact, Wait and Close are due at once: apply them (`after`) and ask again."""
     case = Case(facts, manual, now)
+    sorry = apology_step(case)
+    if sorry is not None:
+        return sorry
     settled = _settled(case)
     if settled is not None:
         return settled

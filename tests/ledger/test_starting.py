@@ -97,8 +97,8 @@ def sent(session: Session, creditor: cast.Creditor, invoice: UUID, count: int, a
             text(
                 "insert into contact (id, creditor_id, account_id, invoice_id, person_id, address_id, key, attempt, rung,"
                 " channel, template, state, amount_minor, currency, at_utc, zone, at_local, local_date, utc_offset_min)"
-                " select :id, creditor_id, account_id, id, :person, :address, :key, 1, 'S2', 'email', 'first_reminder', 'accepted', 1, 'COP',"
-                " :at, :zone, :local, :day, :offset from invoice where id = :invoice"
+                " select :id, creditor_id, account_id, id, :person, :address, :key, 1, 'S2', 'email', 'first_reminder',"
+                " 'accepted', 1, 'COP', :at, :zone, :local, :day, :offset from invoice where id = :invoice"
             ),
             {
                 "id": contact, "person": person, "address": address, "invoice": invoice, "key": f"1.1.{contact}.0",

@@ -93,7 +93,7 @@ def test_the_firmest_rung_chooses_the_text(told: list[tuple[str, bool]], text: s
 
 def test_what_speaks_of_one_agreement_or_one_person_is_never_shared() -> None:
     assert {name for name in MESSAGES if not bundle_of(name)} == {
-        "promise_reminder", "missed_promise", "reopened", "paid_receipt", "holder_check", "guarantor_notice",
+        "promise_reminder", "missed_promise", "reopened", "paid_receipt", "apology", "holder_check", "guarantor_notice",
             "certificate_request",
     }  # fmt: skip
     assert bundle_of("suspension_notice") != bundle_of("final_balance") != bundle_of("first_reminder")
