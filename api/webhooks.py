@@ -154,7 +154,7 @@ def _check_stripe(body: bytes, headers: Mapping[str, str], secret: str) -> tuple
 
 
 def _check_wompi(body: bytes, headers: Mapping[str, str], secret: str) -> tuple[str, Any]:
-    wompi.verify_wompi(body, headers, secret=secret)
+    wompi.verify_wompi(body, headers, secret=secret, now=wall_now())
     event = wompi.read_wompi(body)
     return event.event_id, event
 

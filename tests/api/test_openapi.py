@@ -89,7 +89,7 @@ def test_every_answer_is_of_a_known_form_and_has_an_example(house: House) -> Non
 
 def test_every_webhook_shows_its_body(house: House) -> None:
     operations = {path: ops["post"] for path, ops in _described(house)["paths"].items() if path.startswith("/webhooks/")}
-    assert len(operations) == 6 and [path for path, operation in operations.items() if "requestBody" not in operation] == []
+    assert len(operations) == 7 and [path for path, operation in operations.items() if "requestBody" not in operation] == []
 
 
 def test_every_refusal_is_described_as_a_problem(house: House) -> None:
