@@ -9,8 +9,10 @@ _ID, _ACCOUNT, _OTHER = (
 )  # fmt: skip
 _ROW: dict[str, Any] = {
     "id": _ID, "number": "F-1001", "currency": "COP", "issued_on": "2026-03-01", "state": "open", "balance_minor": 25000000,
+    "payable_minor": 25000000, "payment_currency": None,
     "account": {"id": _ACCOUNT, "ref": "C-1001", "kind": "consumer", "country": "CO", "zone": "America/Bogota"},
-    "instalments": [{"number": 1, "due_on": "2026-03-16", "amount_minor": 25000000, "balance_minor": 25000000}],
+    "instalments": [{"number": 1, "due_on": "2026-03-16", "amount_minor": 25000000, "balance_minor": 25000000,
+                     "due_source": "terms", "due_terms": "15D"}],
     "next": {
         "kind": "contact", "at": "2026-03-13T14:00:00Z", "rung": "S1", "channel": "email", "why": "S1 falls on 2026-03-13.",
     },
@@ -93,7 +95,30 @@ _SOURCE: dict[str, Any] = {
     "name": "bank", "kind": "bank", "complete_to": "2026-03-13", "seen_at": "2026-03-16T12:10:00Z", "fresh_minutes": 60,
     "expected_by": "10:00", "late": False, "invoices_rung": 0,
 }  # fmt: skip
+_DOCUMENT: dict[str, Any] = {
+    "id": _OTHER, "kind": "pdf", "name": "F-1001.pdf", "media_type": "application/pdf", "bytes": 48213,
+    "sha256": "5b0c9a1f2e3d4c5b6a79881726354433221100ffeeddccbbaa99887766554433", "recorded_at": "2026-03-02T15:00:00Z",
+}  # fmt: skip
+_PAPERS: dict[str, Any] = {
+    "delivery": [{"kind": "accepted", "on": "2026-03-02", "source": "tax_authority", "reason": "", "by": "key 3f9a01c27b",
+                  "recorded_at": "2026-03-02T16:00:00Z"}],
+    "documents": [_DOCUMENT], "replaces": {"id": _ACCOUNT, "number": "F-0987"}, "replaced_by": None,
+}  # fmt: skip
+_DEDUCTION: dict[str, Any] = {
+    "number": 1, "kind": "retefuente", "rate": "2.5", "base_minor": 20000000, "amount_minor": 500000, "open_minor": 500000,
+    "where_paid": "payer_withholds", "state": "declared", "decide_by": None, "certificate_required": True,
+    "certificate_on": None, "released_on": None,
+}  # fmt: skip
 ANSWERS: dict[str, Any] = {
+    "POST /v1/invoices/{invoice_id}/deductions/{number}/confirm": {"changed": True},
+    "POST /v1/invoices/{invoice_id}/deductions/{number}/decline": {"changed": True},
+    "POST /v1/invoices/{invoice_id}/deductions/{number}/certificate": {"changed": True},
+    "POST /v1/invoices/{invoice_id}/deductions/{number}/reclassify": {"changed": True},
+    "PUT /v1/index-values": {"changed": 31, "invoices": 4},
+    "GET /v1/index-values": [{
+        "code": "CLF", "payment_currency": "CLP", "on_day": "2026-06-12", "valid_until": "2026-06-12", "value": "39383.07",
+        "source": "SII",
+    }],
     "GET /v1/payment-sources": {"sources": [_SOURCE]},
     "POST /v1/payment-sources": _SOURCE,
     "POST /v1/payment-sources/{source}/told": _SOURCE | {"invoices_rung": 12},
@@ -119,7 +144,11 @@ ANSWERS: dict[str, Any] = {
                 "errors": [{"where": "body", "pointer": "/due_on", "detail": "give due_on and amount_minor, or instalments"}]}},
         ],
     },
-    "GET /v1/invoices/{invoice_id}": _ROW | {"outcome_at": None, "cycle": 1, "revision": 1, "holds": [], "manual": _MANUAL},
+    "POST /v1/invoices/{invoice_id}/delivery": {"changed": True},
+    "POST /v1/invoices/{invoice_id}/due-date/confirm": {"changed": True},
+    "GET /v1/invoices/{invoice_id}/documents": {"documents": [_DOCUMENT]},
+    "GET /v1/invoices/{invoice_id}": _ROW | _PAPERS | {"outcome_at": None, "cycle": 1, "revision": 1, "holds": [],
+        "deductions": [_DEDUCTION], "conversion": None, "manual": _MANUAL},
     "PATCH /v1/invoices/{invoice_id}": {
         "changed": True, "balance_minor": 25000000, "freed_minor": 0, "plan_before": _PLAN, "plan_after": _LATER,
     },
@@ -142,6 +171,18 @@ ANSWERS: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/placement/decline": {"id": _OTHER},
     "GET /v1/payments/unmatched": [_UNMATCHED],
     "POST /v1/payments/{payment_id}/apply": {"applied_minor": 5000000, "left_minor": 0, "balance_minor": 20000000},
+    "GET /v1/accounts/{account_ref}": {
+        "id": _ACCOUNT, "ref": "NORTH", "kind": "business", "country": "CO", "region": "DC", "zone": "America/Bogota",
+        "language": "es", "register": "", "payer": "HQ", "bill_to": None, "parent": "HQ", "pays_for": [], "branches": [],
+        "minor": False, "related": None, "short_name": "Andina", "habits": {"payment_days": ["fri"]}, "proposed_habits": None,
+        "people": [{
+            "person_id": _OTHER, "role": "payables", "language": "es",
+            "ways": [{
+                "address_id": _ID, "channel": "sms", "consent": "given", "verified_at": "2026-03-02T15:00:00Z",
+                "last_heard_at": None, "retired_at": None, "retired_why": None,
+            }],
+        }],
+    },
     "PATCH /v1/accounts/{account_ref}": {"changed": ["region", "zone"], "invoices": 2},
     "POST /v1/accounts/{account_ref}/consents": {"changed": 1},
     "POST /v1/accounts/{account_ref}/suppressions": {"id": _OTHER},

@@ -13,7 +13,22 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
 
-from api import accounts, actions, charges, contactability, contacts, invoices, payment_data, plan, portal, problems, webhooks
+from api import (
+    accounts,
+    actions,
+    charges,
+    contactability,
+    contacts,
+    deductions,
+    invoices,
+    papers,
+    payment_data,
+    plan,
+    portal,
+    portal_papers,
+    problems,
+    webhooks,
+)
 from api.console_rooms import CONSOLE
 from api.limits import BodyLimits, Doors, Limits, WebhookLimits
 from api.openapi import described
@@ -23,7 +38,10 @@ from ledger.session import make_engine, refuse_wrong_role
 from settings import Settings
 
 ROLE = "puntual_api"
-ROOMS = (invoices, contacts, contactability, plan, charges, accounts, actions, payment_data, webhooks, portal)
+ROOMS = (
+    invoices, papers, contacts, contactability, plan, charges, accounts, actions, payment_data, deductions, webhooks,
+    portal_papers, portal,
+)  # fmt: skip
 """What answers under /v1, /webhooks and /p; a test holds each of their routes against its guard."""
 DESCRIPTION = """\
 Post invoices; Puntual collects them on time and with good manners. Sums are integers in the currency's minor unit. Every error

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 from sqlalchemy import text
 
+from api.deductions import conversion_out, deductions_out
 from api.examples import AMENDMENT, BATCH, INVOICE, INVOICE_IN_INSTALMENTS
 from api.models import (
     AccountOut,
@@ -25,7 +26,6 @@ from api.models import (
     DueOut,
     HoldOut,
     InvoiceAccepted,
-    InvoiceOut,
     InvoicePage,
     InvoiceRow,
     ManualOut,
@@ -34,11 +34,14 @@ from api.models import (
     PauseIn,
     ResumeIn,
 )
+from api.papers import InvoiceWithPapers, papers_of
 from api.plan import foresee
 from api.problems import BASE, Stop, problem, responses, validation_spots
 from api.security import Caller, caller
 from ledger import invoices as ledger
 from ledger.acceptance import Accepted
+from ledger.deductions import deductions_of
+from ledger.due_dates import confirm_due_date
 from ledger.reading import Filter, State, View, find_invoice, holds_of, list_invoices, manual_of
 from policies.intake import Problem, Unreadable
 from policies.intake_model import InvoiceIn
@@ -125,17 +128,22 @@ def get_invoices(
     return InvoicePage(invoices=[InvoiceRow(**_row(view)) for view in page.views], cursor=page.cursor)
 
 
-@router.get("/{invoice_id}", response_model=InvoiceOut, summary="Read an invoice", responses=responses(401, 403, 404, 422, 429))
-def get_invoice(invoice_id: UUID, who: Reader, request: Request) -> InvoiceOut:
+@router.get(
+    "/{invoice_id}", response_model=InvoiceWithPapers, summary="Read an invoice", responses=responses(401, 403, 404, 422, 429)
+)
+def get_invoice(invoice_id: UUID, who: Reader, request: Request) -> InvoiceWithPapers:
     """Its balance, what comes next and why, what holds it, and the manual it follows with the level each part came from."""
     view = find_invoice(who.session, invoice_id)
     manual = manual_of(who.session, view.row.manual_id)
     origin = dict.fromkeys(Manual.model_fields, "creditor") | manual.origin
     held = holds_of(who.session, invoice_id, request.app.state.clock.now())
     holds = [HoldOut.model_validate(hold, from_attributes=True) for hold in held]
-    return InvoiceOut(
+    return InvoiceWithPapers(
         **_row(view), outcome_at=view.row.outcome_at, cycle=view.row.cycle, revision=view.row.revision, holds=holds,
         manual=ManualOut(id=manual.id, name=manual.name, origin=origin, content=manual.content),
+        deductions=deductions_out(deductions_of(who.session, [invoice_id]).get(invoice_id, [])),
+        conversion=conversion_out(who.session, who.creditor_id, view.row, request.app.state.clock.now()),
+        **papers_of(who.session, invoice_id),
     )  # fmt: skip
 
 
@@ -151,6 +159,8 @@ def patch_invoice(invoice_id: UUID, body: AmendIn, who: Writer, request: Request
     dues = _amended_dues(body, ledger.due_list(who.session, invoice_id))
     before = foresee(who.session, account, invoice_id, now=now)
     done = ledger.amend(who.session, invoice_id, dues, reason=body.reason, now=now, actor=who.actor)
+    if body.due_on is not None or body.instalments:  # a day that is said is assumed no longer
+        confirm_due_date(who.session, invoice_id, now=now, actor=who.actor)
     after = foresee(who.session, account, invoice_id, now=now) if done.changed else before
     return AmendedOut(
         changed=done.changed, balance_minor=done.balance_minor, freed_minor=done.freed_minor, plan_before=before, plan_after=after
@@ -234,7 +244,8 @@ def _row(view: View) -> dict[str, Any]:
         "account": AccountOut(
             id=row.account_id, ref=row.account_ref, kind=row.account_kind, country=row.account_country, zone=row.account_zone
         ),
-        "balance_minor": row.balance_minor, "next": step, "held_why": row.held_why, "entered_at": row.entered_at,
+        "balance_minor": row.balance_minor, "payable_minor": max(row.balance_minor - row.apart_minor, 0), "next": step,
+        "payment_currency": row.payment_currency, "held_why": row.held_why, "entered_at": row.entered_at,
         "instalments": [DueOut.model_validate(due, from_attributes=True) for due in view.dues], "workflow_id": row.workflow_id,
     }  # fmt: skip
 

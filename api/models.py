@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from api.deductions import ConversionOut, DeductionOut
 from policies.intake_model import AmountMinor, InstalmentIn, InvoiceIn
 from policies.terms import Instant
 from policies.typed import STORABLE, Day
@@ -120,6 +121,10 @@ class DueOut(BaseModel):
     due_on: date
     amount_minor: int
     balance_minor: int
+    due_source: Literal["stated", "terms", "assumed"] = Field(
+        "stated", description="assumed: courtesy only, until it is confirmed"
+    )
+    due_terms: str = Field("", description="the terms it follows from, or the rule by which it is assumed")
 
 
 class AccountOut(BaseModel):
@@ -161,7 +166,9 @@ class InvoiceRow(BaseModel):
     currency: str
     issued_on: date
     state: str = Field(description="open, paid, cancelled, written_off, credited, ladder_ended, recalled_paid, returned or settled_in_erp")
-    balance_minor: int
+    balance_minor: int = Field(description="what is owed in all, with what is withheld or deposited elsewhere")
+    payable_minor: int = Field(description="what may be asked: the balance less deductions that are still to come")
+    payment_currency: str | None = Field(None, description="an indexed or foreign debt is paid in this currency")
     instalments: list[DueOut]
     next: NextOut | None
     held_why: str | None = Field(description="why the last contact was held back")
@@ -185,6 +192,8 @@ class InvoiceOut(InvoiceRow):
     cycle: int = Field(description="grows when a breach or a reversal begins the ladder anew")
     revision: int = Field(description="grows with each fact")
     holds: list[HoldOut]
+    deductions: list[DeductionOut] = []
+    conversion: ConversionOut | None = Field(None, description="what is payable comes to today; null while no value is known")
     manual: ManualOut
 
 

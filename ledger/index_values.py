@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from ledger.events import note_fact
+from ledger.tasks import close_task
 from policies.indexed import IndexValue, to_units
 
 _PUT = text(
@@ -110,7 +112,7 @@ def as_kept(
 
 
 def note_conversion(session: Session, payment_id: UUID, done: Converted | None, destination: str = "") -> None:
-    """Keep beside a payment what was really paid, by which value, and to which of the creditor's accounts; nothing for ordinary money."""
+    """Keep beside a payment what was really paid, by which value, and to which account; nothing for ordinary money."""
     if done is None and not destination:
         return
     session.execute(
@@ -172,3 +174,34 @@ def why_not(invoice: Row[Any], currency: str, paid_on: date) -> str:
     if invoice.payment_currency == currency:
         return f"no value of {invoice.currency} for {paid_on} is known: load it and apply the payment to {invoice.number}"
     return f"{invoice.number} is in {invoice.currency}"
+
+
+def load(
+    session: Session, creditor_id: UUID | str, values: Iterable[IndexValue], *, now: datetime, actor: str
+) -> tuple[int, int]:
+    """`put_values`, the open invoices that wait for them asked again, and the tasks about them done; returns how many of each."""
+    given = list(values)
+    changed, pairs = put_values(session, creditor_id, given, now=now)
+    asked = 0
+    for code, paid_in in sorted(pairs):
+        for invoice_id in open_invoices(session, creditor_id, code, paid_in):
+            note_fact(session, invoice_id, at=now, kind="index_value_loaded", detail={"code": code}, actor=actor, note=code)
+            asked += 1
+    for one in given:
+        for day in range((one.last_day - one.on_day).days + 1):
+            key = f"{one.ledger_code}:{one.payment_currency}:{one.on_day + timedelta(days=day)}"
+            if (one.ledger_code, one.payment_currency) in pairs:
+                close_task(session, creditor_id=creditor_id, kind="load_index_value", key=key, outcome="loaded", now=now)
+    return changed, asked
+
+
+def values_on(session: Session, creditor_id: UUID | str, day: date) -> Sequence[Row[Any]]:
+    """The value of each unit that holds on a day."""
+    return session.execute(
+        text(
+            "select distinct on (code, payment_currency) code, payment_currency, on_day, valid_until, value, source"
+            " from index_value where creditor_id = :creditor and on_day <= :day and valid_until >= :day"
+            " order by code, payment_currency, on_day desc"
+        ),
+        {"creditor": str(creditor_id), "day": day},
+    ).all()

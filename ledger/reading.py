@@ -27,7 +27,8 @@ _STATE = (
     " when i.balance_minor <= 0 then 'paid' else 'open' end)"
 )
 _COLUMNS = f"""
-    i.id, i.number, i.currency, i.issued_on, i.status, i.outcome, i.outcome_at, i.balance_minor, i.entered_at, i.cycle,
+    i.id, i.number, i.currency, i.issued_on, i.status, i.outcome, i.outcome_at, i.balance_minor, i.apart_minor,
+    i.payment_currency, i.entered_at, i.cycle,
     i.revision, i.next_kind, i.next_at, i.next_why, i.next_rung, i.next_channel, i.held_why, i.manual_id, i.account_id,
     a.ref as account_ref, a.kind as account_kind, a.country as account_country, a.zone as account_zone,
     'invoice:' || c.slug || ':' || i.number as workflow_id,
@@ -35,7 +36,8 @@ _COLUMNS = f"""
 """
 _FROM = " from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id "
 _DUES = text(
-    "select n.invoice_id, n.number, n.due_on, n.amount_minor, coalesce((select sum(e.amount_minor) from entry e"
+    "select n.invoice_id, n.number, n.due_on, n.amount_minor, n.due_source, n.due_terms,"
+    " coalesce((select sum(e.amount_minor) from entry e"
     " where e.invoice_id = n.invoice_id and e.instalment = n.number), 0) as balance_minor from instalment n"
     " where n.invoice_id = any(cast(:ids as uuid[])) and n.superseded_at is null order by n.invoice_id, n.number"
 )

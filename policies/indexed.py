@@ -13,7 +13,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Final, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from policies.money import exponent, minor_units
 from policies.terms import Model
@@ -42,6 +42,9 @@ def spoken_code(currency: str) -> str:
     return _NAMES.get(currency, currency)
 
 
+VALID_DAYS_MAX: Final = 366
+
+
 class IndexIn(Model):
     """A sum counted in an index."""
 
@@ -57,7 +60,13 @@ class IndexValue(Model):
     on_day: Day
     value: Annotated[Decimal, Field(gt=0, max_digits=20, decimal_places=10, description="of one unit; as text it stays exact")]
     source: str = Field(min_length=2, max_length=60, pattern=STORABLE, description="who publishes it, as messages name it")
-    valid_until: Day | None = Field(None, description="its last day; left out, it is for on_day only")
+    valid_until: Day | None = Field(None, description="its last day, a year on at most; left out, it is for on_day only")
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> IndexValue:
+        if not 0 <= (self.last_day - self.on_day).days <= VALID_DAYS_MAX:
+            raise ValueError(f"valid_until lies between on_day and {VALID_DAYS_MAX} days later")
+        return self
 
     @property
     def ledger_code(self) -> str:

@@ -28,7 +28,7 @@ PUBLIC = {
     "/webhooks/payments/{token}", "/webhooks/stripe/{token}", "/webhooks/wompi/{token}", "/webhooks/sendgrid",
     "/webhooks/twilio/status/{contact_id}",
     "/webhooks/twilio/inbound", "/webhooks/carrier",
-    "/p/{token}", "/p/{token}/stop", "/p/{token}/{verb}",
+    "/p/{token}", "/p/{token}/copy", "/p/{token}/stop", "/p/{token}/{verb}",
     "/console/sign-in", "/console/sign-out", "/console/demo/{prefix}", "/console/console.css",
 }  # fmt: skip
 _UNTIL = "2026-03-10T12:00:00Z"
@@ -48,6 +48,8 @@ BODIES: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/cession/end": {"how": "recourse"},
     "POST /v1/invoices/{invoice_id}/deadlines": {"kind": "insurer_notice", "on": "2026-04-01", "ref": "p-1"},
     "POST /v1/tasks/{task_id}/done": {"outcome": "done"},
+    "POST /v1/invoices/{invoice_id}/delivery": {"kind": "delivered", "on": "2026-03-02"},
+    "POST /v1/invoices/{invoice_id}/due-date/confirm": {},
     "PATCH /v1/invoices/{invoice_id}": {"amount_minor": 5, "reason": "test"},
     "POST /v1/invoices/{invoice_id}/cancel": {"reason": "test"},
     "POST /v1/invoices/{invoice_id}/pause": {"until": _UNTIL, "reason": "test"},
@@ -58,6 +60,10 @@ BODIES: dict[str, Any] = {
         "at": "2026-03-02T14:00:00Z",
         "outcome": "conversation",
     },
+    "POST /v1/invoices/{invoice_id}/deductions/{number}/confirm": {},
+    "POST /v1/invoices/{invoice_id}/deductions/{number}/decline": None,
+    "POST /v1/invoices/{invoice_id}/deductions/{number}/certificate": {"received_on": "2026-03-02", "ref": "file 7"},
+    "POST /v1/invoices/{invoice_id}/deductions/{number}/reclassify": {"reason": "test"},
     "POST /v1/invoices/{invoice_id}/promise": {"on": "2026-03-05"},
     "POST /v1/invoices/{invoice_id}/agreement": {"kind": "promise", "on": "2026-03-05"},
     "POST /v1/invoices/{invoice_id}/agreement/withdraw": None,
@@ -140,7 +146,7 @@ def test_another_creditors_key_finds_nothing_under_an_id(house: House) -> None:
     invoice = cast.accepted_invoice(house.database.worker, norte)
     ids = {"invoice_id": invoice, "payment_id": invoice, "suppression_id": invoice, "account_ref": "C-1001", "name": "file.csv",
            "source": "bank", "instrument_id": invoice, "task_id": invoice,
-           "debtor": "C-1001"}  # fmt: skip
+           "number": 1, "debtor": "C-1001"}  # fmt: skip
     before = _everything(house)
     for route in (route for route in _GUARDED if "{" in route.path):
         method = _method(route)

@@ -38,8 +38,8 @@ class Desk(NamedTuple):
     session: Session
 
     def invoice(self, *deductions: dict[str, Any], number: str = "F-1", amount: int = 1000, **change: Any) -> UUID:
-        given = {"amount_minor": amount, "deductions": list(deductions)} | change
-        return accepted_invoice(self.database.worker, self.creditor, number, **given)
+        given: dict[str, Any] = {"amount_minor": amount, "deductions": list(deductions)}
+        return accepted_invoice(self.database.worker, self.creditor, number, **(given | change))
 
     def pay(self, ref: str, amount: int, invoice: UUID, **more: Any) -> None:
         pay(self.session, self.creditor.id, ref, amount, invoice, **more)
