@@ -37,6 +37,8 @@ class Limits:
     """Bytes of a body, and the rates of what comes in."""
 
     body_bytes: int = 256 * 1024
+    invoice_bytes: int = 8 * 1024 * 1024
+    """One invoice with its documents: 5 MB of them, in base64."""
     batch_bytes: int = 32 * 1024 * 1024
     webhook_bytes: int = 2 * 1024 * 1024
     key: Rate = Rate(100, 400)
@@ -196,6 +198,8 @@ class BodyLimits:
     def _allowed(self, path: str) -> int:
         if path == self._batch_path:
             return self._limits.batch_bytes
+        if path == self._batch_path.rpartition("/")[0]:
+            return self._limits.invoice_bytes
         return self._limits.webhook_bytes if path.startswith("/webhooks/") else self._limits.body_bytes
 
 

@@ -98,9 +98,9 @@ class Link:
 @router.get("/{token}")
 def show(token: str, request: Request) -> Response:
     """The invoice as it is at this moment; a paid one is its own receipt."""
-    with _opened(request, token) as link:
+    with opened(request, token) as link:
         if link is None:
-            return _unknown(request)
+            return unknown_link(request)
         said = view.invoice_view(link.session, link.about, link.speaker, link.now)
         others = view.others(link.session, link.invoice_id, link.person_id, link.speaker, link.state.sealer)
         wish = wishes.wish_view(link.session, link.invoice_id, link.person_id, link.speaker) if said["owes"] else _NO_WISH
@@ -110,26 +110,26 @@ def show(token: str, request: Request) -> Response:
 @router.get("/{token}/stop")
 def show_stop(token: str, request: Request) -> Response:
     """Asks which messages to stop; stops nothing by itself."""
-    with _opened(request, token) as link:
-        return _unknown(request) if link is None else _stop_page(link)
+    with opened(request, token) as link:
+        return unknown_link(request) if link is None else _stop_page(link)
 
 
 @router.post("/{token}/stop")
 async def stop(token: str, request: Request) -> Response:
     """Stop one channel or all; `List-Unsubscribe=One-Click` is a mail program's own button and stops e-mail."""
-    form = _form(await request.body())
+    form = read_form(await request.body())
     return await run_in_threadpool(_stop, token, request, form)
 
 
 @router.post("/{token}/{verb}")
 async def choose(token: str, verb: str, request: Request) -> Response:
     """A promise, an extension, a plan, a discount, a dispute, "I already paid", or how and when to be written to."""
-    form = _form(await request.body())
+    form = read_form(await request.body())
     return await run_in_threadpool(_choose, token, verb, request, form)
 
 
 @contextmanager
-def _opened(request: Request, token: str) -> Iterator[Link | None]:
+def opened(request: Request, token: str) -> Iterator[Link | None]:
     """The transaction of a link's creditor, committed when the page is made; None for a link that opens nothing."""
     state = request.app.state
     now = state.clock.now()
@@ -148,18 +148,19 @@ def _opened(request: Request, token: str) -> Iterator[Link | None]:
 
 
 def _choose(token: str, verb: str, request: Request, form: Mapping[str, str]) -> Response:
-    with _opened(request, token) as link:
+    with opened(request, token) as link:
         if link is None or verb not in _VERBS:
-            return _unknown(request)
+            return unknown_link(request)
         if not hmac.compare_digest(form.get("form", "").encode(), link.form_token.encode()):
-            return _said(link, link.speaker.t["stale"], status=409, tone="note")
+            return said_page(link, link.speaker.t["stale"], status=409, tone="note")
         try:
             # What is refused leaves nothing behind; the page that says so is made in the same transaction.
             with link.session.begin_nested():
                 _VERBS[verb](link, form)
             holders.heard_by_link(link.session, link.invoice_id, link.person_id, now=link.now)
         except _Unread:
-            return _said(link, link.speaker.t["refused_input"], title=link.speaker.t["refused_title"], status=422, tone="note")
+            t = link.speaker.t
+            return said_page(link, t["refused_input"], title=t["refused_title"], status=422, tone="note")
         except Refused as refused:
             if refused.code == "said-before":
                 holds.look_again(link.session, link.invoice_id, now=link.now)
@@ -168,15 +169,15 @@ def _choose(token: str, verb: str, request: Request, form: Mapping[str, str]) ->
 
 
 def _stop(token: str, request: Request, form: Mapping[str, str]) -> Response:
-    with _opened(request, token) as link:
+    with opened(request, token) as link:
         if link is None:
-            return _unknown(request)
+            return unknown_link(request)
         one_click = form.get("List-Unsubscribe") == "One-Click"
         if not one_click and not hmac.compare_digest(form.get("form", "").encode(), link.form_token.encode()):
-            return _said(link, link.speaker.t["stale"], status=409, tone="note")
+            return said_page(link, link.speaker.t["stale"], status=409, tone="note")
         named = "email" if one_click else form.get("channel", "")
         if named != "all" and named not in tuple(Channel):
-            return _said(link, link.speaker.t["refused_input"], status=422, tone="note")
+            return said_page(link, link.speaker.t["refused_input"], status=422, tone="note")
         ids = receipts.addresses_of(link.session, link.person_id, None if named == "all" else Channel(named))
         stops.stop_writing_to(link.session, ids, now=link.now, proof="one-click" if one_click else "portal")
         if one_click:
@@ -268,7 +269,7 @@ def _refused(link: Link, refused: Refused) -> Response:
     more = {} if nearest is None else {"nearest": _nearest(link, nearest)}
     title = link.speaker.t["refused_title"]
     hours = {name: str(refused.more[name]) for name in ("first", "last") if name in refused.more}
-    return _said(link, link.speaker.say(key, **hours), title=title, status=refused.status, tone="note", **more)
+    return said_page(link, link.speaker.say(key, **hours), title=title, status=refused.status, tone="note", **more)
 
 
 def _nearest(link: Link, terms: dict[str, Any]) -> dict[str, Any]:
@@ -289,12 +290,13 @@ def _nearest(link: Link, terms: dict[str, Any]) -> dict[str, Any]:
     return {"rows": rows, "note": note, "fields": fields, "action": f"{link.base}/{terms['kind']}"}
 
 
-def _said(link: Link, said: str, *, status: int, tone: str, title: str = "", **more: Any) -> Response:
+def said_page(link: Link, said: str, *, status: int, tone: str, title: str = "", **more: Any) -> Response:
+    """A page of one sentence, with the way back."""
     frame = link.frame("message") | {"said": said, "title": title, "tone": tone, "home": link.base, "nearest": None} | more
     return _html(frame, status)
 
 
-def _unknown(request: Request) -> Response:
+def unknown_link(request: Request) -> Response:
     """One page for every link that opens nothing, in the language of the browser."""
     wanted = request.headers.get("accept-language", "es")[:2].lower()
     language = wanted if wanted in ("es", "pt", "en") else "es"
@@ -312,7 +314,8 @@ def _html(values: dict[str, Any], status: int = 200) -> Response:
     return HTMLResponse(view.page().render(values), status, HEADERS)
 
 
-def _form(body: bytes) -> dict[str, str]:
+def read_form(body: bytes) -> dict[str, str]:
+    """The fields of a form; none where the body is none."""
     try:
         return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=30))
     except ValueError:

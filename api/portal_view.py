@@ -37,7 +37,7 @@ _ABOUT = text(
     " a.zone, coalesce(nullif(p.language, ''), a.language) as language,"
     " coalesce((select k.register from contact k where k.invoice_id = i.id and k.person_id = p.id and k.register <> ''"
     " order by k.at_utc, k.id limit 1), a.register) as register from invoice i"
-    " join creditor c on c.id = i.creditor_id join account a on a.id = i.account_id join person p on p.id = :person"
+    " join creditor c on c.id = i.creditor_id join person p on p.id = :person join account a on a.id = p.account_id"
     " where i.id = :invoice"
 )
 _PAYMENTS = text(
@@ -169,7 +169,8 @@ def invoice_view(session: Session, about: Row[Any], speaker: Speaker, now: datet
     due_on = min(open_parts, default=parts[0].due_on)
     settings = about.settings or {}
     return {
-        "owes": owes, "owed": speaker.sum(at.facts.balance_minor), "cards": _cards(at, speaker, about, payments, owes, now),
+        "owes": owes, "has_copy": at.facts.has_document,
+        "owed": speaker.sum(at.facts.balance_minor), "cards": _cards(at, speaker, about, payments, owes, now),
         "due": speaker.say("due" if due_on >= speaker.today else "was_due", date=speaker.day(due_on)), "may_pay": not at_agency,
         "instalments": [
             (

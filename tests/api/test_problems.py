@@ -50,7 +50,8 @@ def test_a_wrong_query_names_its_parameter(house: House) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/invoices", "/v1/invoices/batch", "/webhooks/carrier"])
 def test_too_large_a_body_is_refused_announced_or_streamed(house: House, path: str) -> None:
-    app = create_app(settings_of(house.database), limits=Limits(body_bytes=1000, batch_bytes=1000, webhook_bytes=1000))
+    small = Limits(body_bytes=1000, invoice_bytes=1000, batch_bytes=1000, webhook_bytes=1000)
+    app = create_app(settings_of(house.database), limits=small)
     headers = {**JSON, "Authorization": f"Bearer {house.creditor.key.key}"}
 
     def pieces() -> Iterator[bytes]:

@@ -1,0 +1,98 @@
+"""Documents, delivery, assumed due dates and re-issued invoices over HTTP, and the copy on the customer's page."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from tests import cast
+from tests.api.conftest import House
+from tests.api.test_portal import Page
+
+PDF = b"%PDF-1.4 the invoice"
+
+
+def post(house: House, number: str = "F-1", **change: Any) -> str:
+    """An invoice posted as JSON; its path."""
+    answer = house.client.post("/v1/invoices", json=cast.invoice_body(number, **change))
+    assert answer.status_code == 201, answer.text
+    return f"/v1/invoices/{answer.json()['id']}"
+
+
+def document(content: bytes = PDF) -> dict[str, str]:
+    """A PDF as it is posted."""
+    return {"kind": "pdf", "name": "x.pdf", "content_base64": base64.b64encode(content).decode()}
+
+
+def test_an_invoice_shows_its_terms_documents_delivery_and_what_it_replaces(house: House) -> None:
+    old = post(house)
+    new = post(
+        house, "F-2", due_on=None, terms="30/60", documents=[document()], accepted_on="2026-03-01", replaces="F-1"
+    )  # fmt: skip
+    shown = house.client.get(new).json()
+    assert [(d["due_on"], d["due_source"], d["due_terms"]) for d in shown["instalments"]] == [
+        ("2026-03-31", "terms", "30/60"), ("2026-04-30", "terms", "30/60"),
+    ]  # fmt: skip
+    assert [d["name"] for d in shown["documents"]] == ["F-2.pdf"] and shown["replaces"]["number"] == "F-1"
+    assert [(d["kind"], d["on"]) for d in shown["delivery"]] == [("accepted", "2026-03-01")]
+    before = house.client.get(old).json()
+    assert (before["state"], before["replaced_by"]["number"], before["replaces"]) == ("cancelled", "F-2", None)
+
+
+def test_a_document_comes_back_byte_for_byte_under_the_invoices_number(house: House) -> None:
+    path = post(house, documents=[document()])
+    (listed,) = house.client.get(f"{path}/documents").json()["documents"]
+    answer = house.client.get(f"{path}/documents/{listed['id']}")
+    assert answer.content == PDF and answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["content-disposition"] == 'attachment; filename="F-1.pdf"'
+    other = post(house, "F-2")
+    assert house.client.get(f"{other}/documents/{listed['id']}").status_code == 404
+
+
+def test_an_invoice_with_five_megabytes_of_documents_fits_and_with_more_is_told_so(house: House) -> None:
+    two = [document(PDF + bytes([n]) * (2 * 1024 * 1024 - 100)) for n in range(2)]
+    post(house, documents=two)
+    answer = house.client.post("/v1/invoices", json=cast.invoice_body("F-2", documents=[*two, document(PDF * 60_000)]))
+    assert answer.status_code == 422 and answer.json()["errors"][0]["pointer"] == "/documents"
+
+
+def test_delivery_is_told_once_and_a_waiver_says_why(house: House) -> None:
+    path = post(house)
+    told = {"kind": "delivered", "on": "2026-03-02", "source": "courier"}
+    assert [house.client.post(f"{path}/delivery", json=told).json()["changed"] for _ in range(2)] == [True, False]
+    refused = house.client.post(f"{path}/delivery", json={"kind": "waived", "on": "2026-03-02"})
+    assert refused.status_code == 422 and refused.json()["type"].endswith("/delivery-reason")
+    waived = house.client.post(f"{path}/delivery", json={"kind": "waived", "on": "2026-03-02", "reason": "seen on site"})
+    assert waived.json() == {"changed": True}
+
+
+@pytest.mark.parametrize(("body", "due"), [({}, "2026-03-31"), ({"due_on": "2026-04-15"}, "2026-04-15")])
+def test_an_assumed_due_date_is_confirmed_or_corrected(house: House, body: dict[str, str], due: str) -> None:
+    path = post(house, due_on=None)
+    assert house.client.get(path).json()["instalments"][0]["due_source"] == "assumed"
+    answers = [house.client.post(f"{path}/due-date/confirm", json=body).json()["changed"] for _ in range(2)]
+    part = house.client.get(path).json()["instalments"][0]
+    assert answers == [True, False] and (part["due_on"], part["due_source"]) == (due, "stated")
+
+
+def test_amending_the_day_makes_it_certain_and_amending_the_sum_does_not(house: House) -> None:
+    path = post(house, due_on=None)
+    for change, source in (({"amount_minor": 5}, "assumed"), ({"due_on": "2026-03-31"}, "stated")):
+        assert house.client.patch(path, json={**change, "reason": "corrected"}).status_code == 200
+        assert house.client.get(path).json()["instalments"][0]["due_source"] == source
+
+
+def test_the_customer_takes_a_copy_and_has_the_invoice_then(house: House) -> None:
+    invoice = cast.accepted_invoice(house.database.worker, house.creditor, documents=[document()])
+    page = Page(house, invoice)
+    assert "Copia de la factura" in page.text()
+    path = f"/v1/invoices/{invoice}"
+    assert house.client.get(path).json()["delivery"] == []  # looking is no evidence
+    assert house.public.post(f"{page.path}/copy", data={"form": "x"}).status_code == 409
+    answer = page.send("copy")
+    assert answer.content == PDF and "F-1001.pdf" in answer.headers["content-disposition"]
+    assert [(d["kind"], d["source"]) for d in house.client.get(path).json()["delivery"]] == [("delivered", "downloaded")]
+    bare = Page(house, cast.accepted_invoice(house.database.worker, house.creditor, "F-9"))
+    assert "copy" not in bare.verbs()
