@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import Depends, Form, Request
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from api.console_session import Looker, from_our_own_page, who_asks
@@ -39,6 +40,16 @@ class Acting(Looker):
         return note_act(
             self.session, self.creditor_id, actor=self.actor, act=act, subject=subject, detail=detail, now=now, once=self.once
         )
+
+    def taken_before(self) -> bool:
+        """Whether this form was taken before; a second press waits here for the first. Ask it before anything else is locked."""
+        self.session.execute(text("select pg_advisory_xact_lock(hashtextextended(:once, 2))"), {"once": self.once})
+        asked = text("select exists (select 1 from audit where once = :once)")
+        return bool(self.session.execute(asked, {"once": self.once}).scalar_one())
+
+    def note_refused(self, subject: str, detail: Mapping[str, Any], now: datetime) -> None:
+        """Audit a refusal that the page answers itself; the form may be sent again."""
+        note_act(self.session, self.creditor_id, actor=self.actor, act="refused", subject=subject, detail=detail, now=now)
 
 
 def new_once() -> str:

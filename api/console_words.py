@@ -33,6 +33,17 @@ TASKS = {
     "find_payment": "Look for the payment", "answer_dispute": "Answer the dispute", "get_consent": "Ask for a channel",
     "insolvency_claim": "File the claim", "read_reply": "Read an answer", "review_stop": "Review a stop",
 }  # fmt: skip
+TASKS |= {
+    "own_send_copy": "Send a copy, as promised", "own_credit_note": "Issue the credit note, as promised",
+    "own_call_back": "Call back, as promised", "own_repair": "Repair or replace, as promised",
+    "own_document": "Send the document, as promised", "firm_rung_ahead": "A firm rung is ahead: hold it or let it go",
+}  # fmt: skip
+RESULTS = {
+    "promise": "Promises to pay", "dispute": "Disputes it", "says_paid": "Says it is paid", "call_back": "Call back",
+    "spoke": "Spoke, nothing agreed", "third_party": "Somebody else", "voicemail": "Voicemail", "no_answer": "No answer",
+    "not_connected": "Not connected", "wrong_number": "Wrong number", "no_more_calls": "Wants no calls",
+}  # fmt: skip
+"""How a call ended, as a collector taps it."""
 SOURCES = {"standard": "gateway", "stripe": "Stripe", "manual": "by hand", "replay": "replay"}
 STATES = {"calling": "being sent", "accepted": "sent", "delivered": "delivered", "failed": "failed", "unknown": "unknown"}
 
@@ -144,7 +155,9 @@ _HEADLINES = {
     "placed": "Placed with the agency", "placement_recalled": "Recalled from the agency", "suppressed": "Contact suppressed",
     "account_changed": "Account corrected", "suppression_lifted": "Contact allowed again",
     "exempted": "Exempt from reminders", "exemption_ended": "Exempt no more",
-    "stopped": "All sending stopped",
+    "stopped": "All sending stopped", "owner_hold": "Held by its owner", "owner_hold_ended": "Its owner let it go on",
+    "note_added": "Note", "task_done": "Task done", "own_promise_made": "We promised the customer",
+    "own_promise_kept": "We kept our promise",
     "outcome_unknown": "Nobody knows whether it went out",
     "outcome_known": "Now it is known", "contact_failed": "Did not arrive",
 }  # fmt: skip

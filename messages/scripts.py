@@ -13,8 +13,12 @@ from importlib.resources import files
 from typing import Any, Final, Literal, get_args
 
 import yaml
+from jinja2 import Environment, StrictUndefined, UndefinedError
 
+from messages.catalogue import TextError
+from messages.notices import known, text_of
 from messages.registers import LANGUAGES, in_register
+from policies.law.notices import Wording
 
 Stage = Literal["before", "early", "middle", "late", "formal", "agreed"]
 Situation = Literal[
@@ -97,3 +101,28 @@ def script(stage: Stage, situation: Situation, language: str, register: str, val
         say(texts["opening"]), say(texts["check"]), say(texts["identify"]), say(texts["purpose"][stage]), answer,
         say(texts["closing"]), never,
     )  # fmt: skip
+
+
+_SENTENCES: Final = Environment(undefined=StrictUndefined, autoescape=False)  # spoken words, never markup
+
+
+def law_says(
+    wording: Wording, said: Mapping[str, str], language: str, values: Spoken, *, count: int = 1
+) -> list[tuple[str, str]]:
+    """What the law of the customer's place wants said on the call, each with its citation.
+
+    `said` are the creditor's own settings. What has no words for a call, or names what the creditor has not told, is named by
+    its item, so that the collector knows that it is owed.
+    """
+    told = known(wording, said, values.creditor)
+    lines = []
+    for notice in wording.says:
+        named = notice.item.replace("_", " ")
+        try:
+            words = text_of(notice).words.get(language)
+            more = {"count": count, "number": values.number, "creditor": values.creditor, "asked": values.amount, "added": False}
+            named = _SENTENCES.from_string(words[0]).render(**{**told, **more}) if words else named
+        except (TextError, UndefinedError):
+            pass
+        lines.append((named, notice.citation))
+    return lines
