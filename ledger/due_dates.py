@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ledger.events import note_fact
 from ledger.invoices import amend, due_list
-from ledger.refusals import Refused
+from ledger.refusals import Refused, not_found
 from ledger.tasks import close_task
 from policies.readiness import CONFIRM_DUE_DATE
 
@@ -28,11 +28,13 @@ def confirm_due_date(
     Raises Refused `not-found`, `invoice-closed`, `several-due-dates` when one day is given for several instalments.
     """
     dues = due_list(session, invoice_id)
+    if not dues:
+        raise not_found("invoice", invoice_id)
     if due_on is not None and len(dues) > 1:
         why = f"this invoice has {len(dues)} instalments: amend them all, or confirm them as they stand"
         raise Refused("several-due-dates", why, status=422)
     wanted = dues if due_on is None else [(number, due_on, amount) for number, _, amount in dues]
-    changed = amend(session, invoice_id, wanted, reason="due date confirmed", now=now, actor=actor).changed if dues else False
+    changed = amend(session, invoice_id, wanted, reason="due date confirmed", now=now, actor=actor).changed
     confirmed = list(session.execute(_CONFIRM, {"id": str(invoice_id)}).scalars())
     if confirmed and not changed:
         days = [day.isoformat() for _, day, _ in wanted]
