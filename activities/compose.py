@@ -14,6 +14,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from activities import short
+from activities.papers import papers_for
 from channels import Attachment, Outgoing
 from ledger.contacts import keep_body
 from ledger.creditors import SAID
@@ -61,7 +62,7 @@ _WORDS = Prepared(
                 (select min(x.recorded_at) from entry x where x.invoice_id = e.invoice_id and x.kind in ('interest', 'fee'))), 0))
          from entry e where e.invoice_id = any(:invoices) and e.currency = i.currency
             and e.instalment < 1001 and (e.instalment <= :instalment or :instalment = 0)) as added
-    from invoice i join creditor c on c.id = i.creditor_id join account a on a.id = i.account_id join person p on p.id = :person
+    from invoice i join creditor c on c.id = i.creditor_id join person p on p.id = :person join account a on a.id = p.account_id
     where i.id = :invoice
     """,
     invoice="uuid",
@@ -76,7 +77,8 @@ _OPEN_ITEMS = text(
         (select count(*) from instalment n where n.invoice_id = i.id and n.superseded_at is null) as instalments,
         (select coalesce(sum(e.amount_minor), 0) from entry e where e.invoice_id = i.id and e.instalment = t.number) as owed
     from invoice i join instalment t on t.invoice_id = i.id and t.superseded_at is null
-    where i.account_id = :account and i.currency = :currency and i.status = 'open' and i.balance_minor > 0
+    where i.account_id in (select g.id from account g where :account in (g.id, g.payer_id)) and i.currency = :currency
+        and i.status = 'open' and i.balance_minor > 0
     order by t.due_on, i.number, t.number
     """
 )
@@ -237,7 +239,10 @@ class Composer:
             stop_url=link + "/stop",
             reply_to=settings.get("reply_to", ""),
             category=template,
-            attachments=_attached(rendered, language=language, sender=row.creditor, country=row.country, today=values.today),
+            attachments=(
+                *papers_for(session, self._sealer, ((one.facts, one.step) for one in told), contact_id),
+                *_attached(rendered, language=language, sender=row.creditor, country=row.country, today=values.today),
+            ),
         )
         return Message(outgoing, rendered, rendered.version, register)
 

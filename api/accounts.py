@@ -8,9 +8,11 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import AfterValidator, BaseModel, Field
 
+from api.account_models import AccountOut
 from api.models import impersonal
 from api.problems import responses
 from api.security import Caller, caller
+from ledger.account_reading import read_account
 from ledger.accounts import change_account
 from ledger.consents import record_consent
 from ledger.refusals import not_found
@@ -20,6 +22,7 @@ from policies.terms import Channel, Instant, Model
 from policies.typed import STORABLE
 
 router = APIRouter(prefix="/v1/accounts", tags=["Accounts"], responses=responses(401, 403, 404, 422, 429))
+Reader = Annotated[Caller, caller("invoices:read")]
 Writer = Annotated[Caller, caller("invoices:write")]
 Decider = Annotated[Caller, caller("decisions:write")]
 
@@ -66,6 +69,12 @@ def post_consent(account_ref: str, body: ConsentIn, who: Decider, request: Reque
         person_id=body.person_id,
     )  # fmt: skip
     return ConsentOut(changed=changed)
+
+
+@router.get("/{account_ref}", summary="What is known of an account")
+def get_account(account_ref: str, who: Reader, request: Request) -> AccountOut:
+    """Who pays for whom, whose branch it is, how it pays, and its people by role; names and addresses stay sealed."""
+    return AccountOut.model_validate(read_account(who.session, _account(account_ref, who, request)))
 
 
 @router.patch("/{account_ref}", summary="Correct what is known of an account")

@@ -26,6 +26,7 @@ from ledger.people import save_people
 from ledger.pinning import Pinner
 from ledger.refusals import not_found
 from ledger.sealing import Sealer
+from ledger.structure import Hung, hang
 from policies.due_terms import TermsTable
 from policies.intake import Intake, Problem, Unreadable, later_terms, read_invoice
 from policies.intake_model import InvoiceIn
@@ -68,6 +69,12 @@ class _Item:
     id: str
     manual_id: str = ""
     account_id: str = ""
+
+    @property
+    def links(self) -> dict[str, str]:
+        """References by link of the accounts that this one hangs on."""
+        found: dict[str, str] = self.body["account"].get("links", {})
+        return found
 
     @property
     def ref(self) -> str:
@@ -166,20 +173,22 @@ def _write(desk: _Desk, items: list[_Item], results: dict[int, Accepted]) -> lis
     if not items:
         return []
     session, creditor, pinner, now = desk.session, desk.creditor_id, desk.pinner, desk.now
-    there = bulk.accounts(session, creditor, sorted({item.ref for item in items}))
+    there = bulk.accounts(session, creditor, sorted({item.ref for item in items}.union(*(item.links.values() for item in items))))
     items = _pinned(items, {ref: (row.manual_name, row.manual_patch) for ref, row in there.items()}, pinner, results)
     wanted: dict[str, _Item] = {}
     for item in items:
         if item.ref not in there:
             wanted.setdefault(item.ref, item)
-    made = bulk.add_accounts(session, creditor, [_account_row(item) for item in wanted.values()], now=now)
-    others = sorted({item.ref for item in items} - set(made))
+    named = {ref: item for item in items for ref in item.links.values() if ref not in there and ref not in wanted}
+    new = [_account_row(item) for item in wanted.values()] + [_named_row(ref, item) for ref, item in named.items()]
+    made = bulk.add_accounts(session, creditor, new, now=now)
+    others = sorted({item.ref for item in items}.union(*(item.links.values() for item in items)) - set(made))
     held = bulk.accounts(session, creditor, others, lock=True) if others else {}
     items = _pinned(items, {ref: (row.manual_name, row.manual_patch) for ref, row in held.items()}, pinner, results)
     pinner.store()
     for item in items:
         item.account_id = made[item.ref] if item.ref in made else str(held[item.ref].id)
-    items = _replacing(desk, items, results)
+    items = _replacing(desk, _hanging(desk, items, made, held, results), results)
     if not items:
         return []
     _add_terms(desk, items, wanted, made, held)
@@ -201,6 +210,21 @@ def _write(desk: _Desk, items: list[_Item], results: dict[int, Accepted]) -> lis
     keep_papers(session, desk.sealer, creditor, papers, now=now, actor=desk.actor)
     carry_over(session, [Carrying(each.id, each.account_id, each.intake) for each in items if each.id in won], now=now)
     return items
+
+
+def _hanging(
+    desk: _Desk, items: list[_Item], made: dict[str, str], held: dict[str, Row[Any]], results: dict[int, Accepted]
+) -> list[_Item]:
+    """Link accounts to those that pay for them, and refuse what makes no sense; their open invoices are asked again."""
+    ids = made | {ref: str(row.id) for ref, row in held.items()}
+    hung = [Hung(i.id, i.account_id, {name: ids[ref] for name, ref in i.links.items()}) for i in items if i.links]
+    wrong, paid = hang(desk.session, hung)
+    if known := paid - set(made.values()):
+        details = {account: {"changed": ["payer"]} for account in known}
+        note = "told with a later invoice"
+        note_accounts(desk.session, details, at=desk.now, kind=ACCOUNT_CHANGED, actor=desk.actor, note=note)
+    results |= {item.index: Accepted("refused", problems=(wrong[item.id],)) for item in items if item.id in wrong}
+    return [item for item in items if item.id not in wrong]
 
 
 def _replacing(desk: _Desk, items: list[_Item], results: dict[int, Accepted]) -> list[_Item]:
@@ -252,6 +276,11 @@ def _pinned(
             continue
         kept.append(item)
     return kept
+
+
+def _named_row(ref: str, item: _Item) -> dict[str, Any]:
+    """An account that is only named so far, as the payer of another: its own first invoice brings its people."""
+    return _account_row(item) | {"id": new_ids(1)[0], "ref": ref, "register": "", "manual": None, "patch": None, "terms": {}}
 
 
 def _account_row(item: _Item) -> dict[str, Any]:

@@ -16,13 +16,14 @@ from ledger.people import person_card
 from ledger.refusals import Refused, not_found
 from ledger.sealing import Sealer
 from ledger.session import lock_debtor
+from ledger.structure import change_links
 from policies.account_model import changed_terms
 from policies.greeting import why_not_short_name
 from policies.intake import doubtful_zones
 from policies.intake_model import AccountChange
 from policies.places import UnknownZone, known_zones, plain_region, zone_of
 
-_READ = text("select id, kind, country, region, zone, register, terms from account where id = :id for no key update")
+_READ = text("select id, creditor_id, kind, country, region, zone, register, terms from account where id = :id for no key update")
 _WRITE = text(
     "update account set kind = :kind, region = :region, zone = :zone, register = :register, terms = cast(:terms as jsonb)"
     " where id = :id"
@@ -42,12 +43,13 @@ def change_account(
     """Change what was given; a member given as null or empty is forgotten. A claim made before is void, every plan follows.
 
     A new place is believed: zones in doubt are found anew, from its region and the telephones of the account. Raises Refused
-    `not-found`, `unknown-zone`, `invalid`.
+    `not-found`, `unknown-zone`, `unknown-account`, `account-links`, `invalid`.
     """
     # The row before the debtor's lock, as an invoice that comes in takes them.
     row = session.execute(_READ, {"id": str(account_id)}).one_or_none()
     if row is None:
         raise not_found("account", account_id)
+    links = change_links(session, row.creditor_id, row.id, change)
     lock_debtor(session, row.id)
     given = change.model_fields_set
     before = {"kind": row.kind, "region": row.region, "zone": row.zone, "register": row.register, **row.terms}
@@ -62,7 +64,8 @@ def change_account(
         zones = doubtful_zones(row.country, region, zone, _phones(session, sealer, row.id))
         terms = {name: value for name, value in terms.items() if name != "zones"} | ({"zones": zones} if zones else {})
     after = {"kind": kind, "region": region, "zone": zone, "register": register, **terms}
-    names = tuple(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    names = tuple(sorted(changed.union(links)))
     if not names:
         return Changed((), 0)
     values = {"id": row.id, "kind": kind, "region": region, "zone": zone, "register": register, "terms": to_json(terms).decode()}

@@ -112,8 +112,9 @@ def accounts_ahead(session: Session, creditor_id: UUID | str, until: datetime) -
     """The accounts with an invoice that has something to do before `until`."""
     rows = session.execute(
         text(
-            "select distinct account_id from invoice where creditor_id = :creditor and outcome is null"
-            " and (next_at <= :until or revision > seen_revision) order by account_id"
+            "select distinct coalesce(a.payer_id, a.id) as account_id from invoice i join account a on a.id = i.account_id"
+            " where i.creditor_id = :creditor and i.outcome is null"
+            " and (i.next_at <= :until or i.revision > i.seen_revision) order by account_id"
         ),
         {"creditor": str(creditor_id), "until": until},
     )

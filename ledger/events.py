@@ -35,7 +35,8 @@ _NOTE_ACCOUNTS = text(
     with r as (
         select * from json_to_recordset(cast(:rows as json)) as r(account uuid, detail jsonb)
     ), mine as materialized (
-        select i.id, r.detail from r join invoice i on i.account_id = r.account and i.outcome is null order by i.id
+        select i.id, r.detail from r join account a on r.account in (a.id, a.payer_id)
+            join invoice i on i.account_id = a.id and i.outcome is null order by i.id
         for no key update of i
     ), changed as (
         update invoice i set revision = i.revision + 1, changed_at = clock_timestamp() from mine where i.id = mine.id

@@ -22,7 +22,8 @@ _LOCK_REFS = text("select pg_advisory_xact_lock(hashtextextended(k, 1)) from unn
 # Three statements in one round trip. Each has a snapshot of its own, so the last sees what was committed while it waited.
 _LOCK_AND_READ = text(
     "select pg_advisory_xact_lock(hashtextextended(:key, 1));"
-    " select pg_advisory_xact_lock(hashtextextended(account_id::text, 0)) from invoice where id = :invoice;"
+    " select pg_advisory_xact_lock(hashtextextended(coalesce(a.payer_id, a.id)::text, 0)) from invoice i"
+    " join account a on a.id = i.account_id where i.id = :invoice;"
     f" select {_COLUMNS}, (select p.id from payment p where p.creditor_id = :creditor and p.source = :source"
     " and p.source_ref = :ref and p.kind = 'payment') as known"
     " from (values (1)) one left join (invoice i join account a on a.id = i.account_id) on i.id = :invoice"

@@ -21,6 +21,9 @@ from policies.terms import Channel
 
 PROOF = "portal"
 
+_OF_INVOICE = "join account b on a.id = coalesce(b.payer_id, b.id) join invoice i on i.account_id = b.id where i.id = :id"
+"""The account that pays for an invoice: its people are written to, so its wishes count."""
+
 
 class Preferences(NamedTuple):
     """What an account prefers; None: no wish. `hours` are `HH:MM` by the debtor's clock."""
@@ -31,9 +34,7 @@ class Preferences(NamedTuple):
 
 def preferences_of(session: Session, invoice_id: UUID | str) -> Preferences:
     """What the account of an invoice prefers now; raises Refused `not-found`."""
-    terms = session.execute(
-        text("select a.terms from account a join invoice i on i.account_id = a.id where i.id = :id"), {"id": str(invoice_id)}
-    ).scalar()
+    terms = session.execute(text(f"select a.terms from account a {_OF_INVOICE}"), {"id": str(invoice_id)}).scalar()
     if terms is None:
         raise not_found("invoice", invoice_id)
     return _read(terms)
@@ -69,7 +70,7 @@ def set_preferences(
         _check_readable(wanted.hours)
     # The row before the debtor's lock, as an invoice that comes in takes them.
     session.execute(
-        text("select a.id from account a join invoice i on i.account_id = a.id where i.id = :id for no key update of a"),
+        text(f"select a.id from account a {_OF_INVOICE} for no key update of a"),
         {"id": str(invoice_id)},
     )
     lock_debtor_of(session, invoice_id)
@@ -81,7 +82,7 @@ def set_preferences(
     account_id = session.execute(
         text(
             "update account a set terms = (a.terms - 'channel' - 'hours') || cast(:terms as jsonb) from invoice i"
-            " where i.id = :invoice and a.id = i.account_id returning a.id"
+            " join account b on b.id = i.account_id where i.id = :invoice and a.id = coalesce(b.payer_id, b.id) returning a.id"
         ),
         {"terms": json.dumps(_terms(wanted)), "invoice": str(invoice_id)},
     ).scalar_one()
@@ -137,7 +138,11 @@ def _note(session: Session, account_id: UUID, wanted: Preferences, now: datetime
     said = [str(wanted.channel)] if wanted.channel else []
     said += [" to ".join(wanted.hours)] if wanted.hours else []
     rows = session.execute(
-        text("select id from invoice where account_id = :account and outcome is null order by id"), {"account": account_id}
+        text(
+            "select i.id from account a join invoice i on i.account_id = a.id where :account in (a.id, a.payer_id)"
+            " and i.outcome is null order by i.id"
+        ),
+        {"account": account_id},
     )
     for invoice_id in rows.scalars().all():
         note = ", ".join(said) or "no preference any more"

@@ -249,7 +249,11 @@ def _note_each(
 ) -> None:
     """A person's or an address's fact concerns every open invoice of the account."""
     open_invoices = session.execute(
-        text("select id from invoice where account_id = :account and outcome is null order by id"), {"account": str(account_id)}
+        text(
+            "select i.id from account a join invoice i on i.account_id = a.id where :account in (a.id, a.payer_id)"
+            " and i.outcome is null order by i.id"
+        ),
+        {"account": str(account_id)},
     ).scalars()
     for invoice_id in open_invoices.all():
         note_fact(session, invoice_id, at=now, kind=kind, detail=detail, actor=actor, note=note)

@@ -107,14 +107,20 @@ def as_creditor(session: Session, creditor_id: UUID | str) -> None:
 
 # Two statements in one round trip. Each has a snapshot of its own, so the second sees what was committed while the first waited.
 _LOCK_AND_READ = text(
-    "select pg_advisory_xact_lock(hashtextextended(account_id::text, 0)) from invoice where id = :id;"
+    "select pg_advisory_xact_lock(hashtextextended(coalesce(a.payer_id, a.id)::text, 0)) from invoice i"
+    " join account a on a.id = i.account_id where i.id = :id;"
     " select revision from invoice where id = :id"
 )
 
 
+_LOCK = text(
+    "select pg_advisory_xact_lock(hashtextextended(coalesce((select payer_id::text from account where id = cast(:id as uuid)),"
+    " :id), 0))"
+)
 _LOCK_PEOPLE = text(
     "select pg_advisory_xact_lock(hashtextextended(encode(s.lookup, 'hex'), 1)) from (select distinct mine.lookup"
-    " from invoice i join person n on n.account_id = i.account_id join address mine on mine.person_id = n.id"
+    " from invoice i join account a on a.id = i.account_id"
+    " join person n on n.account_id in (a.id, a.payer_id) join address mine on mine.person_id = n.id"
     " join address other on other.lookup = mine.lookup join person o on o.id = other.person_id and o.account_id <> n.account_id"
     " where i.id = :id order by mine.lookup) s"
 )
@@ -134,5 +140,8 @@ def lock_people_of(session: Session, invoice_id: UUID | str) -> None:
 
 
 def lock_debtor(session: Session, account_id: UUID | str) -> None:
-    """Take the debtor's lock until the end of the transaction: payments and claims of one account never interleave (I3)."""
-    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:id, 0))"), {"id": str(account_id)})
+    """Take the debtor's lock until the end of the transaction: payments and claims of one account never interleave (I3).
+
+    Accounts that one account pays for have one lock, the payer's.
+    """
+    session.execute(_LOCK, {"id": str(account_id)})

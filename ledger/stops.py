@@ -239,7 +239,11 @@ def _note_open(
 ) -> int:
     """Every open invoice of the account; returns how many."""
     rows = session.execute(
-        text("select id from invoice where account_id = :account and outcome is null order by id"), {"account": account_id}
+        text(
+            "select i.id from account a join invoice i on i.account_id = a.id where :account in (a.id, a.payer_id)"
+            " and i.outcome is null order by i.id"
+        ),
+        {"account": account_id},
     )
     invoices = rows.scalars().all()
     for invoice_id in invoices:

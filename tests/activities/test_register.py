@@ -1,4 +1,4 @@
-"""How a customer is addressed: the register of a thread stays, and the greeting is a salutation, a short name or plain (playbook 6)."""
+"""How a customer is addressed: a thread keeps its register; a salutation, a short name or nothing is greeted (playbook 6)."""
 
 from __future__ import annotations
 

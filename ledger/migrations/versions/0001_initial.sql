@@ -59,6 +59,9 @@ create table account (
     zone text not null,
     language text not null,
     register text not null default '',
+    payer_id uuid references account,          -- pays for this account, and for itself: its people, limits and lock are taken
+    bill_to_id uuid references account,
+    parent_id uuid references account,
     manual_patch jsonb,
     manual_name text,
     terms jsonb not null default '{}',         -- what law packs and preferences need: city, debt_type, zones in doubt, hours
@@ -68,6 +71,9 @@ create table account (
     created_at timestamptz not null,
     unique (creditor_id, ref)
 );
+
+create index account_by_payer on account (payer_id) where payer_id is not null;
+create index account_by_parent on account (parent_id) where parent_id is not null;
 
 -- Personal data lives in `person` and `message_body` only, sealed under the person's own key.
 create table person (
@@ -789,6 +795,8 @@ create table snapshot_item (
     balance_minor bigint not null,
     due_on date,                               -- null where the item has several
     sealed bytea,                              -- the row itself under the master key, for invoices that are new; emptied when done
+    result text not null default '',           -- new, same, lower, higher, back, history, credit or refused
+    differs_minor bigint not null default 0,   -- how much more the list shows than we know to be owed
     primary key (run_id, position)
 );
 
