@@ -189,6 +189,13 @@ ANSWERS: dict[str, Any] = {
     "POST /v1/accounts/{account_ref}/exempt": {"done": True, "invoices": 3},
     "POST /v1/accounts/{account_ref}/exempt/end": {"done": True, "invoices": 3},
     "POST /v1/suppressions/{suppression_id}/lift": {"done": True, "invoices": None},
+    "GET /v1/approvals": {"day": "2026-03-19", "contacts": [{
+        "id": _OTHER, "invoice_id": _ID, "number": "F-1001", "account_ref": "C-1001", "key": "1.1.S2.0", "rung": "S2",
+        "channel": "email", "template": "first_reminder", "amount_minor": 25000000, "currency": "COP",
+        "planned_at": "2026-03-19T14:00:00Z", "why": "S2 falls on 2026-03-19.", "state": "proposed", "together_with": None,
+        "decided_by": None, "decided_at": None, "good_until": None, "went": None,
+    }]},
+    "POST /v1/approvals": {"approved": 41, "declined": 1},
     "POST /v1/creditor/stop": {"done": True, "invoices": 214},
     "POST /v1/creditor/resume": {"done": True, "invoices": 214},
     "POST /webhooks/payments/{token}": {"received": True, "result": "applied"},

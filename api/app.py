@@ -16,6 +16,7 @@ from sqlalchemy import text
 from api import (
     accounts,
     actions,
+    approvals,
     charges,
     contactability,
     contacts,
@@ -39,7 +40,7 @@ from settings import Settings
 
 ROLE = "puntual_api"
 ROOMS = (
-    invoices, papers, contacts, contactability, plan, charges, accounts, actions, payment_data, deductions, webhooks,
+    invoices, papers, contacts, contactability, plan, charges, accounts, actions, approvals, payment_data, deductions, webhooks,
     portal_papers, portal,
 )  # fmt: skip
 """What answers under /v1, /webhooks and /p; a test holds each of their routes against its guard."""

@@ -162,6 +162,17 @@ def last_list(session: Session, creditor_id: UUID | str) -> date | None:
     return found
 
 
+def has_list(session: Session, creditor_id: UUID | str, day: date) -> bool:
+    """Whether the list of that day was drawn, or begun."""
+    return (
+        session.execute(
+            text("select 1 from approval_list where creditor_id = :creditor and for_day = :day"),
+            {"creditor": str(creditor_id), "day": day},
+        ).first()
+        is not None
+    )
+
+
 def decide(
     session: Session, creditor_id: UUID | str, day: date, *, approve: Iterable[UUID] | None, decline: Iterable[UUID] = (),
     actor: str, now: datetime,
