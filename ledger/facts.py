@@ -40,6 +40,7 @@ _FACTS = Prepared(
         coalesce(i.payment_currency, '') as payment_currency,
         i.place_of_payment, i.place_of_payment_region, i.next_at, i.seen_revision, i.outcome,
         d.kind, d.country, d.region, d.zone, greatest(a.exempt_until, d.exempt_until) as exempt_until,
+        coalesce(d.owner_staff, a.owner_staff) is not null as has_owner,
         d.terms, c.settings -> 'law' as creditor_law, c.settings -> 'start' as creditor_start,
         c.zone as creditor_zone, c.country as creditor_country, c.stopped_until,
         coalesce(starts_with(c.stopped_why, 'automatic: '), false) as stopped_automatically, m.content as manual,
@@ -85,7 +86,8 @@ _FACTS = Prepared(
             and (h.outcome = 'conversation' or h.recorded_by = 'carried'))
             as last_conversation_on,
         (select coalesce(json_agg(json_build_object('key', s.key, 'why', s.why,
-            'passed_at', case when s.rules && array['start.watch', 'start.declined'] then s.asked_at end) order by s.id), '[]')
+            'passed_at', case when s.rules && array['start.watch', 'start.declined', 'owner.told_ahead']
+            then s.asked_at end) order by s.id), '[]')
          from step s where s.invoice_id = i.id and s.key is not null and (s.kind = 'ask' or s.kind = 'skip' and s.asked_at >=
             coalesce((select max(o.superseded_at) from instalment o where o.invoice_id = i.id), '-infinity'))) as skipped,
         (select json_build_object('id', p.id, 'state', p.state, 'proposed_at', p.proposed_at, 'decide_by', p.decide_by,

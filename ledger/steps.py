@@ -28,6 +28,11 @@ _MOOT = text(
     "update task set done_at = :now, outcome = 'closed: ' || :outcome where invoice_id = :invoice and done_at is null"
     " and (kind = 'approve_placement' or (:settled and kind <> 'fix_contact'))"
 )
+# What the owner let pass without a hold: after the moment of the rung there is nothing left to say.
+_UNANSWERED = text(
+    "update task set done_at = :now, outcome = 'not_held' where invoice_id = :invoice and kind = 'firm_rung_ahead'"
+    " and done_at is null and due_at <= :now"
+)
 _SETTLED = ("paid", "credited", "cancelled", "written_off", "recalled_paid", "settled_in_erp")
 _FREE = text("delete from contact where invoice_id = :invoice and state = 'planned'")
 _VERSIONS = {"policy": version("puntual"), "tzdata": version("tzdata"), "holidays": version("holidays")}
@@ -157,6 +162,8 @@ def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Clos
         held = step.why
         if step.reserve:
             _reserve(session, facts, step)
+    if facts.has_owner:
+        session.execute(_UNANSWERED, {**invoice, "now": now})
     before = session.execute(
         _NEXT,
         {

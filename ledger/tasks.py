@@ -15,12 +15,14 @@ def open_task(
 ) -> bool:  # fmt: skip
     """Ask a person to do something; a second task of the same kind and key is the same one, and opens none: False.
 
+    A firm rung ahead is for the account's owner.
     `why` holds no personal data.
     """
     added = session.execute(
         text(
-            "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at)"
-            " values (:id, :creditor, :invoice, :account, :kind, :key, :why, :due, :now)"
+            "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at, assigned_to)"
+            " values (:id, :creditor, :invoice, :account, :kind, :key, :why, :due, :now, case when :kind = 'firm_rung_ahead'"
+            " then (select owner_staff from account where id = cast(:account as uuid)) end)"
             " on conflict (creditor_id, kind, key) do nothing returning id"
         ),
         {

@@ -315,6 +315,8 @@ class InvoiceFacts(Model):
     """The channel the debtor asked to be written to by; tried first wherever a rung offers it (F34)."""
     suppressions: tuple[Suppression, ...] = ()
     exempt_until: Instant | None = None
+    has_owner: bool = False
+    """Somebody of the creditor answers for this customer, and hears of firm rungs before they go (playbook 3)."""
     law: LawTerms | None = None
     """Which law speaks; None only in the rehearsal of an old book."""
     # the same debtor's other contacts

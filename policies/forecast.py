@@ -19,6 +19,7 @@ from policies.folding import carries, ride_of
 from policies.manual import Manual
 from policies.messages import bundle_of
 from policies.next_step import next_step
+from policies.owner_notice import TOLD
 from policies.start import PASSED_FOR_NOW
 from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
 from policies.terms import AttemptState, Channel
@@ -35,7 +36,7 @@ def after(facts: InvoiceFacts, step: Step, now: datetime) -> InvoiceFacts:
     """The facts once an immediate step is applied; Contact, Wait and Close change nothing by themselves."""
     if isinstance(step, Skip) or (isinstance(step, Ask) and step.rung_key):
         key = step.key if isinstance(step, Skip) else step.rung_key
-        only_this_one = bool(set(PASSED_FOR_NOW).intersection(step.rules))
+        only_this_one = bool({*PASSED_FOR_NOW, TOLD}.intersection(step.rules))
         skipped = SkippedRung(key=key, why=step.why, passed_at=now if only_this_one else None)
         return facts.model_copy(update={"skipped": (*facts.skipped, skipped)})
     if isinstance(step, Judge):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from policies import agency
+from policies import agency, owner_notice
 from policies.carried_ladder import passed_before
 from policies.case import NOT_MADE, Case, active_holds, choose, law_for, spoken_for
 from policies.consequences import ANNOUNCES, CARRIED_OUT, SUED_OR_RECORDED
@@ -41,9 +41,12 @@ def ladder_step(case: Case) -> Step:
             return passed
     if not open_rungs:
         return _rested(case)
+    ahead = owner_notice.tell(case, open_rungs)
+    if ahead is not None:
+        return ahead
     # A task does not wait for a message that limits hold back.
     coming = next((c for c in open_rungs if c.rung.action == "task" and c.at <= now), open_rungs[0])
-    return _rung(case, coming, open_rungs)
+    return owner_notice.not_beyond(case, _rung(case, owner_notice.after_notice(case, coming), open_rungs), open_rungs)
 
 
 def _rested(case: Case) -> Step:

@@ -1,0 +1,84 @@
+"""The account's owner hears of a firm rung two working days before it, and may hold it once (playbook 3 and 4.3, B6).
+
+The notice is asked for at its moment; where that was missed (the invoice came in late, an owner was named late), it is asked for
+at once and the rung goes two working days after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from policies.calendars import add_working_days
+from policies.case import Case
+from policies.ladder import Candidate, local_day, local_moment
+from policies.steps import Ask, Contact, Step, Wait
+from policies.terms import ContactKey
+
+NOTICE_WD = 2
+"""Working days of the creditor between the notice and the rung."""
+TOLD = "owner.told_ahead"
+TASK = "firm_rung_ahead"
+
+
+def notice_key(candidate: Candidate) -> str:
+    """What the notice of a rung is known by among what was dealt with; never the key of a rung."""
+    instalment, cycle, rung, occurrence = candidate.key
+    return str(ContactKey(instalment, cycle, f"ahead-{rung}", occurrence))
+
+
+def tell(case: Case, rungs: Sequence[Candidate]) -> Ask | None:
+    """The notice that is due now, if any."""
+    for candidate in _untold(case, rungs):
+        if case.now >= _due(case, candidate):
+            goes_at = max(candidate.at, _earliest(case, case.now))
+            why = f"{candidate.rung.rung} is firm and falls on {local_day(goes_at, case.facts.zone).isoformat()}"
+            key = notice_key(candidate)
+            return Ask(
+                at=case.now, why=f"{why}: its owner may hold it once, for up to five working days.", rules=(TOLD,), task=TASK,
+                key=f"{case.facts.invoice_id}:{key}", due_at=goes_at, rung_key=key,
+            )  # fmt: skip
+    return None
+
+
+def after_notice(case: Case, candidate: Candidate) -> Candidate:
+    """The rung as the notice lets it go: at its own moment, or two working days after a notice that came late."""
+    told = _told_at(case, candidate)
+    if told is None or not _needs(case, candidate) or told <= _due(case, candidate):
+        return candidate
+    return candidate._replace(at=max(candidate.at, _earliest(case, told)))
+
+
+def not_beyond(case: Case, step: Step, rungs: Sequence[Candidate]) -> Step:
+    """Wake up for the next notice where the step would sleep past it; a slot that is reserved stays reserved."""
+    coming = [(due, candidate) for candidate in _untold(case, rungs) if (due := _due(case, candidate)) > case.now]
+    if not coming or (isinstance(step, Contact) and step.reserve):
+        return step
+    due, candidate = min(coming, key=lambda pair: pair[0])
+    if step.at <= due:
+        return step
+    why = f"{candidate.rung.rung} is firm and falls on {candidate.day.isoformat()}; the account's owner is told then."
+    return Wait(at=due, why=why, rules=("owner.notice",), until="notice")
+
+
+def _needs(case: Case, candidate: Candidate) -> bool:
+    return case.facts.has_owner and candidate.rung.firm and candidate.rung.action == "contact"
+
+
+def _untold(case: Case, rungs: Sequence[Candidate]) -> list[Candidate]:
+    return [rung for rung in rungs if _needs(case, rung) and _told_at(case, rung) is None]
+
+
+def _told_at(case: Case, candidate: Candidate) -> datetime | None:
+    key = notice_key(candidate)
+    return next((past.passed_at for past in case.facts.skipped if past.key == key), None)
+
+
+def _due(case: Case, candidate: Candidate) -> datetime:
+    day = add_working_days(candidate.day, -NOTICE_WD, case.facts.creditor_country)
+    return local_moment(day, case.manual.send_at, case.facts.creditor_zone)
+
+
+def _earliest(case: Case, told: datetime) -> datetime:
+    day = add_working_days(local_day(told, case.facts.creditor_zone), NOTICE_WD, case.facts.creditor_country)
+    return local_moment(day, case.manual.send_at, case.facts.zone)
