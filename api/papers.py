@@ -16,6 +16,7 @@ from api.security import Caller, caller
 from ledger.delivery import record_delivery, told_of_delivery
 from ledger.documents import documents_of, file_name, read_document
 from ledger.due_dates import confirm_due_date
+from ledger.reading import find_invoice
 from ledger.replacing import links_of
 from policies.typed import Day
 
@@ -108,6 +109,7 @@ def post_due_date(invoice_id: UUID, who: Writer, request: Request, body: DueConf
 @router.get("/documents", response_model=DocumentsOut, summary="List its documents")
 def get_documents(invoice_id: UUID, who: Reader) -> DocumentsOut:
     """Without their content."""
+    find_invoice(who.session, invoice_id)
     return DocumentsOut(documents=_documents(who.session, invoice_id))
 
 
