@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from ledger import allocation, cessions, charges, discounts, index_values, same_money, unapplied, unmatched
+from ledger import allocation, cessions, charges, discounts, index_values, same_money, snapshot_adjust, unapplied, unmatched
 from ledger.events import note_fact, tell
 from ledger.payment_locks import lock_and_read, lock_refs, read_invoice
 from ledger.refusals import Refused, not_found
@@ -253,6 +253,7 @@ def _settled(
 ) -> PaymentResult:
     """Apply a payment that has found its invoice, end the holds that waited for it, and say so."""
     lent = payment.id if lend else None
+    snapshot_adjust.give_back(session, payment, invoice_id, now=now)
     done = allocation.settle_all(session, invoice_id, now=now, lend=lent)
     given = done.by_payment.get(payment.id, 0)
     if done.charged and charges.correct(session, invoice_id, now=now):
