@@ -247,6 +247,7 @@ def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[Bo
                 "preferred": row["terms"].get("channel"),
                 "minor": bool(row["terms"].get("minor")),
                 "related": row["terms"].get("related", ""),
+                "habits": row["terms"].get("habits", {}),
             }
         )
         found.append(BookEntry(facts=facts, manual=manual, next_at=row["next_at"] or now))

@@ -10,6 +10,7 @@ from typing import Literal
 
 from policies.deductions import Deduction
 from policies.delivery_facts import DeliveryFact
+from policies.habits import Habits
 from policies.start_model import StartFacts
 from policies.terms import AttemptState, Channel, Currency, DebtorKind, Instant, MinorUnits, Model
 
@@ -304,6 +305,8 @@ class InvoiceFacts(Model):
     """Only the guardian is written to."""
     related: Literal["", "employee", "related_party", "shareholder"] = ""
     """Of the creditor's own house: courtesy rungs only, a person takes the rest."""
+    habits: Habits = Habits()
+    """When the payer pays, and where it wants its invoices handed in."""
     country: str
     region: str = ""
     zone: str

@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from policies import habits
 from policies.calendars import add_working_days, effective_due
 from policies.consequences import legal_wait_days
 from policies.delivery import stood_still_days
@@ -68,12 +69,22 @@ def rung_day(facts: InvoiceFacts, manual: Manual, instalment: Instalment, rung: 
     """The local day on which a rung falls, moved by the days that a closed ladder stood still."""
     offset = parse_day(rung.day)
     anchor = facts.issued_on if offset.anchor == "issued" else effective_due_on(facts, manual, instalment)
-    if offset.anchor == "due" and offset.days > 0:
+    if offset.anchor == "run":
+        anchor = run_of(facts, anchor)
+    if offset.anchor != "issued" and offset.days > 0:
         anchor += timedelta(days=stood_still_days(facts, manual, anchor))
     anchor += timedelta(days=facts.shift_days)
     if offset.working:
         return add_working_days(anchor, offset.days, facts.country, facts.region)
     return anchor + timedelta(days=offset.days)
+
+
+def run_of(facts: InvoiceFacts, due_on: date) -> date:
+    """The payer's first payment run on or after an effective due date for which the invoice came before its cut-off; that due
+    date where no run is known."""
+    place = habits.Place(facts.country, facts.region)
+    registered = add_working_days(facts.issued_on, facts.habits.cut_off_wd, *place) if facts.habits.cut_off_wd else due_on
+    return habits.run_for(facts.habits, max(due_on, registered), place) or due_on
 
 
 def last_real_contact(facts: InvoiceFacts) -> PastContact | None:

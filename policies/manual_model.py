@@ -22,17 +22,23 @@ WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun"
 Percent = Annotated[int, Field(ge=0, le=100)]
 Days = Annotated[int, Field(ge=0, le=3660)]
 
-_DAY = re.compile(r"^([DI])(?:([+-])(\d{1,3})(wd)?)?$")
+_DAY = re.compile(r"^([DIR])(?:([+-])(\d{1,3})(wd)?)?$")
 _WINDOW = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)$")
 _TIME = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)$")
 _MONTH_DAY = re.compile(r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")
 _ISO_DAY = re.compile(r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")
 
 
-class RungDay(NamedTuple):
-    """A day of the ladder: so many days from the effective due date or from the day of issue, calendar or working."""
+_ANCHORS: dict[str, Literal["due", "issued", "run"]] = {"D": "due", "I": "issued", "R": "run"}
 
-    anchor: Literal["due", "issued"]
+
+class RungDay(NamedTuple):
+    """A day of the ladder: so many days, calendar or working, from the effective due date, the day of issue or the payment run.
+
+    The run is the payer's first on or after the due date, and the due date itself where its payment days are not known.
+    """
+
+    anchor: Literal["due", "issued", "run"]
     days: int
     working: bool
 
@@ -42,8 +48,9 @@ def parse_day(text: str) -> RungDay:
     """Read `D`, `D-5`, `D+6wd` or `I+2wd`; raises ValueError that says how to write it (playbook 1, F3)."""
     found = _DAY.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is not a day: write D, D-5, D+14, D+6wd or I+2wd (D due date, I issue date, wd working days)")
-    anchor: Literal["due", "issued"] = "due" if found[1] == "D" else "issued"
+        said = "write D, D-5, D+14, D+6wd, I+2wd or R+2wd (D due date, I issue date, R payment run, wd working days)"
+        raise ValueError(f"{text!r} is not a day: {said}")
+    anchor = _ANCHORS[found[1]]
     days = int(found[3] or 0)
     return RungDay(anchor, -days if found[2] == "-" else days, found[4] is not None)
 
@@ -188,6 +195,9 @@ class PromiseRules(Model):
     count_max: int = Field(default=2, ge=0, le=100, description="how many may be missed on one invoice")
     grace_days: int = Field(default=1, ge=0, le=30)
     remind_day_before: bool = True
+    runs_max: int = Field(
+        default=0, ge=0, le=12, description="where the payer's runs are known: the longest promise is that many runs away"
+    )
 
 
 class Band(Model):

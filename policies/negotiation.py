@@ -13,11 +13,12 @@ from typing import Annotated, Literal
 from dateutil.relativedelta import relativedelta
 from pydantic import Field
 
+from policies import habits
 from policies.facts import InvoiceFacts, Milestone
 from policies.hours import local_date_of
 from policies.judgement import Judgement, judge
 from policies.manual import Band, Manual, Offer, Rung
-from policies.terms import AttemptState, ContactKey, Currency, MinorUnits, Model
+from policies.terms import AttemptState, ContactKey, Currency, DebtorKind, MinorUnits, Model
 from policies.typed import Day
 
 __all__ = [
@@ -129,6 +130,25 @@ class _Table:
         """The allowed day nearest to the wish: from today to so many days from today."""
         return min(max(wish, self.today), self.today + timedelta(days=days_max))
 
+    @property
+    def promise_last(self) -> date:
+        """The last day that may be promised: of so many payment runs where they are known, else so many days away."""
+        found = habits.runs(self.facts.habits, self.today, self.manual.promise.runs_max, self._place)
+        return found[-1] if found else self.today + timedelta(days=self.manual.promise.days_max)
+
+    @property
+    def _place(self) -> habits.Place:
+        return habits.Place(self.facts.country, self.facts.region)
+
+    def promise(self, wish: date, amount_minor: int) -> Accepted:
+        """The promise nearest to the wish; a company that pays in runs pays in the run on or after the day it names."""
+        on = min(max(wish, self.today), self.promise_last)
+        run = habits.run_for(self.facts.habits, on, self._place) if self.facts.kind is DebtorKind.BUSINESS else None
+        if run is None or run == on or run > self.promise_last:
+            return self.accept("promise", on, amount_minor)
+        made = self.accept("promise", run, amount_minor)
+        return made.model_copy(update={"rules": (*made.rules, "negotiation.payment_run")})
+
     def accept(self, kind: Literal["promise", "extension"], on: date, amount_minor: int) -> Accepted:
         milestone = Milestone(number=1, due_on=on, amount_minor=amount_minor)
         return Accepted(
@@ -234,11 +254,10 @@ def _nearest_promise(table: _Table, wish: date, amount_minor: int | None = None)
     if table.dates_used_up:
         return None
     wanted = table.balance_minor if amount_minor is None else amount_minor
-    return table.accept("promise", table.clip(wish, table.manual.promise.days_max), min(max(wanted, 1), table.balance_minor))
+    return table.promise(wish, min(max(wanted, 1), table.balance_minor))
 
 
 def _promise(request: Promise, table: _Table) -> Answer:
-    days_max = table.manual.promise.days_max
     wanted = table.balance_minor if request.amount_minor is None else request.amount_minor
     nearest = _nearest_promise(table, request.on, request.amount_minor)
     if nearest is None:
@@ -248,8 +267,8 @@ def _promise(request: Promise, table: _Table) -> Answer:
     if not 0 < wanted <= table.balance_minor:
         why = f"The sum must be above 0 and at most the {table.balance_minor} minor units owed."
         return Refused(why=why, rules=("negotiation.amount",), nearest=nearest)
-    if request.on > table.today + timedelta(days=days_max):
-        why = f"A promise may be at most {days_max} days away."
+    if request.on > table.promise_last:
+        why = f"A promise may be at most {(table.promise_last - table.today).days} days away."
         return Refused(why=why, rules=("negotiation.promise_days",), nearest=nearest)
     return nearest
 

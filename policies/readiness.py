@@ -38,7 +38,7 @@ def is_early(rung: Rung) -> bool:
 def is_overdue_rung(rung: Rung) -> bool:
     """A message about lateness, or the decision on a late debt: it needs an invoice that was delivered."""
     day = parse_day(rung.day)
-    return rung.action != "task" and day.anchor == "due" and day.days > 0
+    return rung.action != "task" and day.anchor != "issued" and day.days > 0
 
 
 def confirm_due(case: Case) -> Ask | None:

@@ -7,6 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from policies.habits import Habits, Place, proposed, run_for, runs
+from policies.manual_model import PromiseRules
+from policies.negotiation import Promise, answer
+from tests.policies.test_next_step import ana, at, manual, obey
 
 BOGOTA = Place("CO", "DC")
 
@@ -56,3 +59,37 @@ def test_a_habit_is_proposed_when_four_fifths_of_the_last_six_show_it(paid: list
 
 def test_nothing_is_proposed_where_the_days_are_known() -> None:
     assert proposed(FRIDAYS, Habits(payment_days=("mon",))) is None
+
+
+WEEKLY = Habits(payment_days=("fri",))
+LADDER = "  - {rung: K4, day: R+2wd, channels: [email], template: scheduled_question}\n"
+
+
+@pytest.mark.parametrize(
+    ("habits", "day"),
+    [
+        (Habits(), "2026-03-04"),  # D is Monday 2 March
+        (WEEKLY, "2026-03-10"),  # the run is on Friday 6 March
+        (WEEKLY.model_copy(update={"cut_off_wd": 26}), "2026-03-17"),  # registered on 9 March, so the next run
+    ],
+)
+def test_a_rung_of_the_run_falls_after_the_run_that_carries_the_invoice(habits: Habits, day: str) -> None:
+    step = obey(ana(habits=habits), at("2026-03-01 09:00"), manual(ladder=LADDER))
+    assert step.at == at(f"{day} 09:00")
+
+
+@pytest.mark.parametrize(("kind", "runs_max", "wish", "granted"), [
+    ("business", 2, date(2026, 3, 11), "2026-03-13"), ("business", 2, date(2026, 3, 20), "2026-03-20"),
+    ("business", 2, date(2026, 3, 21), None), ("consumer", 2, date(2026, 3, 11), "2026-03-11"),
+    ("business", 0, date(2026, 3, 20), "2026-03-20"), ("business", 0, date(2026, 3, 21), None),
+    ("business", 0, date(2026, 3, 19), "2026-03-20"),
+])  # fmt: skip
+def test_a_company_promises_one_of_its_next_runs(kind: str, runs_max: int, wish: date, granted: str | None) -> None:
+    by = manual().model_copy(update={"promise": PromiseRules(days_max=10, runs_max=runs_max)})
+    facts = ana(habits=WEEKLY, kind=kind)
+    given = answer(Promise(on=wish), facts=facts, manual=by, rung_id=None, today=date(2026, 3, 10), now=at("2026-03-10 10:00"))
+    if granted is None:
+        assert given.answer == "refused" and given.rules == ("negotiation.promise_days",)
+        assert given.nearest is not None and given.nearest.milestones[0].due_on == date(2026, 3, 20)
+    else:
+        assert given.answer == "accepted" and given.milestones[0].due_on.isoformat() == granted
