@@ -13,8 +13,10 @@ from sqlalchemy.exc import OperationalError
 
 from commands.common import err, need, out
 from commands.creditors import creditor_app, key_app, manual_app, webhook_app
+from commands.indices import index_app
 from commands.rules import rules_app
 from commands.staff import staff_app
+from commands.starting import missent_app
 from doctor import examine
 from embedded import home_folder
 from ledger.migrations import migrate as migrate_ledger
@@ -30,7 +32,9 @@ app.add_typer(key_app, name="key")
 app.add_typer(manual_app, name="manual")
 app.add_typer(webhook_app, name="webhook")
 app.add_typer(rules_app, name="rules")
+app.add_typer(index_app, name="index")
 app.add_typer(staff_app, name="staff")
+app.add_typer(missent_app, name="missent")
 
 ApiPort = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the API.")]
 TemporalPort = Annotated[int, typer.Option("--temporal-port", min=1, max=65535, help="Port of Temporal.")]

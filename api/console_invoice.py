@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 
 from api import console_words as say
 from api.console_law import law_of
+from api.deductions import conversion_out
 from api.models import PlannedStep
 from api.plan import plan_of
 from ledger import overview
+from ledger.deductions import deductions_of
 from ledger.facts import gather_book
 from ledger.history import history
 from ledger.reading import find_invoice, holds_of, manual_of
@@ -75,6 +77,8 @@ def invoice_page(session: Session, invoice_id: UUID, *, now: datetime, today: da
         if item["what"] not in say.TOLD_WITH_ITS_CONTACT
     ]
     return {
+        "deductions": deductions_of(session, [invoice_id]).get(invoice_id, []),
+        "payable_minor": row.balance_minor - row.apart_minor, "converted": conversion_out(session, row.creditor_id, row, now),
         "row": row, "dues": dues, "beside": beside, "state": say.invoice_state(_With(row, overdue_minor), beside),
         "overdue_minor": overdue_minor, "plan": plan, "plan_drawn": drawn, "siblings": siblings, "lines": lines,
         "holds": holds_of(session, invoice_id, now), "agreements": overview.agreements_of(session, invoice_id),

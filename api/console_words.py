@@ -30,6 +30,8 @@ PLACEMENTS = {
 TASKS = {
     "approve_placement": "Decide: keep or agency", "match_payment": "Find whose payment this is",
     "check_payment": "One payment, two sums", "unknown_outcome": "Was it sent?", "fix_contact": "Find another address",
+    "confirm_deduction": "Confirm a deduction", "certificate_missing": "Decide on a missing document",
+    "load_index_value": "Load the value of an index",
     "find_payment": "Look for the payment", "answer_dispute": "Answer the dispute", "get_consent": "Ask for a channel",
     "insolvency_claim": "File the claim", "read_reply": "Read an answer", "review_stop": "Review a stop",
 }  # fmt: skip

@@ -48,6 +48,9 @@ class PaidData(_Data):
     reference: str = Field(
         "", max_length=140, pattern=STORABLE, description="what came with the money, kept when it matches no invoice"
     )
+    destination: Literal["", "detraccion"] = Field(
+        "", description="detraccion: it went to the creditor's account at the state bank, and settles that part only"
+    )
 
 
 class OnItsWayData(_Loose):
@@ -147,6 +150,7 @@ def apply_standard(come: Incoming, event: Paid | OnItsWay | Reversed | str) -> s
         done = record_payment(
             come.session, come.creditor_id, source="standard", source_ref=data.id, amount_minor=data.amount_minor, now=come.now,
             currency=data.currency, paid_on=data.paid_on, value_on=data.value_on or data.paid_on, invoice_id=invoice,
+            destination=data.destination,
             hint_sealed=sealed_hint(come, invoice, data.invoice or data.reference),
         )  # fmt: skip
         return done.verdict

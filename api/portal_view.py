@@ -18,11 +18,13 @@ from markupsafe import Markup
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from api import portal_short
 from ledger.agreements import Table, table
 from ledger.links import portal_token
 from ledger.sealing import Sealer
-from messages.formats import day, money
+from messages.formats import day
 from messages.registers import effective_register, in_register, register_for
+from messages.short import units
 from policies import negotiation
 from policies.money import exponent
 
@@ -49,9 +51,11 @@ _PAYMENTS = text(
 
 # Only what this person was written to about: the link of each was made with a message to them.
 _OTHERS = text(
-    "select i.id, i.number, i.currency, i.balance_minor, (select min(t.due_on) from instalment t where t.invoice_id = i.id"
+    "select i.id, i.number, i.currency, i.balance_minor - i.apart_minor as balance_minor,"
+    " (select min(t.due_on) from instalment t where t.invoice_id = i.id"
     " and t.superseded_at is null) as due_on from invoice i join portal_link l on l.invoice_id = i.id and l.revoked_at is null"
-    " where l.person_id = :person and i.id <> :invoice and i.status = 'open' and i.balance_minor > 0 order by due_on, i.number"
+    " where l.person_id = :person and i.id <> :invoice and i.status = 'open'"
+    " and i.balance_minor > i.apart_minor order by due_on, i.number"
 )
 
 
@@ -126,7 +130,7 @@ class Speaker:
 
     def sum(self, amount_minor: int) -> str:
         """A sum with its currency."""
-        return money(amount_minor, self.currency, self.language, self.country)
+        return units(amount_minor, self.currency, self.language, self.country)
 
     def day(self, when: date) -> str:
         """A day in words."""
@@ -168,6 +172,7 @@ def invoice_view(session: Session, about: Row[Any], speaker: Speaker, now: datet
     open_parts = [part.due_on for part in parts if part.balance_minor > 0]
     due_on = min(open_parts, default=parts[0].due_on)
     settings = about.settings or {}
+    worth, to_pay = portal_short.worth(session, at.facts, speaker.today, speaker.language, speaker.country, speaker.day)
     return {
         "owes": owes, "has_copy": at.facts.has_document,
         "owed": speaker.sum(at.facts.balance_minor), "cards": _cards(at, speaker, about, payments, owes, now),
@@ -180,7 +185,8 @@ def invoice_view(session: Session, about: Row[Any], speaker: Speaker, now: datet
             for part in parts
         ],
         "payments": [_paid_row(p, speaker) for p in payments if p.came],
-        "pay_text": _pay_text(settings, speaker), "pay_url": _pay_url(settings, about, at.facts.balance_minor),
+        "pay_text": _pay_text(settings, speaker), "pay_url": _pay_url(settings, about.number, to_pay),
+        "deducted": portal_short.deducted(at.facts, speaker.language, speaker.t["settled"], speaker.sum), "worth": worth,
         "choices": choices(at, speaker, now) if owes and not at_agency else [],
     }  # fmt: skip
 
@@ -192,7 +198,7 @@ def others(
     rows = session.execute(_OTHERS, {"invoice": invoice_id, "person": person_id}).all()
     return [
         (
-            row.number, speaker.day(row.due_on), money(row.balance_minor, row.currency, speaker.language, speaker.country),
+            row.number, speaker.day(row.due_on), units(row.balance_minor, row.currency, speaker.language, speaker.country),
             f"/p/{portal_token(sealer, row.id, person_id)}",
         )
         for row in rows
@@ -207,6 +213,9 @@ def _paid_row(payment: Row[Any], speaker: Speaker) -> tuple[str, str, str]:
 def _cards(at: Table, speaker: Speaker, about: Row[Any], payments: list[Any] | Any, owes: bool, now: datetime) -> list[Card]:
     if not owes:
         net = sum(int(p.came or 0) - int(p.went) for p in payments)
+        missing = portal_short.documents_missing(at.facts, speaker.language)
+        if missing:
+            return [Card("note", speaker.t["document_title"], (speaker.say("document_text", what=missing),))]
         if about.status == "open" and net > 0:
             return [Card("good", speaker.t["paid_title"], (speaker.say("paid_text", sum=speaker.sum(net)),))]
         return [Card("good", speaker.t["closed_title"], (speaker.t["closed_text"],))]
@@ -317,12 +326,12 @@ def _pay_text(settings: dict[str, Any], speaker: Speaker) -> str:
     return str(said) if said else speaker.t["pay_help"]
 
 
-def _pay_url(settings: dict[str, Any], about: Row[Any], balance_minor: int) -> str:
+def _pay_url(settings: dict[str, Any], number: str, to_pay: tuple[int, str] | None) -> str:
     """The creditor's own payment page; only https, so that a mistyped setting is no script."""
     url = str(settings.get("pay_url") or "")
-    if not url.startswith("https://"):
+    if not url.startswith("https://") or to_pay is None:
         return ""
-    values = {"{invoice}": about.number, "{amount_minor}": str(balance_minor), "{currency}": about.currency}
+    values = {"{invoice}": number, "{amount_minor}": str(to_pay[0]), "{currency}": to_pay[1]}
     for blank, value in values.items():
         url = url.replace(blank, quote(value, safe=""))
     return url

@@ -26,7 +26,8 @@ Decision = Literal["approved", "declined"]
 
 _HEAD = text(
     "select p.id, p.state, p.creditor_id, p.invoice_id, p.figures, p.placed_at, p.return_by, p.ended_at, p.decided_at,"
-    " i.number, i.currency, i.issued_on, i.balance_minor, i.status, i.account_id, a.ref, a.kind, a.country, a.language,"
+    " i.number, i.currency, i.issued_on, i.balance_minor - i.apart_minor as balance_minor, i.status, i.account_id, a.ref,"
+    " a.kind, a.country, a.language,"
     " c.name as creditor,"
     " (select coalesce(-sum(e.amount_minor), 0) from entry e where e.invoice_id = i.id and e.kind in ('payment', 'reversal')"
     "   and p.placed_at is not null and e.recorded_at >= p.placed_at) as paid_there_minor,"

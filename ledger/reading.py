@@ -28,7 +28,7 @@ _STATE = (
 )
 _COLUMNS = f"""
     i.id, i.number, i.currency, i.issued_on, i.status, i.outcome, i.outcome_at, i.balance_minor, i.apart_minor,
-    i.payment_currency, i.entered_at, i.cycle,
+    i.payment_currency, i.creditor_id, i.entered_at, i.cycle,
     i.revision, i.next_kind, i.next_at, i.next_why, i.next_rung, i.next_channel, i.held_why, i.manual_id, i.account_id,
     a.ref as account_ref, a.kind as account_kind, a.country as account_country, a.zone as account_zone,
     'invoice:' || c.slug || ':' || i.number as workflow_id,

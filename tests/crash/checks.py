@@ -238,7 +238,8 @@ _CLAIMS = """
         where k.state <> 'planned'
     ), owed as (
         select c.*, (select coalesce(sum(e.amount_minor), 0) from entry e
-            where e.invoice_id = c.invoice_id and pg_xact_commit_timestamp(e.xmin) <= c.committed) as balance
+            where e.invoice_id = c.invoice_id and e.instalment < 1001
+                and pg_xact_commit_timestamp(e.xmin) <= c.committed) as balance
         from claim c
     )
 """
@@ -252,8 +253,8 @@ def _asks_the_balance(connection: Connection, manual: Manual) -> list[str]:
         + """
         select i.number, o.key, o.state, o.amount_minor as asked, o.balance
         from owed o join invoice i on i.id = o.invoice_id
-        where o.balance <= 0 or o.amount_minor > o.balance
-            or (o.amount_minor <> o.balance and o.template <> 'promise_reminder')
+        where case o.template when 'certificate_request' then o.balance > 0 else o.balance <= 0 or o.amount_minor > o.balance
+            or (o.amount_minor <> o.balance and o.template <> 'promise_reminder') end
         """,
     )
 
@@ -383,7 +384,9 @@ def _balances(connection: Connection, manual: Manual) -> list[str]:
         connection,
         "select i.number, i.balance_minor, coalesce(sum(e.amount_minor), 0) as entries from invoice i"
         " left join entry e on e.invoice_id = i.id group by i.id, i.number, i.balance_minor, i.currency"
-        " having i.balance_minor <> coalesce(sum(e.amount_minor), 0) or count(*) filter (where e.currency <> i.currency) > 0",
+        " having i.balance_minor <> coalesce(sum(e.amount_minor), 0)"
+        " or i.apart_minor <> coalesce(sum(e.amount_minor) filter (where e.instalment >= 1001), 0)"
+        " or count(*) filter (where e.currency <> i.currency) > 0",
     )
 
 

@@ -256,6 +256,10 @@ def _money_that_vanished(scene: Scene) -> None:
     scene.behind("update payment set unallocated_minor = unallocated_minor + 1 where source_ref = 'p-3'")
 
 
+def _a_part_that_nobody_declared(scene: Scene) -> None:
+    scene.behind("update invoice set apart_minor = 5 where id = (select min(id::text)::uuid from invoice)")
+
+
 def _a_balance_of_its_own(scene: Scene) -> None:
     scene.behind("update invoice set balance_minor = balance_minor - 1 where number = 'F-3'")
 
@@ -284,6 +288,7 @@ PLANTS: list[tuple[str, Callable[[Scene], None]]] = [
     ("I5 each fact rang", _a_ring_that_was_dropped),
     ("I6 what came in", _money_that_vanished),
     ("I6 the balance", _a_balance_of_its_own),
+    ("I6 the balance", _a_part_that_nobody_declared),
 ]
 
 
