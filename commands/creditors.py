@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import timedelta
+from pathlib import Path
 from secrets import token_bytes
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from rich.table import Table
 
 import clock
 from commands.common import creditor_of, manual_of, need, on_ledger, out
+from commands.starting import creditor_start
 from ledger.creditors import (
     SAID,
     SCOPES,
@@ -25,7 +27,9 @@ from ledger.creditors import (
     rotate_api_key,
     use_manual,
 )
+from ledger.papers import set_terms_table
 from ledger.sealing import Sealer
+from policies.due_terms import TableError, TermsTable, load_table
 from stack import settings_here
 from supervise import Trouble
 
@@ -33,6 +37,7 @@ creditor_app = typer.Typer(no_args_is_help=True, help="Who is owed.")
 key_app = typer.Typer(no_args_is_help=True, help="API keys of a creditor.")
 manual_app = typer.Typer(no_args_is_help=True, help="Collections manuals.")
 webhook_app = typer.Typer(no_args_is_help=True, help="Addresses at which payment gateways report.")
+creditor_app.command("start")(creditor_start)
 
 
 @manual_app.command("check")
@@ -89,12 +94,18 @@ def creditor_add(
     zone: Annotated[str, typer.Option(help="IANA time zone, such as America/Bogota.")],
     language: Annotated[str, typer.Option(help="es, pt or en.")] = "es",
     manual: Annotated[str, typer.Option(help="A YAML file, or the name of a built-in manual.")] = "b2b_sme",
+    auto: Annotated[bool, typer.Option("--auto", help="Send from the first day on; else everything is only watched.")] = False,
 ) -> None:
     """Add a creditor with its collections manual."""
     chosen = manual_of(manual)
     with on_ledger() as session:
-        creditor_id = add_creditor(session, slug, name, country.upper(), zone, language, chosen, clock.wall_now())
+        creditor_id = add_creditor(
+            session, slug, name, country.upper(), zone, language, chosen, clock.wall_now(),
+            start="auto" if auto else "watch",
+        )  # fmt: skip
     out.print(f"creditor {slug} added ({creditor_id})")
+    if not auto:
+        out.print(f"nothing is sent yet: it only watches, until `puntual creditor start {slug} --mode approve` (or auto)")
 
 
 @creditor_app.command("set")
@@ -108,6 +119,7 @@ def creditor_set(
     law: Annotated[
         list[str] | None, typer.Option(help="Repeatable choice for a pack's setting, as CL.message_gap=hours_48.")
     ] = None,
+    terms: Annotated[Path | None, typer.Option(help="Its codes for terms of payment, as policies/due_terms.yaml shows.")] = None,
 ) -> None:
     """Say what messages tell of a creditor, and what law packs need of it."""
     said = dict(_pair(each) for each in say or ())
@@ -115,10 +127,23 @@ def creditor_set(
     for name, value in map(_pair, law or ()):
         code, _, setting = name.partition(".")
         choices.setdefault(code, {})[setting] = value
-    terms = {key: value for key, value in (("party", party), ("creditor_type", creditor_type), ("settings", choices)) if value}
+    told = {key: value for key, value in (("party", party), ("creditor_type", creditor_type), ("settings", choices)) if value}
+    table = None if terms is None else _terms(terms)
     with on_ledger() as session:
-        describe_creditor(session, creditor_of(session, slug), said, terms)
+        creditor_id = creditor_of(session, slug)
+        describe_creditor(session, creditor_id, said, told)
+        if table is not None:
+            set_terms_table(session, creditor_id, table)
     out.print(f"creditor {slug} described")
+
+
+def _terms(path: Path) -> TermsTable:
+    try:
+        return load_table(path.read_text(encoding="utf-8"), path.name)
+    except OSError as error:
+        raise Trouble(f"{path} cannot be read: {error.strerror}") from None
+    except (TableError, UnicodeDecodeError) as wrong:
+        raise Trouble(str(wrong)) from None
 
 
 def _pair(given: str) -> tuple[str, str]:

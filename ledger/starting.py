@@ -132,7 +132,7 @@ def with_room(session: Session, facts: InvoiceFacts) -> InvoiceFacts:
     start = facts.start
     if start is None or not start.ceilings:
         return facts
-    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:id, 2))"), {"id": facts.creditor_id})
+    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:id, 3))"), {"id": facts.creditor_id})
     counted = []
     for use in start.ceilings:
         given = {"creditor": facts.creditor_id, "day": use.day, "channel": use.channel.value if use.channel else ""}
