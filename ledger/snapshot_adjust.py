@@ -28,8 +28,8 @@ _ADJUSTED = text(
 )
 _ENTER = text(
     "insert into entry (creditor_id, account_id, invoice_id, instalment, kind, amount_minor, currency, dated_on, recorded_at,"
-    " cause) select creditor_id, account_id, id, :instalment, 'erp_adjustment', :amount, currency, :day, :now, :cause from invoice"
-    " where id = :invoice"
+    " cause) select creditor_id, account_id, id, :instalment, 'erp_adjustment', :amount, currency, :day, :now, :cause"
+    " from invoice where id = :invoice"
 )
 
 
