@@ -165,6 +165,11 @@ ANSWERS: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/agreement/withdraw": {"done": True, "invoices": None},
     "POST /v1/invoices/{invoice_id}/dispute": {"id": _OTHER},
     "POST /v1/invoices/{invoice_id}/dispute/close": {"done": True, "invoices": None},
+    "POST /v1/invoices/{invoice_id}/own-promises": {"id": _OTHER},
+    "GET /v1/invoices/{invoice_id}/own-promises": [
+        {"id": _OTHER, "kind": "send_copy", "due_at": "2026-03-05T05:00:00Z", "done_at": None}
+    ],
+    "POST /v1/invoices/{invoice_id}/own-promises/{promise_id}/done": {"changed": True},
     "POST /v1/invoices/{invoice_id}/already-paid": {"until": "2026-03-24T05:00:00Z"},
     "POST /v1/invoices/{invoice_id}/write-off": {"changed": True},
     "POST /v1/invoices/{invoice_id}/placement/approve": {"id": _OTHER},

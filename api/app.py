@@ -22,6 +22,7 @@ from api import (
     contacts,
     deductions,
     invoices,
+    own_promises,
     papers,
     payment_data,
     plan,
@@ -40,8 +41,8 @@ from settings import Settings
 
 ROLE = "puntual_api"
 ROOMS = (
-    invoices, papers, contacts, contactability, plan, charges, accounts, actions, approvals, payment_data, deductions, webhooks,
-    portal_papers, portal,
+    invoices, papers, own_promises, contacts, contactability, plan, charges, accounts, actions, approvals, payment_data,
+    deductions, webhooks, portal_papers, portal,
 )  # fmt: skip
 """What answers under /v1, /webhooks and /p; a test holds each of their routes against its guard."""
 DESCRIPTION = """\

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from api import console_pages as pages
 from api import console_words as say
+from api.console_acting import new_once
 from api.console_invoice import invoice_page
 from api.console_session import (
     PATH,
@@ -33,10 +34,13 @@ from api.console_session import (
     safe_way_back,
 )
 from api.console_staff import staff_for_sign_in
+from api.console_tasks import OUTCOMES
 from api.problems import Stop
 from ledger import overview
 from ledger.lateness import first_days
 from ledger.overview import SORTS, Wanted
+from ledger.own_promises import OWN
+from ledger.task_acts import ENDS_ELSEWHERE
 from ledger.unmatched import unmatched
 from policies.calendars import effective_due
 
@@ -107,10 +111,14 @@ def read_invoice(invoice_id: UUID, who: Who, request: Request, plan: _Tick = "")
 
 
 @router.get("/tasks")
-def read_tasks(who: Who, request: Request) -> Response:
-    """What waits for a person, the most urgent first."""
+def read_tasks(who: Who, request: Request, mine: _Tick = "") -> Response:
+    """What waits for a person: what we promised first, then the most urgent."""
     now: datetime = request.app.state.clock.now()
-    return pages.page("tasks.html", **_frame(who, now), tasks=overview.open_tasks(who.session, limit=LIST_MAX), list_max=LIST_MAX)
+    tasks = overview.open_tasks(who.session, limit=LIST_MAX, login=who.login if mine == "1" and who.role else None)
+    return pages.page(
+        "tasks.html", **_frame(who, now), tasks=tasks, list_max=LIST_MAX, mine=mine == "1", once=new_once,
+        elsewhere=ENDS_ELSEWHERE, outcomes=OUTCOMES, own=OWN,
+    )  # fmt: skip
 
 
 @router.get("/payments")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api import console, console_acts, console_call, console_staff
+from api import console, console_acts, console_call, console_staff, console_tasks
 
-CONSOLE: tuple[APIRouter, ...] = (console.router, console_staff.router, console_acts.router, console_call.router)
+CONSOLE: tuple[APIRouter, ...] = tuple(
+    room.router for room in (console, console_staff, console_acts, console_call, console_tasks)
+)

@@ -156,19 +156,20 @@ def waiting_for_people(session: Session, now: datetime) -> Row[Any]:
     ).one()
 
 
-def open_tasks(session: Session, *, limit: int, invoice_id: UUID | None = None) -> list[Row[Any]]:
-    """What waits for a person, the most urgent first; of one invoice when its id is given."""
+def open_tasks(session: Session, *, limit: int, invoice_id: UUID | None = None, login: str | None = None) -> list[Row[Any]]:
+    """What waits for a person: what we promised first, then the most urgent; of one invoice, or of who does it, when given."""
     return list(
         session.execute(
             text(
-                "select t.id, t.kind, t.key, t.why, t.due_at, t.created_at, t.invoice_id, i.number, i.currency, i.balance_minor,"
-                " i.outcome, a.ref as account_ref, a.zone from task t left join invoice i on i.id = t.invoice_id"
+                "select t.id, t.kind, t.key, t.why, t.due_at, t.created_at, t.assigned_to, t.invoice_id, i.number, i.currency,"
+                " i.balance_minor, i.outcome, a.ref as account_ref, a.zone from task t left join invoice i on i.id = t.invoice_id"
                 " left join account a on a.id = coalesce(t.account_id, i.account_id)"
                 " where t.done_at is null and (cast(:invoice as uuid) is null or t.invoice_id = :invoice"
                 " or (t.invoice_id is null and t.account_id = (select account_id from invoice where id = :invoice)))"
-                " order by t.due_at, t.id limit :limit"
+                " and (cast(:login as text) is null or t.assigned_to = :login)"
+                " order by not starts_with(t.kind, 'own_'), t.due_at, t.id limit :limit"
             ),
-            {"limit": limit, "invoice": None if invoice_id is None else str(invoice_id)},
+            {"limit": limit, "login": login, "invoice": None if invoice_id is None else str(invoice_id)},
         )
     )
 

@@ -29,7 +29,7 @@ class Desk:
     def get(self, address: str, **more: Any) -> Any:
         return self.client.get(address, headers={"cookie": self.cookie}, follow_redirects=False, **more)
 
-    def post(self, path: str, /, once: str | None = None, headers: dict[str, str] | None = None, **fields: str) -> Any:
+    def post(self, path: str, /, once: str | None = None, headers: dict[str, str] | None = None, **fields: Any) -> Any:
         """Send a form as our page does: with the session's token and a fresh name of the form."""
         csrf = cast.sealer().token("console form", self.cookie.split("=", 1)[1])
         data = {"csrf": csrf, "once": once or uuid4().hex} | fields

@@ -70,6 +70,8 @@ BODIES: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/dispute": {"reason": "wrong_amount"},
     "POST /v1/invoices/{invoice_id}/dispute/close": {"outcome": "withdrawn"},
     "POST /v1/invoices/{invoice_id}/already-paid": None,
+    "POST /v1/invoices/{invoice_id}/own-promises": {"kind": "send_copy", "due_on": "2026-03-05"},
+    "POST /v1/invoices/{invoice_id}/own-promises/{promise_id}/done": None,
     "POST /v1/invoices/{invoice_id}/write-off": {"reason": "test"},
     "POST /v1/invoices/{invoice_id}/placement/approve": {"by": "lead"},
     "POST /v1/invoices/{invoice_id}/placement/decline": {"by": "lead"},
@@ -145,6 +147,7 @@ def test_another_creditors_key_finds_nothing_under_an_id(house: House) -> None:
     norte = cast.creditor_brill(house.database.worker, slug="norte")
     invoice = cast.accepted_invoice(house.database.worker, norte)
     ids = {"invoice_id": invoice, "payment_id": invoice, "suppression_id": invoice, "account_ref": "C-1001", "name": "file.csv",
+           "promise_id": invoice,
            "source": "bank", "instrument_id": invoice, "task_id": invoice,
            "number": 1, "debtor": "C-1001"}  # fmt: skip
     before = _everything(house)
