@@ -62,7 +62,8 @@ _CASE = text(
             and t.due_source = 'assumed') as assumed,
         (select coalesce(json_agg(json_build_array(e.instalment, e.kind, e.amount_minor,
                 case when e.kind = 'payment' then p.value_on else e.dated_on end) order by e.id), '[]')
-            from entry e left join payment p on p.id = e.payment_id where e.invoice_id = i.id) as entries,
+            from entry e left join payment p on p.id = e.payment_id
+            where e.invoice_id = i.id and e.instalment < 1001) as entries,
         (select coalesce(json_agg(json_build_array(s.starts_at, case when s.reason = any(:permanent)
                 then coalesce(s.lifted_at, greatest(s.until, :now))
                 else least(coalesce(s.lifted_at, s.until), s.until) end)), '[]')

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from ledger import consequences, feeds, handoff
+from ledger import consequences, deductions, feeds, handoff
 from ledger.events import tell
 from ledger.tasks import open_task
 from policies.facts import InvoiceFacts
@@ -296,6 +296,7 @@ def _waive(session: Session, facts: InvoiceFacts, waived_minor: int, agreement_i
         text("update invoice set balance_minor = balance_minor - :m where id = :i"),
         {"m": waived_minor - rest, "i": facts.invoice_id},
     )
+    deductions.settle(session, UUID(facts.invoice_id), now=now)
 
 
 def _task(session: Session, facts: InvoiceFacts, kind: str, key: str, why: str, due_at: datetime, now: datetime) -> None:
