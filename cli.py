@@ -15,6 +15,7 @@ from commands.common import err, need, out
 from commands.creditors import creditor_app, key_app, manual_app, webhook_app
 from commands.indices import index_app
 from commands.rules import rules_app
+from commands.snapshots import snapshot_app
 from commands.staff import staff_app
 from commands.starting import missent_app
 from doctor import examine
@@ -35,6 +36,7 @@ app.add_typer(rules_app, name="rules")
 app.add_typer(index_app, name="index")
 app.add_typer(staff_app, name="staff")
 app.add_typer(missent_app, name="missent")
+app.add_typer(snapshot_app, name="snapshot")
 
 ApiPort = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the API.")]
 TemporalPort = Annotated[int, typer.Option("--temporal-port", min=1, max=65535, help="Port of Temporal.")]
@@ -142,14 +144,27 @@ def import_file(
     kind: Annotated[str, typer.Option(help="The customers are: business or consumer.")] = "",
     decimal: Annotated[str, typer.Option(help="What decimals are written with: . or ,")] = "",
     dates: Annotated[str, typer.Option(help="The order of days: dmy, mdy or ymd.")] = "",
+    snapshot: Annotated[bool, typer.Option("--snapshot", help="The file is the creditor's whole list of open items.")] = False,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day whose end the list describes; else yesterday.")
+    ] = None,
+    absent_anyway: Annotated[
+        bool, typer.Option("--absent-anyway", help="Close what is not in the list also when rows were refused.")
+    ] = False,
 ) -> None:
-    """Post the invoices of a file. Stopped, it goes on where it was; run again, it finds everything repeated."""
+    """Post the invoices of a file, or compare a whole list. Stopped, it goes on; run again, it finds everything repeated."""
     from commands.guessing import Wishes
     from commands.importing import ImportAsked
     from commands.importing import import_portfolio as run
 
-    wishes = Wishes(currency, kind, decimal, dates, yes, map_out)
-    run(ImportAsked(file, column_map, creditor, report, wishes), settings_here(), out=out, err=err)
+    asked = ImportAsked(file, column_map, creditor, report, Wishes(currency, kind, decimal, dates, yes, map_out))
+    if snapshot:
+        from commands.snapshots import import_snapshot
+
+        day = as_of.date() if as_of else None
+        import_snapshot(asked, settings_here(), as_of=day, absent_anyway=absent_anyway, out=out)
+    else:
+        run(asked, settings_here(), out=out, err=err)
 
 
 @app.command()

@@ -28,7 +28,7 @@ from activities.tomorrow import draw_lists
 from activities.wire import InvoiceRef
 from channels import ChannelsConfig, build_senders
 from clock import Clock, LedgerClock, RealClock
-from ledger import automatic_stop, charges, feeds, inbox, outbox
+from ledger import automatic_stop, charges, feeds, inbox, outbox, snapshot_store
 from ledger.sealing import Sealer
 from ledger.session import make_engine, refuse_wrong_role
 from policies.terms import Channel
@@ -253,6 +253,7 @@ async def reconcile_loop(engine: Engine, clock: Clock, *, every: float = RECONCI
             inbox.empty_payloads(session, now - PAYLOADS_KEPT)
             outbox.forget_told(session)
             feeds.watch(session, now=now)
+            snapshot_store.expire(session, now=now)
             session.commit()
             return count
 

@@ -110,6 +110,10 @@ _DEDUCTION: dict[str, Any] = {
     "certificate_on": None, "released_on": None,
 }  # fmt: skip
 ANSWERS: dict[str, Any] = {
+    "GET /v1/snapshots/differences": {"differences": [{
+        "invoice_id": _ID, "number": "F-1001", "currency": "COP", "as_of": "2026-03-16", "erp_minor": 25000000,
+        "balance_minor": 15000000, "differs_minor": 10000000, "state": "open",
+    }]},
     "POST /v1/invoices/{invoice_id}/deductions/{number}/confirm": {"changed": True},
     "POST /v1/invoices/{invoice_id}/deductions/{number}/decline": {"changed": True},
     "POST /v1/invoices/{invoice_id}/deductions/{number}/certificate": {"changed": True},
