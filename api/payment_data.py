@@ -42,7 +42,7 @@ class SourceIn(Closed):
     fresh_minutes: int = Field(60, ge=1, le=60 * 24 * 31, description="gateway, erp: how long it may be silent")
     expected_by: str = Field(
         "10:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
-        description="bank: your local hour by which the file of the last bank working day is here",
+        description="bank: your local hour from which a missing file of the last bank working day becomes a task",
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from ledger import consequences, deductions, feeds, handoff
 from ledger.events import tell
 from ledger.tasks import open_task
 from policies.facts import InvoiceFacts
-from policies.feeds import late_feeds
+from policies.feeds import is_late
 from policies.forecast import Rider, settle
 from policies.law.packs import CONSENT_RULES, pack_versions
 from policies.manual import Manual
@@ -147,8 +147,13 @@ def _law_versions(facts: InvoiceFacts) -> dict[str, str]:
     return {code: known[code] for code in facts.law.packs} if facts.law is not None else {}
 
 
-_HOLDING = ("pause", "dispute", "stop", "suppression", "exemption", "already_paid", "payment_in_process", "owner", "ceiling",
-            "payment_data", "balance_differs", "unapplied", "part_payment", "own_promise", "instrument", "ceded", "reply")  # fmt: skip
+_HOLDING = frozenset(
+    """
+    pause dispute stop suppression exemption already_paid payment_in_process owner ceiling payment_data balance_differs unapplied
+    part_payment own_promise instrument ceded reply approval
+    """.split()
+)
+"""What is waited for where something holds the invoice back; the console says why."""
 
 
 def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Close, step_id: int, now: datetime) -> None:
@@ -185,7 +190,7 @@ def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Clos
 def _tell_people(session: Session, facts: InvoiceFacts, step: Wait, now: datetime) -> None:
     """Some waits are for work that a person must be asked for; each is asked for once."""
     if {"feed.late", "promise.bank_day"}.intersection(step.rules):
-        late = late_feeds(facts, now)
+        late = [f for f in facts.feeds if is_late(f, now, facts.creditor_zone, facts.creditor_country)]
         feeds.tell_operations(session, facts.creditor_id, late, zone=facts.creditor_zone, now=now)
     if "unapplied.credit" in step.rules and facts.credit_since is not None:
         key = f"{facts.account_id}:{facts.currency}:{facts.credit_since.isoformat()}"

@@ -245,7 +245,7 @@ class Feed(Model):
     fresh_minutes: int = 60
     """How long a gateway or an ERP may be silent."""
     expected_by: str = "10:00"
-    """Creditor's local hour by which the file of the last bank day is to be here."""
+    """Creditor's local hour from which a missing file of the last bank day is told to operations."""
 
 
 class Apology(Model):

@@ -17,25 +17,33 @@ LOOK_AGAIN_AT = "06:00"
 """Local hour of the creditor at which what waits for a late source looks again; a source that catches up rings it before."""
 
 
-def wanted_day(feed: Feed, now: datetime, zone: str, country: str, region: str = "") -> date:
-    """The bank day up to which the source must be complete at `now`: the last working day before today, and before the hour at
-    which its file is expected the one before that."""
-    today = local_day(now, zone)
-    last = add_working_days(today, -1, country, region)
-    expected = local_moment(today, feed.expected_by, zone)
-    return last if now >= expected else add_working_days(last, -1, country, region)
+def wanted_day(now: datetime, zone: str, country: str, region: str = "") -> date:
+    """The bank day up to which a bank's file must be complete at `now`: the last working day before today."""
+    return add_working_days(local_day(now, zone), -1, country, region)
 
 
-def is_late(feed: Feed, now: datetime, zone: str, country: str, region: str = "") -> bool:
-    """Whether a source that we rely on is behind: a bank file by its days, a gateway or an ERP by when it was last seen."""
+def is_behind(feed: Feed, now: datetime, zone: str, country: str, region: str = "") -> bool:
+    """Whether a source may still tell of money paid up to yesterday: a bank file by its days, a gateway or an ERP by when it was
+    last seen. Whoever is late may be paid already, however early in the morning it is."""
     if feed.kind == "bank":
-        return feed.complete_to is None or feed.complete_to < wanted_day(feed, now, zone, country, region)
+        return feed.complete_to is None or feed.complete_to < wanted_day(now, zone, country, region)
     return feed.seen_at is None or now - feed.seen_at > timedelta(minutes=feed.fresh_minutes)
 
 
-def late_feeds(facts: InvoiceFacts, now: datetime) -> list[Feed]:
+def is_late(feed: Feed, now: datetime, zone: str, country: str, region: str = "") -> bool:
+    """Whether operations are to be told: a bank's file of the last working day is behind only from its own hour on."""
+    if not is_behind(feed, now, zone, country, region):
+        return False
+    today = local_day(now, zone)
+    if feed.kind != "bank" or now >= local_moment(today, feed.expected_by, zone):
+        return True
+    before = add_working_days(wanted_day(now, zone, country, region), -1, country, region)
+    return feed.complete_to is None or feed.complete_to < before
+
+
+def feeds_behind(facts: InvoiceFacts, now: datetime) -> list[Feed]:
     """The sources of this creditor that are behind at `now`."""
-    return [f for f in facts.feeds if is_late(f, now, facts.creditor_zone, facts.creditor_country)]
+    return [f for f in facts.feeds if is_behind(f, now, facts.creditor_zone, facts.creditor_country)]
 
 
 def covers(feed: Feed, day: date, zone: str, country: str, region: str = "") -> bool:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from policies.calendars import add_working_days
 from policies.case import NOT_MADE, Case, active_holds
 from policies.facts import HoldKind, PaymentFact
-from policies.feeds import late_feeds, look_again, said
+from policies.feeds import feeds_behind, look_again, said
 from policies.ladder import Candidate, candidates, day_start, effective_due_on, local_day
 from policies.money import written
 from policies.steps import Ask, Contact, Step, Wait
@@ -102,7 +102,7 @@ def _data_late(case: Case, candidate: Candidate, _asked_minor: int) -> Wait | No
     facts, now = case.facts, case.now
     if not facts.feeds or now < candidate.at or not is_overdue(case, candidate):
         return None
-    late = late_feeds(facts, now)
+    late = feeds_behind(facts, now)
     if not late:
         return None
     why = f"payments are not known up to yesterday: {said(late, facts.creditor_zone)}."

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from policies.facts import Feed, Hold, InvoiceFacts, Reach
-from policies.feeds import covers, is_late, wanted_day
+from policies.feeds import covers, is_behind, is_late, wanted_day
 from policies.forecast import BookEntry, after, forecast
 from policies.holding import SECTION_3
 from policies.manual import Manual, load_manual
@@ -58,21 +58,20 @@ def gateway(seen_at: datetime | None) -> Feed:
 AT_S3 = datetime(2026, 3, 4, 14, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("hour", "wanted"), [(9, date(2026, 3, 2)), (10, date(2026, 3, 3))], ids=["before the file is expected", "after"]
-)
-def test_the_file_of_yesterday_is_asked_for_from_its_hour_on(hour: int, wanted: date) -> None:
+@pytest.mark.parametrize(("hour", "told"), [(9, False), (10, True)], ids=["before the file is expected", "after"])
+def test_without_yesterdays_file_nobody_is_chased_and_from_its_hour_on_operations_are_told(hour: int, told: bool) -> None:
     now = datetime(2026, 3, 4, hour + 5, 0, tzinfo=UTC)
-    feed = bank(wanted)
-    assert wanted_day(feed, now, BOGOTA, "CO") == wanted
-    assert not is_late(feed, now, BOGOTA, "CO")
-    assert is_late(bank(wanted - timedelta(days=1)), now, BOGOTA, "CO")
+    assert is_behind(bank(date(2026, 3, 2)), now, BOGOTA, "CO")
+    assert is_late(bank(date(2026, 3, 2)), now, BOGOTA, "CO") is told
+    assert is_late(bank(date(2026, 2, 27)), now, BOGOTA, "CO"), "the file of the day before yesterday is late at any hour"
+    for check in (is_behind, is_late):
+        assert not check(bank(date(2026, 3, 3)), now, BOGOTA, "CO")
 
 
 def test_on_a_monday_the_last_bank_day_is_friday_and_a_holiday_is_none() -> None:
-    assert wanted_day(bank(None), datetime(2026, 3, 9, 16, 0, tzinfo=UTC), BOGOTA, "CO") == date(2026, 3, 6)
+    assert wanted_day(datetime(2026, 3, 9, 16, 0, tzinfo=UTC), BOGOTA, "CO") == date(2026, 3, 6)
     # Monday 23 March 2026 is Saint Joseph's day in Colombia
-    assert wanted_day(bank(None), datetime(2026, 3, 24, 16, 0, tzinfo=UTC), BOGOTA, "CO") == date(2026, 3, 20)
+    assert wanted_day(datetime(2026, 3, 24, 16, 0, tzinfo=UTC), BOGOTA, "CO") == date(2026, 3, 20)
 
 
 @pytest.mark.parametrize(("minutes", "late"), [(60, False), (61, True)])
