@@ -6,12 +6,13 @@ Rows that make no sense stand in a report with line and column; personal values 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, text
@@ -24,6 +25,7 @@ from ledger.ids import new_id
 from ledger.import_files import Table, read_table
 from ledger.refusals import not_found
 from ledger.sealing import Sealer
+from policies.instalment_rows import are_instalments, as_one, groups_of, together
 from policies.intake import Problem, Unreadable
 from policies.intake_model import InvoiceIn
 from policies.portfolio_map import PortfolioMap, is_wanted, load_map
@@ -84,7 +86,7 @@ def run_import(
     they may be for. Raises MapError, UnreadableFile, Refused.
     """
     how, table = read_mapped(file, map_file)
-    rows = sorted(table.rows, key=lambda row: looks_like_credit(how, row[1]))
+    rows = together(sorted(table.rows, key=lambda row: looks_like_credit(how, row[1])), partial(_number, how))
     with transaction() as session:
         creditor_id = find_creditor(session, creditor)
         if creditor_id is None:
@@ -101,14 +103,14 @@ def run_import(
     for _, row in rows[: run.rows_done]:  # of a run that was stopped: what it left out is not kept
         _worth_reading(how, row, done)
     on_progress(run.rows_done, len(rows))
-    for start in range(run.rows_done, len(rows), PART_ROWS):
-        part = rows[start : start + PART_ROWS]
+    at = run.rows_done
+    for part in _parts(how, rows[run.rows_done :]):
+        at += len(part)
         with transaction() as session:
             wrong = _import_part(session, creditor_id, run.id, how, part, done, now(), sealer)
-            last = start + len(part) == len(rows)
-            _advance(session, run.id, start + len(part), done, now() if last else None)
+            _advance(session, run.id, at, done, now() if at == len(rows) else None)
             _report(target, wrong)
-        on_progress(start + len(part), len(rows))
+        on_progress(at, len(rows))
     done.report = target if target.exists() else None
     return done
 
@@ -164,14 +166,18 @@ def _import_part(
     # Two runs of one file at once: the second waits here and then finds everything repeated.
     session.execute(text("select 1 from import_run where id = :id for update"), {"id": run_id})
     taken = [(line, row, read) for line, row in rows if (read := _worth_reading(how, row, done)) is not None]
-    invoices = [read for _, _, read in taken if not isinstance(read, Credit)]
+    whole = [_as_one(group) for group in groups_of(taken, lambda one: _number(how, one[:2]))]
+    invoices = [read for group in whole for read in group.reads if not isinstance(read, Credit)]
     accepted = iter(accept_batch(session, creditor_id, invoices, now=now, sealer=sealer, actor="import"))
     wrong: list[Wrong] = []
-    for line, row, read in taken:
-        if isinstance(read, Credit):
-            result: Accepted = accept_credit(session, creditor_id, read, now=now, sealer=sealer)
-        else:
-            result = next(accepted)
+    results: list[Accepted] = []
+    for group in whole:
+        found = [
+            accept_credit(session, creditor_id, read, now=now, sealer=sealer) if isinstance(read, Credit) else next(accepted)
+            for read in group.reads
+        ]
+        results += found if len(found) == group.rows else found * group.rows
+    for (line, row, _), result in zip(taken, results, strict=True):
         if result.verdict == "new":
             done.accepted += 1
         elif result.verdict == "same":
@@ -184,6 +190,45 @@ def _import_part(
             ]
             wrong += [_wrong(how, line, row, problem) for problem in problems]
     return wrong
+
+
+def _number(how: PortfolioMap, row: tuple[int, dict[str, Any]]) -> str:
+    """The invoice number of a row as it is written: what belongs together has the same."""
+    return str(row[1].get(how.columns.invoice) or "").strip()
+
+
+def _parts(how: PortfolioMap, rows: Sequence[tuple[int, dict[str, Any]]]) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """About PART_ROWS rows at a time; the rows of one invoice number are never torn apart."""
+    part: list[tuple[int, dict[str, Any]]] = []
+    for group in groups_of(rows, partial(_number, how)):
+        if part and len(part) + len(group) > PART_ROWS:
+            yield part
+            part = []
+        part += group
+    if part:
+        yield part
+
+
+class _Whole(NamedTuple):
+    """What is accepted for rows of one number: one invoice for all of them, or each for itself."""
+
+    reads: list[InvoiceIn | Credit | Unreadable]
+    rows: int
+
+
+def _as_one(group: Sequence[tuple[int, dict[str, Any], InvoiceIn | Credit | Unreadable]]) -> _Whole:
+    reads = [read for _, _, read in group]
+    invoices = [read for read in reads if isinstance(read, InvoiceIn)]
+    if 0 < len(invoices) < len(reads) and not any(isinstance(read, Credit) for read in reads):
+        why = "another row of this invoice number cannot be read: without it the sum is not whole"
+        missing = Unreadable([Problem("/number", why)])
+        return _Whole([read if isinstance(read, Unreadable) else missing for read in reads], len(reads))
+    if len(invoices) == len(reads) and are_instalments(invoices):
+        try:
+            return _Whole([as_one(invoices)], len(reads))
+        except Unreadable as wrong:
+            return _Whole([wrong], len(reads))
+    return _Whole(reads, len(reads))
 
 
 def _worth_reading(how: PortfolioMap, row: dict[str, Any], done: Imported) -> InvoiceIn | Credit | Unreadable | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from policies.intake_model import Country
 from policies.plain_errors import plain
@@ -43,8 +43,10 @@ class Columns(Model):
 
     invoice: str
     debtor: str
-    due_on: str
+    due_on: str | None = Field(None, description="each row of one invoice number with another day is an instalment of it")
     amount: str
+    terms: str | None = Field(None, description="terms of payment, where a row has no due date: Net 45, 30/60/90, a code")
+    received_on: str | None = Field(None, description="when the customer received it, where the terms count from there")
     issued_on: str | None = None
     settled_on: str | None = Field(None, description="when it was paid in full: such an invoice comes in as history")
     balance: str | None = Field(None, description="what is still open of the amount")
@@ -70,6 +72,12 @@ class Columns(Model):
     whatsapp: str | None = None
     voice: str | None = None
     letter: str | None = None
+
+    @model_validator(mode="after")
+    def _a_day_or_terms(self) -> Columns:
+        if self.due_on is None and (self.terms is None or self.issued_on is None):
+            raise ValueError("name the column due_on, or the columns terms and issued_on")
+        return self
 
 
 class Defaults(Model):

@@ -122,12 +122,14 @@ def _cells(how: PortfolioMap, row: Mapping[str, Any]) -> _Cells:
 def _body(cells: _Cells) -> dict[str, Any]:
     how = cells.how
     currency = cells.text("currency").upper() or cells.said_currency() or how.defaults.currency or ""
-    due_on, account = cells.day("due_on"), _account(how, cells)
+    due_on, account = cells.day("due_on", needed=how.columns.terms is None), _account(how, cells)
     return {
         "number": cells.reference("invoice"),
         "currency": currency,
         "issued_on": (cells.day("issued_on") if how.columns.issued_on else None) or due_on,
         "due_on": due_on,
+        "terms": cells.text("terms")[:200] or None,
+        "received_on": cells.day("received_on", needed=False),
         "amount_minor": cells.amount("amount", currency),
         "account": account,
     }

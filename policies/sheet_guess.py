@@ -16,6 +16,7 @@ from babel.core import get_global
 from babel.numbers import get_territory_currencies
 
 from policies.amounts import DecimalSign, decimal_of_column, is_amount
+from policies.due_texts import read_terms
 from policies.portfolio_map import Columns, Defaults, Format, PortfolioMap
 from policies.sheet import Cells, Header, LeftOut, Sheet, best_header, fold, is_empty, rows_under
 from policies.sheet_dates import DateOrder, is_day, order_of_column
@@ -23,7 +24,7 @@ from policies.sheet_words import targets_of
 
 _NEEDED = 3
 _WEIGHTS = {"invoice": 4, "due_on": 4, "amount": 3, "balance": 3, "debtor": 3, "tax_number": 3, "name": 2}
-_DAYS = ("issued_on", "due_on", "settled_on", "last_contact_on", "promised_on", "hold_until")
+_DAYS = ("issued_on", "due_on", "received_on", "settled_on", "last_contact_on", "promised_on", "hold_until")
 _SUMS = ("amount", "balance", "promised_minor")
 _MONTH_FIRST = frozenset({"US", "PH", "FM", "PW", "MH", "GU", "PR"})
 _EITHER_WAY = frozenset({"CA", "KE", "GH", "ZA", "MY"})
@@ -96,7 +97,7 @@ def guess_map(sheet: Sheet, header: Header, asked: Asked) -> Guess:
     elif "balance" in found:
         guess.assumed.append("what is owed is the open balance; the difference to the sum counts as paid before")
     for target, what in (("invoice", "the invoice's number"), ("due_on", "the due date"), ("amount", "the sum")):
-        if target not in found:
+        if target not in found and not (target == "due_on" and {"terms", "issued_on"} <= found.keys()):
             guess.problems.append(f"no column is {what}: name it in a map")
     if who is None:
         guess.problems.append("no column is the customer's reference, tax number or name: name it in a map")
@@ -148,6 +149,8 @@ def _by_words(columns: _Columns) -> _Found:
 def _fits(target: str, cells: list[Any]) -> bool:
     if target in _DAYS:
         return _share(cells, lambda c: isinstance(c, date | datetime) or is_day(c) or _is_serial(c)) >= 0.6
+    if target == "terms":
+        return bool(cells) and _share(cells, lambda c: read_terms(str(c)) is not None) >= 0.6
     if target in _SUMS:
         return _share(cells, lambda c: _is_number(c) or (isinstance(c, str) and is_amount(c))) >= 0.6
     if target == "email":

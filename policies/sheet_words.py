@@ -41,6 +41,15 @@ WORDS: dict[str, tuple[str, ...]] = {
         r"|due)\.?( date| on)?",
         r"(due ?date|due ?on|due in date|payment due|maturity( date)?|fecha limite( de pago)?|pagar antes de|pagadero el)",
     ),
+    "terms": (
+        r"((condicion(es)?|condicoes|condicao|termino?s?|termos?|plazo|prazo|payment|credit) ?(de |do |del )?)"
+        r"(pago|pagamento|credito|payment|terms?|cobro|dias)( \(?dias\)?)?",
+        r"(terms?|plazo|prazo|dias (de )?(credito|plazo|prazo)|credit days|net days)",
+    ),
+    "received_on": (
+        r"((fecha|data|date)\.? ?(de |da |of )?)(recepcion|recebimento|receipt|radicacion|radicado|acuse)( (factura|invoice))?",
+        r"(recibida el|radicada el|received ?by ?customer)",
+    ),
     "amount": (
         r"(importe|valor|monto|total|amount|montante|valor total|importe total|monto total|total factura"
         r"|valor factura|valor original"
