@@ -32,7 +32,7 @@ _TOKEN = re.compile(r"(/p/)[A-Za-z0-9_-]{43}")
 def draw_lists(engine: Engine, clock: Clock, composer: Composer, sealer: Sealer) -> int:
     """Draw every list that is due and not drawn yet; returns how many contacts were put on them. One transaction an account."""
     with Session(engine) as session:
-        creditors = approvals.creditors_that_ask(session)
+        creditors = approvals.creditors_with_lists(session)
         session.rollback()
         drawn = 0
         for creditor in creditors:
@@ -85,8 +85,8 @@ def _assumed(entry: BookEntry, begins: date) -> InvoiceFacts:
 
 
 def _message(session: Session, entries: dict[str, BookEntry], parts: list[Planned], composer: Composer) -> list[Shown]:
-    """The contacts of one message that need an approval: each may go in it or alone."""
-    asked = [p for p in parts if _asks(entries[p.invoice_id], p)]
+    """The contacts of one message that need an approval or are only watched: each may go in it or alone."""
+    asked = [p for p in parts if _mode(entries[p.invoice_id], p) is not StartMode.AUTO]
     if not asked:
         return []
     lead = next((p for p in parts if not p.together_with), parts[0])
@@ -97,14 +97,16 @@ def _message(session: Session, entries: dict[str, BookEntry], parts: list[Planne
         versions = tuple(dict.fromkeys(v for v in (alone, version) if v))
         facts = entries[planned.invoice_id].facts
         assert isinstance(planned.step, Contact)
-        found.append(Shown(facts, planned.step, versions, subject, text, "" if planned is lead else lead.invoice_id))
+        watched = _mode(entries[planned.invoice_id], planned) is StartMode.WATCH
+        found.append(Shown(facts, planned.step, versions, subject, text, "" if planned is lead else lead.invoice_id, watched))
     return found
 
 
-def _asks(entry: BookEntry, planned: Planned) -> bool:
+def _mode(entry: BookEntry, planned: Planned) -> StartMode:
+    """How this contact starts; what was approved already goes by itself."""
     step = planned.step
     assert isinstance(step, Contact)
-    return APPROVED not in step.rules and mode_of(entry.facts, step.rung) is StartMode.APPROVE
+    return StartMode.AUTO if APPROVED in step.rules else mode_of(entry.facts, step.rung)
 
 
 def _written(

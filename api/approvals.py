@@ -37,7 +37,9 @@ class ApprovalOut(BaseModel):
     currency: str
     planned_at: datetime
     why: str
-    state: Literal["proposed", "approved", "declined", "expired"]
+    state: Literal["proposed", "approved", "declined", "expired", "watched"] = Field(
+        description="watched: nothing of it goes, it only shows what would"
+    )
     together_with: str | None = Field(description="the invoice in whose message it goes")
     decided_by: str | None
     decided_at: datetime | None

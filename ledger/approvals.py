@@ -25,9 +25,9 @@ from policies.steps import Contact
 _PROPOSE = text(
     """
     insert into approval (id, creditor_id, account_id, invoice_id, person_id, key, rung, channel, template, amount_minor,
-        currency, for_day, planned_at, why, versions, sealed, goes_with, proposed_at)
+        currency, for_day, planned_at, why, versions, sealed, goes_with, proposed_at, state)
     values (:id, :creditor, :account, :invoice, :person, :key, :rung, :channel, :template, :amount, :currency, :day, :planned,
-        :why, :versions, :sealed, :with, :now)
+        :why, :versions, :sealed, :with, :now, :state)
     on conflict (invoice_id, key, for_day) do nothing returning id
     """
 ).bindparams(bindparam("versions", type_=ARRAY(TEXT)))
@@ -65,15 +65,17 @@ class Shown(NamedTuple):
     subject: str
     text: str
     goes_with: str = ""
+    watched: bool = False
+    """Nothing of it will go; a person looks only."""
 
 
-def creditors_that_ask(session: Session) -> list[Creditor]:
-    """Every creditor of which something needs an approval."""
+def creditors_with_lists(session: Session) -> list[Creditor]:
+    """Every creditor of which something needs an approval, or is only watched."""
     rows = session.execute(
         text("select id, zone, country, settings -> 'start' as start from creditor where settings ? 'start' order by id")
     )
     found = (Creditor(row.id, row.zone, row.country, StartTerms.model_validate(row.start)) for row in rows)
-    return [creditor for creditor in found if creditor.terms.asks]
+    return [creditor for creditor in found if creditor.terms.lists]
 
 
 def begin_list(session: Session, creditor_id: UUID | str, day: date, now: datetime) -> bool:
@@ -135,7 +137,7 @@ def propose(session: Session, sealer: Sealer, shown: Shown, *, for_day: date, no
             "person": step.person_id, "key": step.key, "rung": step.rung, "channel": step.channel.value,
             "template": step.template, "amount": step.amount_minor, "currency": facts.currency, "day": for_day,
             "planned": step.at, "why": step.why, "versions": list(shown.versions), "with": shown.goes_with or None, "now": now,
-            "sealed": sealer.seal_under(sealer.unwrap(wrapped), body),
+            "sealed": sealer.seal_under(sealer.unwrap(wrapped), body), "state": "watched" if shown.watched else "proposed",
         },
     )  # fmt: skip
     return added.scalar() is not None

@@ -23,7 +23,7 @@ from policies.steps import Contact
 _APPROVALS = text(
     """
     select distinct on (key) key, channel, person_id::text, amount_minor, state, planned_at, for_day, good_until, decided_by
-    from approval where invoice_id = :invoice order by key, for_day desc
+    from approval where invoice_id = :invoice and state <> 'watched' order by key, for_day desc
     """
 )
 # What surely did not go out leaves its room to others.

@@ -54,9 +54,9 @@ def started(case: Case, step: Step) -> Step:
     if start is None or not isinstance(step, Contact) or step.rung == APOLOGY:
         return step
     mode = mode_of(case.facts, step.rung)
-    if mode is StartMode.WATCH:
+    if mode is StartMode.WATCH and start.assumed_from is None:
         return _watched(case, step)
-    if mode is StartMode.APPROVE:
+    if mode is not StartMode.AUTO:
         allowed = _approved(case, start, step)
         return _under_ceiling(case, start, allowed) if isinstance(allowed, Contact) else allowed
     return _under_ceiling(case, start, step)

@@ -81,6 +81,11 @@ class StartTerms(Model):
         return StartMode.APPROVE in (self.default, *self.rungs.values(), *self.segments.values())
 
     @property
+    def lists(self) -> bool:
+        """Whether anything of this creditor stands on a list: to be approved, or to see what would go."""
+        return self.asks or StartMode.WATCH in (self.default, *self.rungs.values(), *self.segments.values())
+
+    @property
     def is_plain(self) -> bool:
         """Whether everything goes by itself and without a ceiling."""
         modes = {self.default, *self.rungs.values(), *self.segments.values()}
@@ -127,4 +132,4 @@ class StartFacts(Model):
     """The latest word on each key."""
     ceilings: tuple[CeilingUse, ...] = ()
     assumed_from: date | None = None
-    """Only while a list is drawn: whatever needs a person's approval is taken as approved, from this local day on."""
+    """Only while a list is drawn: what is watched or needs an approval is taken as approved, from this local day on."""

@@ -236,3 +236,16 @@ def test_only_the_rung_that_asks_stands_on_the_list(house: House) -> None:
     house.at("2026-03-25 15:00")
     house.contact(one)
     assert draw(house) == 1 and [r.rung for r in on_list(house, date(2026, 3, 26))] == ["S3"]
+
+
+def test_what_is_only_watched_is_shown_with_its_text_and_never_goes(house: House) -> None:
+    begins(house, default="watch")
+    (one,) = owing(house, "F-1")
+    assert draw(house) == 1
+    row = on_list(house)[0]
+    assert row.state == "watched" and "F-1" in approvals.message_of(house.tools.sealer, row)[1]
+    assert decides(house) == (0, 0), "there is nothing to approve"
+    at_nine_on_thursday(house, one)
+    assert house.received() == 0
+    skipped = house.rows("select rules from step where kind = 'skip' and rung = 'S2'")
+    assert [row.rules[-1] for row in skipped] == ["start.watch"]

@@ -440,7 +440,7 @@ create table approval (
     versions text[] not null,                  -- of the texts it may go with: its own, and that of the message shown
     sealed bytea not null,                     -- {subject, text} as shown, under the person's key
     goes_with uuid,                            -- the invoice whose message it is part of
-    state text not null default 'proposed' check (state in ('proposed', 'approved', 'declined', 'expired')),
+    state text not null default 'proposed' check (state in ('proposed', 'approved', 'declined', 'expired', 'watched')),
     proposed_at timestamptz not null,
     decided_by text not null default '',
     decided_at timestamptz,
