@@ -33,7 +33,7 @@ from api.console_session import (
     open_session,
     safe_way_back,
 )
-from api.console_staff import staff_for_sign_in
+from api.console_staff import staff_for_sign_in, staff_of_demo
 from api.console_tasks import OUTCOMES
 from api.problems import Stop
 from ledger import overview
@@ -169,13 +169,15 @@ def sign_out(request: Request) -> Response:
 
 
 @router.get("/demo/{prefix}")
-def demo_sign_in(prefix: str, request: Request, back: _Typed = PATH) -> Response:
-    """Without a key, by its prefix: only in the demo, and only on this machine."""
+def demo_sign_in(prefix: str, request: Request, back: _Typed = PATH, role: _Typed = "") -> Response:
+    """Without a key, by its prefix: only in the demo, and only on this machine; with a role, as somebody who has it."""
     if is_demo_at_home(request):
         with Session(request.app.state.engine) as session:
-            if live_key(request, session, prefix) is not None:
+            key = live_key(request, session, prefix)
+            person = staff_of_demo(session, key.creditor_id, role) if key is not None and role else None
+            if key is not None and (person is not None or not role):
                 response = RedirectResponse(safe_way_back(back), 303)
-                open_session(request, response, prefix)
+                open_session(request, response, person or prefix)
                 return response
     raise Stop(404, "not-found", "There is nothing at this address.")
 

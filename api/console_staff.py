@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from threading import BoundedSemaphore
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from api import console_pages as pages
@@ -59,6 +61,16 @@ def staff_for_sign_in(request: Request, creditor: str, login: str, password: str
         why = {} if right or may_try else {"why": "disabled" if row.disabled_at else "locked"}
         note_act(session, row.creditor_id, actor=f"staff:{row.login}", act=act, subject=f"staff:{row.login}", detail=why, now=now)
     return staff_prefix(row.id, row.session_version) if right else None
+
+
+def staff_of_demo(session: Session, creditor_id: UUID, role: str) -> str | None:
+    """The cookie's prefix of the creditor's first person with that role, for the demo on this machine; None without one."""
+    as_creditor(session, creditor_id)
+    row = session.execute(
+        text("select id, session_version from staff where role = :role and disabled_at is null order by login limit 1"),
+        {"role": role},
+    ).one_or_none()
+    return None if row is None else staff_prefix(row.id, row.session_version)
 
 
 @router.get("/audit")

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from ledger.creditors import SCOPES, NewKey, add_creditor, create_api_key, create_webhook_endpoint, describe_creditor
 from ledger.sealing import Sealer
+from ledger.staff import ROLES, add_staff
 from policies.manual import builtin_manual
 from rehearsal import sample
 from rehearsal.outside import SimulatedOutside
@@ -46,6 +47,8 @@ def open_houses(engine: Engine, sealer: Sealer, api_url: str, now: datetime) -> 
             )
             describe_creditor(session, creditor_id, given.settings, {})
             key = create_api_key(session, creditor_id, "demo", SCOPES, now)
+            for role in ROLES:
+                add_staff(session, creditor_id, f"{role}-1", role, now)  # their passwords are nobody's: the demo's own door opens
             token = create_webhook_endpoint(session, sealer, creditor_id, given.gateway, secret, now)
         webhook = {"url": f"{api_url}/webhooks/{_PATHS[given.gateway]}/{token}", "secret": secret, "gateway": given.gateway}
         houses[given.slug] = House(given.slug, creditor_id, key, webhook)

@@ -25,7 +25,7 @@ def invoice(house: House) -> UUID:
     return found
 
 
-def act(desk: Desk, task: object, verb: str, **more: str) -> int:
+def act(desk: Desk, task: object, verb: str, **more: Any) -> int:
     return int(desk.post(f"/console/tasks/{task}/{verb}", **more).status_code)
 
 

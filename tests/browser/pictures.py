@@ -114,6 +114,21 @@ def _console(browser: Browser, where: Addresses, folder: Path) -> Iterator[Path]
     browser.follow("table.rows tbody th a")
     browser.screenshot(folder / "console-invoice.png")
     yield folder / "console-invoice.png"
+    yield from _call(browser, where.consoles[creditor], browser.url, folder)
+
+
+def _call(browser: Browser, console: str, invoice: str, folder: Path) -> Iterator[Path]:
+    """A collector's telephone: whom to call and what to say, then how the call ended."""
+    browser.size(390, 844, scale=2, phone=True)
+    browser.open(f"{console}?role=collector")
+    browser.open(f"{invoice.split('?')[0]}/call?say=promise_broken")
+    browser.screenshot(folder / "call-script-phone.png")
+    yield folder / "call-script-phone.png"
+    browser.run("document.querySelector('#log').scrollIntoView()")
+    browser.click("Promises to pay")
+    browser.screenshot(folder / "call-log-phone.png")
+    yield folder / "call-log-phone.png"
+    browser.open(console)
 
 
 def _customer(browser: Browser, where: Addresses, folder: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from ledger.payments import record_payment
+from ledger.staff import add_staff
 from tests import cast
 from tests.browser.browser import Browser
 from tests.browser.scene import Scene
@@ -67,6 +68,37 @@ def test_the_console_works_without_scripts_on_a_phone_and_in_the_dark(scene: Sce
     assert "Plan ahead" in browser.text()
     assert browser.run("document.documentElement.scrollWidth <= window.innerWidth")
     assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
+
+
+def test_a_collector_logs_a_call_with_its_promise_on_a_phone_with_a_thumb(scene: Scene, browser: Browser) -> None:
+    brill = cast.creditor_brill(scene.database.worker, slug=scene.database.name.replace("_", "-"))
+    invoice = cast.accepted_invoice(scene.database.worker, brill, "F-1001")
+    with Session(scene.database.worker) as session, session.begin():
+        add_staff(session, brill.id, "ana-7", "collector", cast.NOW, password="cuatro gatos grises")
+    scene.play(cast.NOW + timedelta(days=18))
+    before = len(scene.sent)
+    browser.size(390, 844, phone=True)
+    browser.open(f"{scene.url}/console/invoices/{invoice}/call")
+    for field, typed in (("#creditor", brill.slug), ("#login", "ana-7"), ("#password", "cuatro gatos grises")):
+        browser.fill(field, typed)
+    browser.press("Enter")
+    browser.wait_for(text=cast.ANA_NAME)
+    assert "¿Hablo con" in browser.text() and "Log the call" in browser.text()
+    assert browser.run("document.documentElement.scrollWidth <= window.innerWidth"), "the call is wider than the phone"
+    small = "[...document.querySelectorAll('#log label, #log button, .dial')].filter(e => e.offsetParent && e.offsetHeight < 44)"
+    assert browser.run(f"{small}.map(e => e.innerText)") == [], "too small for a thumb"
+    browser.click("Promises to pay")
+    browser.fill("input[name=on]", "2026-03-27")
+    browser.fill("#log textarea", "pays on Friday")
+    browser.follow("#log form > button")
+    browser.wait_for(text="The call is logged. Promise recorded for 2026-03-27")
+    assert "Before" in browser.text() and "pays on Friday" in browser.text()
+    assert browser.run("document.documentElement.scrollWidth <= window.innerWidth")
+    browser.run("history.back()")
+    browser.wait_for(text="Log the call")
+    scene.play(cast.NOW + timedelta(days=23))
+    assert len(scene.sent) == before, "nobody writes before the promised day, but for the reminder on its eve"
+    assert [said for said in browser.complaints if scene.url in said] == []
 
 
 def test_a_customer_promises_a_date_by_clicking_and_is_not_written_to_before(scene: Scene, browser: Browser) -> None:
