@@ -340,7 +340,7 @@ class _Page:
         opening = self.greeting() + " " + self.shared("who_private" if private else "who")
         way = "" if private else self.shared("way_pay" if self.template.asks == "payment" else "way_answer")
         first = self.shared("first_contact_short") if v.first_contact and not private else ""
-        worth = short.worth(self.totals(), v.conversions, self.language, v.country, self.day)
+        worth = short.worth(self.totals(), v.conversions, self.language, v.country, lambda day: self.day(day, short=True))
         blocks = ("", "", "", "")
         for asked in dict.fromkeys((first, "")):
             tail = "\n".join(filter(None, (asked, way, self.shared("stop_whatsapp"))))
