@@ -15,7 +15,8 @@ from babel.core import get_global
 from messages import sms
 from messages.catalogue import TEMPLATES, Template, template
 from messages.lint_packs import lint_law
-from messages.lint_words import Finding, plain, rules
+from messages.lint_readings import plain, spaced_capitals, without_markup
+from messages.lint_words import Finding, refused, rules
 from messages.notices import REVEALING, SMS_SEGMENTS_MAX
 from messages.notices import WHATSAPP_MAX as WHATSAPP_WITH_NOTICES_MAX
 from messages.registers import LANGUAGES
@@ -32,8 +33,14 @@ _SUM: Final = re.compile(rf"(\b({_CODES})|[$€£₹]|S/)\s?\d|\d[\d.,]*\s?(({_C
 _DEBT: Final = {"es": r"\bdeuda|\badeud|\bmora\b", "pt": r"\bdivida|\bmora\b", "en": r"\bdebt|\bowe"}
 _BRACES: Final = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|\[[^\]\n]*\|[^\]\n]*\]|\bNone\b|\bundefined\b|\{[a-z_]+\}")
 _URL: Final = re.compile(r"https?://\S+|\S+@\S+\.\w+")
-_NEVER: Final = re.compile(r"\b(nunca|never|jamais)\b")
-_KNOWN_CAPITALS: Final = frozenset({"STOP", "IBAN", "SEPA", "WHATSAPP", "BIZUM", "CURP", "NIT", "RUC", "CNPJ", "SAS", "LTDA"})
+_KNOWN_CAPITALS: Final = frozenset(
+    """
+    STOP SMS PDF XML CSV XLSX QR URL IBAN SEPA BIC SWIFT WHATSAPP BIZUM PIX PSE SPEI OXXO CLABE CBU CVU CCI CURP NIT RUC RUT RFC
+    CIF NIF DNI CUIT CUIL CPF CNPJ IVA VAT ISR ICA IGV ICMS ISS IRPF CFDI DANFE NFS UBL SAS SL SA SRL LTDA EIRELI LTD LLC INC GMBH
+    UF UDI UVR SOAT AM PM HS
+    """.split()
+)
+_LOUD: Final = re.compile(r"[!\u00a1]{2,}|[\u203c\u2757\u26a0]|\U0001f6a8|\U0001f534")
 _ANSWER: Final = {
     "es": r"respo?nd|contest|ya pague|devolver",
     "pt": r"respond|resposta|ja paguei|retornar",
@@ -68,17 +75,12 @@ _PT_VOCE: Final = re.compile(r"\b(você|vocês|seu|sua|seus|suas)\b", re.IGNOREC
 def lint_words(text: str, language: str, *, stage: str = "early", name: str = "", final: bool = False) -> list[Finding]:
     """What is refused in the words alone. `stage`, `name` and `final` are those of the template the words belong to."""
     found = []
-    read = plain(_URL.sub(" ", text))
+    said = refused(_URL.sub(" ", text), language)
     for rule in rules():
         lawful = stage == rule.except_stage or name in rule.except_templates or (final and rule.final_allowed)
-        if lawful:
-            continue
-        subject = read
-        if rule.id == "bank_change":
-            subject = ". ".join(s for s in re.split(r"[.!?]", read) if not _NEVER.search(s))
-        if match := rule.patterns[language].search(subject):
-            found.append(Finding(rule.id, match[0], rule.why))
-    found += _shouting(text)
+        if not lawful and rule.id in said:
+            found.append(Finding(rule.id, said[rule.id], rule.why))
+    found += _shouting(without_markup(text))
     if _register_mixed(text, language):
         found.append(Finding("register", text[:60], "two ways of addressing the reader in one message"))
     if match := _BRACES.search(text):
@@ -131,6 +133,10 @@ def _given(values: MessageValues | None) -> list[str]:
 
 
 def _shouting(text: str) -> Iterator[Finding]:
+    sign = _LOUD.search(text)
+    if apart := sign[0] if sign is not None else spaced_capitals(text):
+        yield Finding("shouting", apart, "signs and spaced capitals shout")
+        return
     previous = ""
     for word in re.findall(r"[^\W_]+(?:-[^\W_]+)*", _URL.sub(" ", text)):
         loud = word.isupper() and word.isalpha() and word not in _KNOWN_CAPITALS and not re.fullmatch(_CODES, word)

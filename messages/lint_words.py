@@ -1,9 +1,8 @@
-"""The sentences that never leave the house: the rules of lint_rules.yaml, read once."""
+"""The sentences that never leave the house: the rules of lint_rules.yaml and the words of lint_es, lint_pt and lint_en."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -11,7 +10,13 @@ from typing import Any
 
 import yaml
 
+from messages.lint_readings import plain, readings, without_markup
 from messages.registers import LANGUAGES
+
+__all__ = ["Finding", "Rule", "plain", "refused", "rules"]
+
+_SENTENCE = re.compile(r"(?<=[\w)\u00bb\"%][\w)\u00bb\"%][.!?;])\s+|\n\s*\n")
+_NUMBER = re.compile(r"(?<![^\W\d])\d+(?:[.,/]\d+)*(?![^\W\d])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,44 +28,79 @@ class Finding:
     why: str
 
 
-def plain(text: str) -> str:
-    """Lower case, no accents, single spaces: what the patterns read."""
-    bare = "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
-    return " ".join(bare.replace("’", "'").split())
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A refused kind of sentence, why, and one pattern per language, for lower-case text without accents."""
+    """A refused kind of sentence and why; by language its patterns, and the harmless uses that they do not read."""
 
     id: str
     why: str
     patterns: dict[str, re.Pattern[str]]
+    spare: dict[str, re.Pattern[str] | None]
     except_stage: str
     except_templates: frozenset[str]
     final_allowed: bool
+
+    def find(self, read: str, language: str) -> str | None:
+        """The refused words in one reading of a text, or None."""
+        match = self.patterns[language].search(read)
+        spare = self.spare[language]
+        if match is None or spare is None:
+            return match[0] if match is not None else None
+        match = self.patterns[language].search(spare.sub("\u00b7", read))
+        return match[0] if match is not None else None
+
+
+def refused(text: str, language: str) -> dict[str, str]:
+    """By the id of each rule that refuses something in a text, the words of its first finding, in whichever way it is read."""
+    found: dict[str, str] = {}
+    for sentence in _SENTENCE.split(without_markup(text)):
+        for index in _judged(_NUMBER.sub("7", sentence), language):
+            rule = rules()[index]
+            where = next(filter(None, (rule.find(read, language) for read in readings(sentence))), sentence)
+            found.setdefault(rule.id, where)
+    return found
+
+
+@lru_cache(maxsize=8192)
+def _judged(sentence: str, language: str) -> tuple[int, ...]:
+    """The places of the rules that refuse a sentence. Numbers are alike to every rule, so messages share what was judged."""
+    reads = readings(sentence)
+    return tuple(i for i, rule in enumerate(rules()) if any(rule.find(read, language) is not None for read in reads))
 
 
 @lru_cache(maxsize=1)
 def rules() -> tuple[Rule, ...]:
     """Every rule; raises ValueError naming the rule and language whose pattern cannot be read."""
-    source = files("messages").joinpath("lint_rules.yaml").read_text(encoding="utf-8")
-    raw: list[dict[str, Any]] = yaml.safe_load(source)
-    return tuple(_rule(entry) for entry in raw)
+    words = {language: _read(f"lint_{language}.yaml") for language in LANGUAGES}
+    return tuple(_rule(entry, words) for entry in _read("lint_rules.yaml"))
 
 
-def _rule(entry: dict[str, Any]) -> Rule:
-    patterns = {}
+def _read(name: str) -> Any:
+    return yaml.safe_load(files("messages").joinpath(name).read_text(encoding="utf-8"))
+
+
+def _rule(entry: dict[str, Any], words: dict[str, Any]) -> Rule:
+    patterns, spare = {}, {}
     for language in LANGUAGES:
+        told = words[language]["rules"][entry["id"]]
         try:
-            patterns[language] = re.compile("|".join(f"(?:{p})" for p in entry[language]))
-        except re.error as error:
-            raise ValueError(f"lint_rules.yaml, rule {entry['id']}, {language}: {error}") from None
+            patterns[language] = _compiled(told["refuse"], words[language]["words"])
+            spare[language] = _compiled(told["spare"], words[language]["words"]) if told.get("spare") else None
+        except (re.error, KeyError) as error:
+            raise ValueError(f"lint_{language}.yaml, rule {entry['id']}: {error}") from None
     return Rule(
         id=entry["id"],
         why=entry["why"],
         patterns=patterns,
+        spare=spare,
         except_stage=entry.get("except_stage", ""),
         except_templates=frozenset(entry.get("except_templates", ())),
         final_allowed=bool(entry.get("final_allowed", False)),
     )
+
+
+def _compiled(patterns: list[str], groups: dict[str, str]) -> re.Pattern[str]:
+    source = "|".join(f"(?:{pattern})" for pattern in patterns)
+    while named := re.search(r"%([a-z]+)%", source):
+        source = source.replace(named[0], groups[named[1]])
+    return re.compile(source)

@@ -3,37 +3,81 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 
 from messages.lint import lint, lint_words
 from messages.lint_words import rules
+from messages.registers import LANGUAGES
 from messages.render import Rendered, render
 from policies.terms import Channel
 from tests.messages.samples import ANA
-from tests.messages.sentences import INNOCENT, REFUSED
 
-BAD = [(language, rule, text) for language, told in REFUSED.items() for rule, text in told]
-GOOD = [(language, text) for language, told in INNOCENT.items() for text in told]
-
-
-def test_there_are_a_hundred_of_each() -> None:
-    assert len({text for _, _, text in BAD}) >= 100 and len({text for _, text in GOOD}) >= 100
+HERE = Path(__file__).parent
+REFUSED: dict[str, dict[str, list[str]]] = yaml.safe_load((HERE / "lint_refused.yaml").read_text(encoding="utf-8"))
+PASSED = yaml.safe_load((HERE / "lint_passed.yaml").read_text(encoding="utf-8"))
+KINDS = [(language, rule) for language, told in REFUSED.items() for rule in told]
 
 
-@pytest.mark.parametrize(("language", "rule", "text"), BAD)
-def test_a_sentence_that_never_leaves_the_house_is_refused_by_its_rule(language: str, rule: str, text: str) -> None:
-    assert rule in {finding.rule for finding in lint_words(text, language)}
+def test_there_are_hundreds_of_each_and_none_stands_in_both() -> None:
+    refused = [(language, text) for language, told in REFUSED.items() for texts in told.values() for text in texts]
+    passed = [(language, text) for language in LANGUAGES for text in PASSED[language]]
+    assert len(refused) == len(set(refused)) >= 100 * len(LANGUAGES) and len(passed) == len(set(passed)) >= 100 * len(LANGUAGES)
+    assert not set(refused) & set(passed)
 
 
-@pytest.mark.parametrize(("language", "text"), GOOD)
-def test_an_innocent_sentence_passes(language: str, text: str) -> None:
-    assert lint_words(text, language) == []
+@pytest.mark.parametrize(("language", "rule"), KINDS)
+def test_a_sentence_that_never_leaves_the_house_is_refused(language: str, rule: str) -> None:
+    passed = [text for text in REFUSED[language][rule] if not lint_words(text, language)]
+    assert passed == []
+
+
+@pytest.mark.parametrize(("language", "rule"), KINDS)
+def test_each_kind_of_sentence_is_known_by_its_own_rule(language: str, rule: str) -> None:
+    texts = REFUSED[language][rule]
+    by_it = [text for text in texts if rule in {finding.rule for finding in lint_words(text, language)}]
+    assert len(by_it) >= 0.8 * len(texts), sorted(set(texts) - set(by_it))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_innocent_sentence_passes(language: str) -> None:
+    found = {text: findings for text in PASSED[language] if (findings := lint_words(text, language))}
+    assert found == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_formal_text_may_name_what_follows_in_law_and_no_earlier_one_may(language: str) -> None:
+    for text in PASSED["formal_stage"][language]:
+        assert lint_words(text, language, stage="formal") == []
+        assert "court_words" in {finding.rule for finding in lint_words(text, language, stage="late")}
 
 
 def test_every_rule_has_a_refused_sentence_in_every_language() -> None:
     for language, told in REFUSED.items():
-        assert {rule.id for rule in rules()} <= {rule for rule, _ in told}, language
+        assert {rule.id for rule in rules()} <= set(told), language
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Eres un moroso.", "Eres un MOROSO.", "Eres un mor\u00f3so.", "Eres un m o r o s o.", "Eres un m.o.r.o.s.o.",
+        "Eres un m0r0s0.", "Eres un mo<b>ro</b>so.", "Eres un <i>mo</i>roso.", "Eres un mo\u200broso.", "Eres un mo\u00adroso.",
+        "Eres un mo-\nroso.", "Eres un mo*ro*so.", "Eres un **moroso**.", "Eres un m\u043er\u043es\u043e.", "Eres un moroooso.",
+        "Eres un mo.ro.so.", "Eres un m\uff4f\uff52oso.", "Eres un &#109;oroso.", "Eres un mor\u2060oso.", "Eres un M-O-R-O-S-O.",
+        "_moroso_", "Es m. o. r. o. s. o.",
+    ],
+)  # fmt: skip
+def test_a_word_is_known_through_what_is_done_to_hide_it(text: str) -> None:
+    assert "insult" in {finding.rule for finding in lint_words(text, "es")}
+
+
+@pytest.mark.parametrize(
+    "text", ["Factura F-10/2026 B2B", "Su código es A1B2C3 y el IBAN ES91 2100 0418", "Plan 4x4 y 2x1", "3 a 5 días"]
+)
+def test_numbers_and_codes_are_not_read_as_letters(text: str) -> None:
+    assert lint_words(text, "es") == []
 
 
 def test_words_of_the_formal_stage_pass_there_and_only_there() -> None:
