@@ -73,11 +73,14 @@ def outlook(who: Looker, row: Row[Any], now: datetime) -> list[str]:
     book = gather_book(who.session, row.account_id, now)
     if not any(entry.facts.invoice_id == str(row.id) for entry in book):
         return ["Nothing: the invoice is closed."]
-    steps = plan_of(book, str(row.id), now=now, until=now + OUTLOOK)[:OUTLOOK_STEPS]
-    return [_line(step, row.account_zone) for step in steps] or ["Nothing within 90 days."]
+    steps = plan_of(book, str(row.id), now=now, until=now + OUTLOOK)
+    telling = [step for step in steps if step.what != "skip"][:OUTLOOK_STEPS]
+    return [_line(step, row.account_zone) for step in telling] or ["Nothing within 90 days."]
 
 
 def _line(step: Any, zone: str) -> str:
+    if step.what == "judge":  # the forecast plays on without a payment: its verdict is not what will be
+        return f"{say.moment(step.at, zone)}: the agreement is judged; kept, it goes on as agreed, else the ladder does."
     what = f"{step.rung} by {say.channel(step.channel)}" if step.what == "contact" else say.plan_step(step)
     return f"{say.moment(step.at, zone)}: {what}. {step.why}"
 

@@ -117,7 +117,7 @@ def test_a_promise_says_what_comes_next_before_and_after_it_and_is_audited(house
     answer = act(desk, invoice, "promise", amount="1250.50")
     said = shown(desk, answer)
     assert "Promise recorded for 2026-03-10" in said and "Before" in said and "Now" in said
-    assert "S1 by e-mail" in said and "the agreed day" in said
+    assert "S1 by e-mail" in said and "the agreement is judged" in said
     assert one(house, "select amount_minor from milestone") == 125_050
     row = audited(house, "promise")[0]
     assert (row.actor, row.subject, row.detail["on"]) == ("staff:collector-1", f"invoice:{invoice}", "2026-03-10")

@@ -126,6 +126,7 @@ def _call(browser: Browser, console: str, invoice: str, folder: Path) -> Iterato
     yield folder / "call-script-phone.png"
     browser.run("document.querySelector('#log').scrollIntoView()")
     browser.click("Promises to pay")
+    browser.run("document.querySelector('#log').scrollIntoView()")
     browser.screenshot(folder / "call-log-phone.png")
     yield folder / "call-log-phone.png"
     browser.open(console)
