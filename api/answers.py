@@ -165,6 +165,9 @@ ANSWERS: dict[str, Any] = {
     "GET /v1/invoices/{invoice_id}/plan": _PLAN,
     "GET /v1/invoices/{invoice_id}/history": {"invoice_id": _ID, "events": _EVENTS},
     "POST /v1/invoices/{invoice_id}/promise": _AGREED,
+    "POST /v1/invoices/{invoice_id}/reason": {
+        "did": ["promise"], "first_offer": "date", "second_offer": "", "agreement": _AGREED,
+    },
     "POST /v1/invoices/{invoice_id}/agreement": _AGREED,
     "POST /v1/invoices/{invoice_id}/agreement/withdraw": {"done": True, "invoices": None},
     "POST /v1/invoices/{invoice_id}/dispute": {"id": _OTHER},

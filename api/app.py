@@ -29,6 +29,7 @@ from api import (
     portal,
     portal_papers,
     problems,
+    reasons,
     snapshots,
     webhooks,
 )
@@ -43,7 +44,7 @@ from settings import Settings
 ROLE = "puntual_api"
 ROOMS = (
     invoices, papers, own_promises, contacts, contactability, plan, charges, accounts, actions, approvals, payment_data,
-    deductions, snapshots, webhooks, portal_papers, portal,
+    deductions, snapshots, reasons, webhooks, portal_papers, portal,
 )  # fmt: skip
 """What answers under /v1, /webhooks and /p; a test holds each of their routes against its guard."""
 DESCRIPTION = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
@@ -100,6 +101,12 @@ def decide(
     if not (contacting and isinstance(obeyed, Contact) and obeyed.at <= now):
         _set_next(session, facts, obeyed, step_id, now)
     return facts, obeyed, step_id
+
+
+def pass_over(session: Session, facts: InvoiceFacts, skips: Sequence[Skip], now: datetime) -> None:
+    """Record rungs that are over by a person's or the customer's word, not by the ladder's own. The caller holds the lock."""
+    for skip in skips:
+        _record(session, facts, skip, now)
 
 
 def take_along(session: Session, rider: Rider, now: datetime) -> int:

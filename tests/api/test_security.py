@@ -77,6 +77,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/placement/decline": {"by": "lead"},
     "POST /v1/payments/{payment_id}/apply": {"invoice_id": "01a200bd-7838-7c19-9aef-e6c7f409367f"},
     "PATCH /v1/accounts/{account_ref}": {"city": "Cali"},
+    "POST /v1/invoices/{invoice_id}/reason": {"reason": "forgot"},
     "POST /v1/accounts/{account_ref}/consents": {
         "channel": "email",
         "consent": "withdrawn",
