@@ -177,12 +177,12 @@ def has_list(session: Session, creditor_id: UUID | str, day: date) -> bool:
 
 def decide(
     session: Session, creditor_id: UUID | str, day: date, *, approve: Iterable[UUID] | None, decline: Iterable[UUID] = (),
-    actor: str, now: datetime,
+    actor: str, now: datetime, once: str | None = None,
 ) -> tuple[int, int]:  # fmt: skip
     """Approve (None: all that is left) and decline contacts of a day's list; returns how many of each changed.
 
     What was approved may still be declined until it has gone; what was declined was passed over and stays so. Each invoice is
-    told and asked again; the decision is audited. Raises Refused `list-over` for a day that has passed.
+    told and asked again; the decision is audited, with the form it came by (`once`). Raises Refused `list-over` for a day that has passed.
     """
     row = session.execute(
         text("select zone, country from creditor where id = :id"), {"id": str(creditor_id)}
@@ -200,9 +200,10 @@ def decide(
             note_fact(
                 session, one.invoice_id, at=now, kind=state, detail=detail, actor=actor, note=f"{one.rung} by {one.channel}"
             )
-    if approved or declined:
-        detail = {"approved": len(approved), "declined": len(declined), "all": approve is None}
-        note_act(session, creditor_id, actor=actor, act="approvals", subject=f"list:{day.isoformat()}", detail=detail, now=now)
+    if approved or declined or once:
+        detail = {"approved": len(approved), "declined": len(declined)}
+        subject = f"list:{day.isoformat()}"
+        note_act(session, creditor_id, actor=actor, act="list_decided", subject=subject, detail=detail, now=now, once=once)
     return len(approved), len(declined)
 
 
