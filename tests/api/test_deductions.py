@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy.orm import Session
 
+from api.payment_events import Paid, read_standard
+from channels.gateways import BadBody
 from ledger.deductions import propose
 from tests.api.conftest import House
+from tests.api.test_portal import Page
 from tests.cast import accepted_invoice, invoice_body
 from tests.ledger.money import pay, row_of
 from tests.ledger.test_deductions import DEPOSITED, WITHHELD
@@ -148,3 +152,50 @@ def test_a_payment_in_local_currency_is_converted_at_the_value_of_its_day(house:
 def test_a_value_ends_after_it_begins(house: House) -> None:
     wrong = UF | {"valid_until": "2026-03-01"}
     assert house.client.put("/v1/index-values", json={"values": [wrong]}).status_code == 422
+
+
+# -- what people see
+
+
+def test_the_customers_page_asks_the_net_and_shows_both_destinations(house: House) -> None:
+    invoice = accepted_invoice(house.database.worker, house.creditor, amount_minor=100_000, deductions=[
+        WITHHELD | {"base_minor": 100_000, "amount_minor": 3_500}, DEPOSITED | {"base_minor": 100_000, "amount_minor": 12_000},
+    ])  # fmt: skip
+    page = Page(house, invoice)
+    shown = page.text()
+    assert "Saldo pendiente 845 COP" in shown
+    assert "Detracción (cuenta 00-068-123456) 120 COP 120 COP" in shown
+    assert "Retención en la fuente 35 COP" in shown
+    paid(house, invoice, 84_500)
+    after = page.text()
+    assert "Falta un documento" in after and "la constancia de depósito de la detracción" in after
+    assert "Saldo pendiente" not in after
+
+
+def test_the_payment_link_asks_the_net_in_the_currency_that_is_paid(house: House) -> None:
+    with house.database.worker.begin() as connection:
+        connection.exec_driver_sql(
+            'update creditor set settings = settings || \'{"pay_url": "https://pay.example/{invoice}/{amount_minor}/{currency}"}\''
+        )
+    plain = accepted_invoice(house.database.worker, house.creditor, amount_minor=1000, deductions=[WITHHELD])
+    assert "https://pay.example/F-1001/965/COP" in Page(house, plain).get().text
+    uf = accepted_invoice(
+        house.database.worker, house.creditor, "F-2", currency="CLP", amount_minor=None, index={"code": "UF", "units": "12.5"}
+    )
+    assert "https://pay.example" not in Page(house, uf).get().text
+    house.client.put("/v1/index-values", json={"values": [UF]})
+    assert "https://pay.example/F-2/492288/CLP" in Page(house, uf).get().text
+    assert "12,5000 UF × 39.383,07 CLP (SII," in Page(house, uf).text()
+
+
+def test_a_payment_event_may_name_the_state_bank_as_its_destination() -> None:
+    event = read_standard(
+        b'{"type": "payment.succeeded", "data": {"id": "p-1", "amount_minor": 120, "currency": "PEN", "paid_on": "2026-03-02",'
+        b' "destination": "detraccion"}}'
+    )
+    assert isinstance(event, Paid) and event.data.destination == "detraccion"
+    with pytest.raises(BadBody, match="destination"):
+        read_standard(
+            b'{"type": "payment.succeeded", "data": {"id": "p-1", "amount_minor": 120, "currency": "PEN",'
+            b' "paid_on": "2026-03-02", "destination": "elsewhere"}}'
+        )
