@@ -21,7 +21,7 @@ from commands.guessing import Transaction, map_for
 from commands.importing import ImportAsked
 from ledger import snapshot_store, snapshots
 from ledger.creditors import find_creditor
-from ledger.imports import read_mapped
+from ledger.imports import read_mapped, write_report
 from ledger.refusals import not_found
 from ledger.sealing import Sealer
 from ledger.session import make_engine
@@ -56,7 +56,11 @@ def import_snapshot(asked: ImportAsked, settings: Settings, *, as_of: date | Non
         with begin() as session:
             day = as_of or _yesterday(session, asked.creditor, clock)
             seen = snapshots.preview(session, asked.creditor, listed, as_of=day, absent_anyway=absent_anyway, now=clock.now())
+        report = asked.report or asked.file.with_name(asked.file.name + ".errors.csv")
+        write_report(report, used, listed.refused)
         _show(listed, seen, out)
+        if listed.refused:
+            out.print(f"refused rows, each with its line and what to do: {report}", markup=False, soft_wrap=True)
         if not asked.wishes.yes and not (sys.stdin.isatty() and typer.confirm("Apply this list?")):
             raise Trouble("nothing was changed: say --yes when this is right")
         sealer = Sealer(settings.master_key)
@@ -143,8 +147,6 @@ def _show(listed: snapshots.Listed, seen: snapshots.Preview, out: Console) -> No
     out.print(f"{listed.rows} rows: {taken} taken, {len(listed.refused)} refused, {left} left out")
     for why, count in listed.left_why.items():
         out.print(f"left out: {count} {why}", markup=False)
-    for line, why in listed.refused[:20]:
-        out.print(f"line {line}: {why}", markup=False, soft_wrap=True)
     if not seen.close_absent:
         out.print("because rows were refused, nothing absent is closed; correct them, or say --absent-anyway")
     if seen.why:

@@ -279,6 +279,12 @@ def _keep_report_of(target: Path, lines_done: set[int]) -> None:
             csv.writer(opened).writerows([head, *kept])
 
 
+def write_report(target: Path, how: PortfolioMap, refused: Sequence[tuple[int, dict[str, Any], Unreadable]]) -> None:
+    """A new report of rows that were refused, each with what is wrong; none where nothing was refused."""
+    target.unlink(missing_ok=True)
+    _report(target, [_wrong(how, line, row, problem) for line, row, wrong in refused for problem in wrong.problems])
+
+
 def _report(target: Path, wrong: Sequence[Wrong]) -> None:
     if not wrong:
         return

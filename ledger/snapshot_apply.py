@@ -55,6 +55,9 @@ _DONE = text(
     "update snapshot_item set result = :result, differs_minor = :differs, sealed = null"
     " where run_id = :run and position = :position"
 )
+_QUIET = text(
+    "update snapshot_item set result = 'same', sealed = null where run_id = :run and position = any(cast(:positions as int[]))"
+)
 _HOLD = text(
     "insert into hold (id, creditor_id, invoice_id, kind, starts_at, until, reason, actor, created_at)"
     " select :id, creditor_id, id, 'balance_differs', :now, :until, 'erp_shows_more', :actor, :now from invoice"
@@ -112,7 +115,13 @@ def _apply_part(
     fresh = [item for item in items if item.number not in known]
     _accept(session, run, fresh, now, sealer, applied)
     by_number = {item.number: item for item in items}
+    quiet = {number for number, row in known.items() if _nothing_new(row, by_number[number])}
+    session.execute(_QUIET, {"run": run.id, "positions": [by_number[number].position for number in quiet]})
+    for _ in quiet:
+        applied.add("same")
     for number, row in known.items():  # in the order of accounts, so that two runs wait for each other and never deadlock
+        if number in quiet:
+            continue
         item = by_number[number]
         if item.currency != row.currency:
             applied.refused.append((number, f"the list says {item.currency}, we have {row.currency}"))
@@ -120,6 +129,19 @@ def _apply_part(
             continue
         change = _change(session, day, country, row, item, now)
         _note_item(session, item, applied.add(change.kind), change.differs_minor)
+
+
+def _nothing_new(row: Row[Any], item: Row[Any]) -> bool:
+    """Whether an invoice is as the list says, looked at without its debtor's lock: what comes meanwhile does not matter."""
+    if row.status != "open" or row.held or row.currency != item.currency or _due_moved(row, item):
+        return False
+    return compare(item.balance_minor, snapshot_book.ours(row)).kind == "same"
+
+
+def _due_moved(row: Row[Any], item: Row[Any]) -> bool:
+    """Whether what is still owed of one due date has another one in the list."""
+    one = item.due_on is not None and row.dues is not None and len(row.dues) == 1
+    return one and row.balance_minor > 0 and bool(row.dues[0] != item.due_on)
 
 
 def _accept(session: Session, run: Row[Any], items: Sequence[Row[Any]], now: datetime, sealer: Sealer, applied: Applied) -> None:
@@ -155,7 +177,7 @@ def _change(session: Session, day: Day, country: str, row: Row[Any], item: Row[A
     elif change.adjust_minor > 0:
         _back(session, day, row, change.adjust_minor, now)
     _hold(session, day, country, row, change.differs_minor, now)
-    if item.due_on is not None and row.dues is not None and len(row.dues) == 1 and row.dues[0] != item.due_on:
+    if _due_moved(row, item):
         _move_due(session, row, item, now)
     return change
 

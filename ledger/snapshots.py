@@ -31,7 +31,7 @@ class Listed:
 
     items: list[Item] = field(default_factory=list)
     left_why: dict[str, int] = field(default_factory=dict)
-    refused: list[tuple[int, str]] = field(default_factory=list)
+    refused: list[tuple[int, dict[str, Any], Unreadable]] = field(default_factory=list)
     rows: int = 0
 
 
@@ -48,22 +48,22 @@ class Preview:
 def read_list(how: PortfolioMap, table: Table) -> Listed:
     """Every row of the file as an item, left out, or refused; several rows of one number are its instalments."""
     listed = Listed(rows=len(table.rows) + len(table.left_out.rows), left_why=dict(table.left_out.counts()))
-    found: dict[str, list[tuple[int, InvoiceIn | Credit]]] = {}
+    found: dict[str, list[tuple[int, dict[str, Any], InvoiceIn | Credit]]] = {}
     for line, row in table.rows:
         try:
             read = read_row(how, row) if is_wanted(how, row) else Nothing("not wanted by the map")
         except Unreadable as wrong:
-            listed.refused.append((line, str(wrong)))
+            listed.refused.append((line, row, wrong))
             continue
         if isinstance(read, Nothing):
             listed.left_why[read.why] = listed.left_why.get(read.why, 0) + 1
         else:
-            found.setdefault(read.number, []).append((line, read))
+            found.setdefault(read.number, []).append((line, row, read))
     for rows in found.values():
         try:
-            listed.items.append(_item([read for _, read in rows]))
+            listed.items.append(_item([read for _, _, read in rows]))
         except Unreadable as wrong:
-            listed.refused += [(line, str(wrong)) for line, _ in rows]
+            listed.refused += [(line, row, wrong) for line, row, _ in rows]
     return listed
 
 
