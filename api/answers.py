@@ -165,6 +165,7 @@ ANSWERS: dict[str, Any] = {
     "GET /v1/invoices/{invoice_id}/plan": _PLAN,
     "GET /v1/invoices/{invoice_id}/history": {"invoice_id": _ID, "events": _EVENTS},
     "POST /v1/invoices/{invoice_id}/promise": _AGREED,
+    "POST /v1/invoices/{invoice_id}/portal": {"state": "scheduled", "agreement": _OTHER},
     "POST /v1/invoices/{invoice_id}/reason": {
         "did": ["promise"], "first_offer": "date", "second_offer": "", "agreement": _AGREED,
     },
@@ -172,6 +173,7 @@ ANSWERS: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/agreement/withdraw": {"done": True, "invoices": None},
     "POST /v1/invoices/{invoice_id}/dispute": {"id": _OTHER},
     "POST /v1/invoices/{invoice_id}/dispute/close": {"done": True, "invoices": None},
+    "POST /v1/accounts/{account_ref}/owner": {"changed": True},
     "POST /v1/invoices/{invoice_id}/own-promises": {"id": _OTHER},
     "GET /v1/invoices/{invoice_id}/own-promises": [
         {"id": _OTHER, "kind": "send_copy", "due_at": "2026-03-05T05:00:00Z", "done_at": None}

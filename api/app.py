@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
 
 from api import (
+    account_owners,
     accounts,
     actions,
     approvals,
@@ -24,6 +25,7 @@ from api import (
     invoices,
     own_promises,
     papers,
+    payer_portals,
     payment_data,
     plan,
     portal,
@@ -43,8 +45,8 @@ from settings import Settings
 
 ROLE = "puntual_api"
 ROOMS = (
-    invoices, papers, own_promises, contacts, contactability, plan, charges, accounts, actions, approvals, payment_data,
-    deductions, snapshots, reasons, webhooks, portal_papers, portal,
+    invoices, papers, own_promises, account_owners, contacts, contactability, plan, charges, accounts, actions, approvals,
+    payment_data, deductions, snapshots, reasons, payer_portals, webhooks, portal_papers, portal,
 )  # fmt: skip
 """What answers under /v1, /webhooks and /p; a test holds each of their routes against its guard."""
 DESCRIPTION = """\

@@ -75,3 +75,13 @@ def test_a_promise_of_ours_is_made_read_and_kept_over_the_api(house: House, invo
     done = [house.client.post(f"{path}/{first.json()['id']}/done").json() for _ in range(2)]
     assert done == [{"changed": True}, {"changed": False}]
     assert one(house, "select detail ->> 'late' from event where kind = 'own_promise_kept'") == "true"
+
+
+def test_an_accounts_owner_is_named_over_the_api(house: House, invoice: UUID) -> None:
+    at_desk(house, "collector", login="sales-3")
+    path = "/v1/accounts/C-1001/owner"
+    assert house.client.post(path, json={"login": "sales-3"}).json() == {"changed": True}
+    assert house.client.post(path, json={"login": "sales-3"}).json() == {"changed": False}
+    assert house.client.post(path, json={"login": "nobody-9"}).status_code == 422
+    assert one(house, "select owner_staff from account") == "sales-3"
+    assert house.client.post(path, json={"login": None}).json() == {"changed": True}

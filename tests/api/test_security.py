@@ -70,6 +70,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/dispute": {"reason": "wrong_amount"},
     "POST /v1/invoices/{invoice_id}/dispute/close": {"outcome": "withdrawn"},
     "POST /v1/invoices/{invoice_id}/already-paid": None,
+    "POST /v1/accounts/{account_ref}/owner": {"login": None},
     "POST /v1/invoices/{invoice_id}/own-promises": {"kind": "send_copy", "due_on": "2026-03-05"},
     "POST /v1/invoices/{invoice_id}/own-promises/{promise_id}/done": None,
     "POST /v1/invoices/{invoice_id}/write-off": {"reason": "test"},
@@ -78,6 +79,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/payments/{payment_id}/apply": {"invoice_id": "01a200bd-7838-7c19-9aef-e6c7f409367f"},
     "PATCH /v1/accounts/{account_ref}": {"city": "Cali"},
     "POST /v1/invoices/{invoice_id}/reason": {"reason": "forgot"},
+    "POST /v1/invoices/{invoice_id}/portal": {"state": "submitted", "on": "2026-03-02"},
     "POST /v1/accounts/{account_ref}/consents": {
         "channel": "email",
         "consent": "withdrawn",
@@ -148,7 +150,7 @@ def test_another_creditors_key_finds_nothing_under_an_id(house: House) -> None:
     norte = cast.creditor_brill(house.database.worker, slug="norte")
     invoice = cast.accepted_invoice(house.database.worker, norte)
     ids = {"invoice_id": invoice, "payment_id": invoice, "suppression_id": invoice, "account_ref": "C-1001", "name": "file.csv",
-           "promise_id": invoice,
+           "promise_id": invoice, "document_id": invoice,
            "source": "bank", "instrument_id": invoice, "task_id": invoice,
            "number": 1, "debtor": "C-1001"}  # fmt: skip
     before = _everything(house)
