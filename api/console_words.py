@@ -39,6 +39,7 @@ TASKS |= {
     "own_send_copy": "Send a copy, as promised", "own_credit_note": "Issue the credit note, as promised",
     "own_call_back": "Call back, as promised", "own_repair": "Repair or replace, as promised",
     "own_document": "Send the document, as promised", "firm_rung_ahead": "A firm rung is ahead: hold it or let it go",
+    "automatic_stop": "Sending stopped by itself: find out why", "approve_missent": "Approve what is done about a mis-sent batch",
 }  # fmt: skip
 RESULTS = {
     "promise": "Promises to pay", "dispute": "Disputes it", "says_paid": "Says it is paid", "call_back": "Call back",
@@ -161,6 +162,9 @@ _HEADLINES = {
     "note_added": "Note", "task_done": "Task done", "own_promise_made": "We promised the customer",
     "own_promise_kept": "We kept our promise",
     "outcome_unknown": "Nobody knows whether it went out",
+    "contact_approved": "Approved by a person", "contact_declined": "Declined by a person",
+    "approval_void": "Its text changed: back on the list", "missent": "It should not have gone",
+    "start_changed": "How far things go by themselves was changed",
     "outcome_known": "Now it is known", "contact_failed": "Did not arrive",
 }  # fmt: skip
 _TONES = {
