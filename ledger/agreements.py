@@ -7,7 +7,7 @@ also while nothing else runs, and there is never more than one open agreement on
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -20,12 +20,15 @@ from ledger.facts import gather
 from ledger.holds import locked_invoice
 from ledger.refusals import Refused
 from policies import negotiation
-from policies.facts import InvoiceFacts
+from policies.facts import InvoiceFacts, Milestone
 from policies.manual import Manual, Offer
 from policies.money import written
 from policies.terms import AttemptState, ContactKey
 
-Source = Literal["portal", "api", "reply", "staff"]
+Source = Literal["portal", "api", "reply", "portal_payer", "staff"]
+
+SCHEDULED_DAYS_MAX = 180
+"""How far away a payment may be that the payer's own system shows."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,24 @@ def ask(
             more={"rules": list(answer.rules), "nearest": None if answer.nearest is None else spoken(answer.nearest)},
         )
     return _record(session, at, answer, source=source, actor=actor, now=now)
+
+
+def schedule(session: Session, invoice_id: UUID | str, on: date, *, actor: str, now: datetime) -> Agreed:
+    """The payer's own system says that it pays all on that day: a promise, which no limit of the manual shortens.
+
+    It takes the place of any other open agreement. Raises Refused `portal-scheduled` for a past day or one over 180 days away.
+    """
+    locked_invoice(session, invoice_id)
+    at = table(session, invoice_id, now)
+    if not at.today <= on <= at.today + timedelta(days=SCHEDULED_DAYS_MAX):
+        said = f"scheduled_for: give a day from {at.today.isoformat()} on, within {SCHEDULED_DAYS_MAX} days"
+        raise Refused("portal-scheduled", said, status=422)
+    if any(agreement.state == "open" for agreement in at.facts.agreements):
+        withdraw(session, invoice_id, actor=actor, now=now)
+    milestone = Milestone(number=1, due_on=on, amount_minor=at.facts.balance_minor)
+    grace = at.manual.promise.grace_days
+    terms = negotiation.Accepted(kind="promise", milestones=(milestone,), grace_days=grace, rules=("portal.scheduled",))
+    return _record(session, at, terms, source="portal_payer", actor=actor, now=now)
 
 
 def withdraw(session: Session, invoice_id: UUID | str, *, actor: str, now: datetime) -> None:

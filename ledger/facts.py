@@ -71,9 +71,12 @@ _FACTS = Prepared(
         (select coalesce(json_agg(json_build_object('key', k.key, 'channel', k.channel, 'state', k.state, 'at', k.at_utc,
             'local_date', k.local_date, 'late_days', k.late_days, 'address_id', k.address_id,
             'may_retry', k.state = 'failed' and coalesce(k.why_failed, '') like 'again:%', 'carried', k.carried_document,
-            'earlier', k.invoice_id <> i.id) order by k.at_utc, k.attempt), '[]')
+            'earlier', k.invoice_id <> i.id, 'template', coalesce(k.template, ''), 'person_id', coalesce(k.person_id::text, ''))
+            order by k.at_utc, k.attempt), '[]')
          from contact k where (k.invoice_id = i.id or k.invoice_id = any(old.chain) and k.state <> 'planned')
             and not k.given_back) as contacts,
+        coalesce((select p.state from portal_step p where p.invoice_id = i.id order by p.on_day desc, p.id desc limit 1), '')
+            as portal_state,
         old.age_from, exists (select 1 from document f where f.invoice_id = i.id and f.kind = 'pdf') as has_document,
         (select coalesce(json_agg(json_build_object('kind', w.kind, 'at', w.at, 'on', w.on_day, 'source', w.source)
             order by w.at), '[]') from (

@@ -96,6 +96,9 @@ class PastContact(Model):
     """The invoice's own document went with it (F42)."""
     earlier: bool = False
     """It was about an invoice that this one replaces: said once, but no evidence that this one was delivered."""
+    template: str = ""
+    person_id: str = ""
+    """Whom it told what: no words twice to one person about one debt (playbook 2)."""
 
 
 class SkippedRung(Model):
@@ -301,6 +304,8 @@ class InvoiceFacts(Model):
     """The due date of the invoice that this one replaces; the ladder of its first instalment counts from there."""
     # the account and the people behind it
     kind: DebtorKind
+    portal_state: Literal["", "submitted", "rejected", "approved", "scheduled"] = ""
+    """What became of the invoice in its payer's portal."""
     minor: bool = False
     """Only the guardian is written to."""
     related: Literal["", "employee", "related_party", "shareholder"] = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from policies import agency, owner_notice
+from policies import agency, owner_notice, payer_portal
 from policies.carried_ladder import passed_before
 from policies.case import NOT_MADE, Case, active_holds, choose, law_for, spoken_for
 from policies.consequences import ANNOUNCES, CARRIED_OUT, SUED_OR_RECORDED
@@ -18,7 +18,8 @@ from policies.law.packs import limits_of_law
 from policies.readiness import confirm_due, may_stand, not_ready
 from policies.rung_people import ask_holder, by_hand, ways_of
 from policies.steps import Ask, Close, Contact, HandOff, Skip, Step, Wait
-from policies.terms import AttemptState, ContactKey, days_said
+from policies.terms import AttemptState, Channel, ContactKey, days_said
+from policies.wording import TEXT_TWICE, unsaid
 
 
 def ladder_step(case: Case) -> Step:
@@ -31,7 +32,7 @@ def ladder_step(case: Case) -> Step:
             rules=("close.ladder_ended",),
             outcome=outcome,
         )
-    asked = confirm_due(case)
+    asked = confirm_due(case) or payer_portal.submit(case)
     if asked is not None:
         return asked
     open_rungs = candidates(facts, case.manual)
@@ -117,7 +118,8 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
     if lapsed is not None:
         return lapsed
     if rung.action != "task":
-        waits = not_ready(case, candidate) or rung_waits(case, candidate, _asked_minor(case, candidate))
+        waits = payer_portal.waits(case, candidate) or not_ready(case, candidate)
+        waits = waits or rung_waits(case, candidate, _asked_minor(case, candidate))
         if waits is not None:
             return waits
         if now >= candidate.at and rung.action == "contact" and (days := silent(case)):
@@ -163,6 +165,13 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
             )
         return _cannot(case, candidate, asked, ends, amount)
     reach, slot = chosen
+    words = template if reach.channel is Channel.VOICE else unsaid(case, template, reach.person_id, candidate.instalment.number)
+    if words is None:
+        why = f"{rung.rung}: this person has had every text there is for it about this invoice."
+        rules = (f"ladder.{rung.rung}", TEXT_TWICE)
+        if now < candidate.at:
+            return Wait(at=candidate.at, why=why, rules=rules, until="rung")
+        return Skip(at=now, why=why, rules=rules, key=str(candidate.key), rung=rung.rung)
     at = slot.at or asked
     late = max((local_day(at, facts.zone) - candidate.day).days, 0)
     why = f"{rung.rung} falls on {candidate.day.isoformat()}"
@@ -176,7 +185,7 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
         channel=reach.channel,
         person_id=reach.person_id,
         address_id=reach.address_id,
-        template=template,
+        template=words,
         instalment=candidate.instalment.number,
         amount_minor=amount,
         rung_at=candidate.at if slot.rules or at <= asked else at,  # its own moment after the hour is what it asks for

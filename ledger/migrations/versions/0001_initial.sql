@@ -388,6 +388,20 @@ create table delivery (
     unique (invoice_id, kind, on_day, source)
 );
 
+-- What became of an invoice in its payer's own portal, as people saw it there.
+create table portal_step (
+    id uuid primary key,
+    creditor_id uuid not null references creditor,
+    invoice_id uuid not null references invoice,
+    state text not null check (state in ('submitted', 'rejected', 'approved', 'scheduled')),
+    on_day date not null,
+    scheduled_for date,
+    ref text not null default '',              -- the portal's own; no personal data
+    actor text not null,
+    recorded_at timestamptz not null,
+    unique (invoice_id, state, on_day, ref)
+);
+
 -- What travels with an invoice. The content is sealed under the master key.
 create table document (
     id uuid primary key,
@@ -834,6 +848,7 @@ grant update (stopped_until, stopped_why, settings) on creditor to puntual_api;
 grant insert on approval_list, approval, missent, apology to puntual_api;
 grant update on approval, missent to puntual_api;
 grant insert on audit, note to puntual_api;
+grant insert, update on portal_step to puntual_api;
 grant insert, update on deduction, index_value to puntual_api;
 grant update (failed_count, locked_until, last_seen_at) on staff to puntual_api;
 grant delete on payment_source to puntual_api;
