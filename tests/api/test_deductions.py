@@ -12,6 +12,8 @@ from api.payment_events import Paid, read_standard
 from channels.gateways import BadBody
 from ledger.deductions import propose
 from tests.api.conftest import House
+from tests.api.console_desk import Page as Read
+from tests.api.console_desk import sign_in
 from tests.api.test_portal import Page
 from tests.cast import accepted_invoice, invoice_body
 from tests.ledger.money import pay, row_of
@@ -199,3 +201,13 @@ def test_a_payment_event_may_name_the_state_bank_as_its_destination() -> None:
             b'{"type": "payment.succeeded", "data": {"id": "p-1", "amount_minor": 120, "currency": "PEN",'
             b' "paid_on": "2026-03-02", "destination": "elsewhere"}}'
         )
+
+
+def test_the_console_shows_the_payable_part_and_each_deduction(house: House) -> None:
+    invoice = accepted_invoice(house.database.worker, house.creditor, amount_minor=100_000, deductions=[
+        WITHHELD | {"base_minor": 100_000, "amount_minor": 3_500}, DEPOSITED | {"base_minor": 100_000, "amount_minor": 12_000},
+    ])  # fmt: skip
+    desk = sign_in(house.public, house.creditor.key.key)
+    shown = " ".join(Read(desk.get(f"/console/invoices/{invoice}").text).text.split())
+    assert "owed now COP 845.00" in shown and "Deducted or deposited elsewhere" in shown
+    assert "retefuente 3.5 % declared missing 35.00 35.00" in shown and "to 00-068-123456" in shown

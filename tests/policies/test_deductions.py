@@ -38,7 +38,8 @@ def taken(**change: Any) -> dict[str, Any]:
 
 
 def read(*deductions: dict[str, Any], **change: Any) -> Intake:
-    body = invoice_body(**({"amount_minor": 1000, "deductions": list(deductions)} | change))
+    given_: dict[str, Any] = {"amount_minor": 1000, "deductions": list(deductions)}
+    body = invoice_body(**(given_ | change))
     return read_invoice(InvoiceIn.model_validate(body), creditor_country="CO")
 
 
@@ -293,3 +294,25 @@ def test_a_request_that_went_out_is_not_made_again() -> None:
     step = obey(net_paid(contacts=(made,)), at("2026-03-13 10:00"))
     assert isinstance(step, Contact) and step.key == "0.1.certificate_request.1"
     assert step.at >= at("2026-04-12 00:00")
+
+
+@given(
+    balances=st.lists(st.integers(0, 5_000), min_size=1, max_size=3),
+    states=st.lists(st.sampled_from(["declared", "proposed", "confirmed", "declined", "reclassified", "moot"]), max_size=3),
+    days=st.integers(-20, 60),
+)
+def test_no_step_asks_more_than_is_payable(balances: list[int], states: list[Any], days: int) -> None:
+    parts = tuple(
+        Instalment(number=n, due_on=date(2026, 3, 1) + timedelta(days=10 * n), amount_minor=5_000, balance_minor=owed)
+        for n, owed in enumerate(balances, 1)
+    )
+    taken_off = tuple(
+        withheld(number=n, state=state, instalment=n, amount_minor=700 * n, decide_by=NOW + timedelta(days=n), settled_at=None)
+        for n, state in enumerate(states, 1)
+    )
+    facts = ana(instalments=parts, deductions=taken_off)
+    step = obey(facts, NOW + timedelta(days=days))
+    if isinstance(step, Contact) and step.template != "certificate_request":
+        assert 0 < step.amount_minor <= facts.balance_minor
+    elif isinstance(step, Contact):
+        assert facts.balance_minor == 0

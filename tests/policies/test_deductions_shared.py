@@ -39,7 +39,8 @@ def expected(shared: Path, name: str) -> dict[str, Any]:
     """The totals and the currency that the list states for a file's (first) document."""
     listed = json.loads((shared / FOLDER / "expected_fields.json").read_text(encoding="utf-8"))
     found: dict[str, Any] = next(one for one in listed if one["file"].endswith(name))
-    return found | found.get("documents", [{}])[0]
+    found |= found.get("documents", [{}])[0]
+    return found
 
 
 def asked(stated: dict[str, Any], deductions: list[dict[str, Any]], total: str) -> int:
@@ -68,7 +69,7 @@ def test_the_mexican_retenciones_leave_the_total_of_the_comprobante(shared_folde
     name = "mx_cfdi40/invoice-b2b-full.xml"
     stated, root = expected(shared_folder, name), root_of(shared_folder, name)
     sums = {one.get("Impuesto"): one.get("Importe", "") for one in local(root, "Retencion") if one.get("Base") is None}
-    deductions = [
+    deductions: list[dict[str, Any]] = [
         {
             "kind": SAT[tax := one.get("Impuesto", "")], "rate": f"{Decimal(one.get('TasaOCuota', '')) * 100:f}",
             "base_minor": cents(one.get("Base", "")), "amount_minor": cents(sums[tax]),
