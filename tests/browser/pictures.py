@@ -122,6 +122,7 @@ def _call(browser: Browser, console: str, invoice: str, folder: Path) -> Iterato
     browser.size(390, 844, scale=2, phone=True)
     browser.open(f"{console}?role=collector")
     browser.open(f"{invoice.split('?')[0]}/call?say=promise_broken")
+    browser.run("document.querySelector('#script').scrollIntoView()")
     browser.screenshot(folder / "call-script-phone.png")
     yield folder / "call-script-phone.png"
     browser.run("document.querySelector('#log').scrollIntoView()")
