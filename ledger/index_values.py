@@ -115,6 +115,8 @@ def note_conversion(session: Session, payment_id: UUID, done: Converted | None, 
     """Keep beside a payment what was really paid, by which value, and to which account; nothing for ordinary money."""
     if done is None and not destination:
         return
+    if done is not None:
+        _convert_waiting(session, payment_id, done)
     session.execute(
         text(
             "update payment set original_minor = :minor, original_currency = :currency, rate = :rate, rate_on = :rate_on,"
@@ -127,6 +129,36 @@ def note_conversion(session: Session, payment_id: UUID, done: Converted | None, 
             "source": done.rate_source if done else None, "destination": destination,
         },
     )  # fmt: skip
+
+
+def _convert_waiting(session: Session, payment_id: UUID, done: Converted) -> None:
+    """Reversals that came before this payment, in the currency it was paid in, take back units by the same value."""
+    waiting = session.execute(
+        text(
+            "select r.id, r.amount_minor from payment r join payment p on p.id = :id where r.kind = 'reversal'"
+            " and r.reverses is null and r.creditor_id = p.creditor_id and r.source = p.source"
+            " and r.reverses_ref = p.source_ref and r.currency = :currency"
+        ),
+        {"id": payment_id, "currency": done.original_currency},
+    ).all()
+    for row in waiting:
+        whole = row.amount_minor == done.original_minor
+        units = done.amount_minor if whole else max(_units(done, row.amount_minor), 1)
+        session.execute(
+            text(
+                "update payment set original_minor = amount_minor, original_currency = currency, amount_minor = :units,"
+                " unallocated_minor = :units, currency = :currency, rate = :rate, rate_on = :on, rate_source = :source"
+                " where id = :id"
+            ),
+            {
+                "units": units, "currency": done.currency, "rate": done.rate, "on": done.rate_on, "source": done.rate_source,
+                "id": row.id,
+            },
+        )  # fmt: skip
+
+
+def _units(done: Converted, amount_minor: int) -> int:
+    return to_units(amount_minor, done.original_currency, done.rate, done.currency)
 
 
 def convert_kept(session: Session, payment: Row[Any], invoice: Row[Any]) -> Row[Any]:

@@ -33,8 +33,9 @@ _HELD = "(i.outcome is null and i.held_why is not null and i.held_why = i.next_w
 _TASKS = "from task t where t.done_at is null and (t.invoice_id = i.id or (t.invoice_id is null and t.account_id = i.account_id))"
 _FROM = f" from invoice i join account a on a.id = i.account_id join creditor c on c.id = i.creditor_id {lateness.JOIN} "
 _COLUMNS = f"""
-    i.id, i.number, i.currency, i.balance_minor, i.status, i.outcome, i.outcome_at, i.next_kind, i.next_at, i.next_why,
-    i.next_rung, i.next_channel, i.manual_id, i.place_of_payment, i.place_of_payment_region, k.basis, u.due_on,
+    i.id, i.number, i.currency, i.balance_minor - i.apart_minor as balance_minor, i.status, i.outcome, i.outcome_at, i.next_kind,
+    i.next_at, i.next_why, i.next_rung,
+    i.next_channel, i.manual_id, i.place_of_payment, i.place_of_payment_region, k.basis, u.due_on,
     coalesce(u.overdue_minor, 0) as overdue_minor, a.ref as account_ref, a.zone as account_zone, a.country as account_country,
     a.kind as account_kind, {_HELD} as is_held
 """
@@ -81,7 +82,7 @@ def sums(session: Session, wanted: Wanted) -> list[Sum]:
     where, values = _where(wanted)
     rows = session.execute(
         text(
-            "select i.currency, count(*) as invoices, coalesce(sum(greatest(i.balance_minor, 0)), 0) as owed,"
+            "select i.currency, count(*) as invoices, coalesce(sum(greatest(i.balance_minor - i.apart_minor, 0)), 0) as owed,"
             f" count(*) filter (where {lateness.IS_OVERDUE}) as overdue_count, coalesce(sum(u.overdue_minor), 0) as overdue,"
             f" count(*) filter (where {_HELD}) as held_count {_FROM} {where} group by i.currency order by 2 desc, 1"
         ),

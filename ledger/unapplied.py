@@ -27,13 +27,14 @@ COMBINED_MAX = 20
 _EQUAL = text(
     """
     with item as (
-        select i.id, i.account_id, i.balance_minor, t.due_on,
-            sum(i.balance_minor) over (partition by i.account_id order by t.due_on, i.number, i.id) as from_oldest,
-            sum(i.balance_minor) over (partition by i.account_id) as whole
+        select i.id, i.account_id, i.balance_minor - i.apart_minor as balance_minor, t.due_on,
+            sum(i.balance_minor - i.apart_minor) over (partition by i.account_id order by t.due_on, i.number, i.id)
+                as from_oldest,
+            sum(i.balance_minor - i.apart_minor) over (partition by i.account_id) as whole
         from invoice i, lateral (select min(d.due_on) as due_on from instalment d
             where d.invoice_id = i.id and d.superseded_at is null) t
         where i.creditor_id = :creditor and i.currency = :currency and i.status = 'open' and i.outcome is null
-            and i.balance_minor > 0 and (cast(:account as uuid) is null or i.account_id = cast(:account as uuid))
+            and i.balance_minor > i.apart_minor and (cast(:account as uuid) is null or i.account_id = cast(:account as uuid))
     ), part as (
         select p.invoice_id, p.number, sum(e.amount_minor) as open_minor from instalment p
             join entry e on e.invoice_id = p.invoice_id and e.instalment = p.number
@@ -120,8 +121,9 @@ def _any_combination(session: Session, payment: Row[Any], amount: int) -> list[U
     """The oldest of a known payer's items that add up to it, where any combination does."""
     rows = session.execute(
         text(
-            "select i.id, i.balance_minor from invoice i where i.account_id = :account and i.currency = :currency"
-            " and i.status = 'open' and i.outcome is null and i.balance_minor between 1 and :amount"
+            "select i.id, i.balance_minor - i.apart_minor as balance_minor from invoice i"
+            " where i.account_id = :account and i.currency = :currency"
+            " and i.status = 'open' and i.outcome is null and i.balance_minor - i.apart_minor between 1 and :amount"
             " order by (select min(due_on) from instalment d where d.invoice_id = i.id and d.superseded_at is null), i.number"
             " limit :limit"
         ),

@@ -193,3 +193,10 @@ def test_a_proposal_that_is_paid_after_all_is_moot(desk: Desk) -> None:
     desk.pay("p1", 115_500, invoice)
     desk.pay("p2", 3_500, invoice)
     assert desk.states(invoice) == [("retefuente", "moot", 0)] and task_whys(desk) == []
+
+
+def test_a_receipt_without_a_name_that_equals_the_net_may_be_for_that_invoice(desk: Desk) -> None:
+    invoice = desk.invoice(WITHHELD, DEPOSITED, number="F-7")
+    pay(desk.session, desk.creditor.id, "u1", 845, None)
+    holds = desk.session.execute(text("select invoice_id, kind from hold")).all()
+    assert [tuple(row) for row in holds] == [(invoice, "unapplied")]

@@ -128,3 +128,13 @@ def test_a_foreign_debt_is_paid_in_local_currency(desk: Desk) -> None:
     desk.load(UF.model_copy(update={"code": "USD", "payment_currency": "COP", "value": UF.value / 10}))
     paid = pay(desk.session, desk.creditor.id, "p1", 393_830_700, invoice, currency="COP")
     assert (paid.verdict, row_of(desk.session, invoice).balance_minor) == ("applied", 0)
+
+
+def test_money_that_went_back_before_it_came_takes_back_its_units_whole_or_in_part(desk: Desk) -> None:
+    desk.load(UF)
+    take(desk.session, desk.creditor.id, "r1", "p1", 492_288, currency="CLP")
+    assert desk.pay("p1", 492_288) == "applied"
+    assert balances(desk.session, desk.invoice) == {1: 125_000}
+    take(desk.session, desk.creditor.id, "r2", "p2", 39_383, currency="CLP")
+    desk.pay("p2", 492_288)
+    assert balances(desk.session, desk.invoice) == {1: 10_000}
