@@ -14,6 +14,7 @@ from api import console_words as say
 from api.console_law import law_of
 from api.deductions import conversion_out
 from api.models import PlannedStep
+from api.papers import papers_of
 from api.plan import plan_of
 from ledger import overview
 from ledger.deductions import deductions_of
@@ -37,6 +38,8 @@ class Due(NamedTuple):
     amount_minor: int
     balance_minor: int
     late: say.Tag | None
+    source: str = "stated"
+    terms: str = ""
 
 
 class RungShown(NamedTuple):
@@ -79,7 +82,8 @@ def invoice_page(session: Session, invoice_id: UUID, *, now: datetime, today: da
     return {
         "deductions": deductions_of(session, [invoice_id]).get(invoice_id, []),
         "payable_minor": row.balance_minor - row.apart_minor, "converted": conversion_out(session, row.creditor_id, row, now),
-        "row": row, "dues": dues, "beside": beside, "state": say.invoice_state(_With(row, overdue_minor), beside),
+        "row": row, "dues": dues, "papers": papers_of(session, invoice_id),
+        "beside": beside, "state": say.invoice_state(_With(row, overdue_minor), beside),
         "overdue_minor": overdue_minor, "plan": plan, "plan_drawn": drawn, "siblings": siblings, "lines": lines,
         "holds": holds_of(session, invoice_id, now), "agreements": overview.agreements_of(session, invoice_id),
         "placement": overview.placement_of(session, invoice_id),
@@ -105,7 +109,7 @@ class _With:
 def _due(due: Row[Any], manual: Manual, place: tuple[str, str], today: date, *, closed: bool) -> Due:
     effective = effective_due(due.due_on, manual.deadline_basis, *place)
     late = say.lateness(effective, today) if due.balance_minor > 0 and not closed else None
-    return Due(due.number, due.due_on, effective, due.amount_minor, int(due.balance_minor), late)
+    return Due(due.number, due.due_on, effective, due.amount_minor, int(due.balance_minor), late, due.due_source, due.due_terms)
 
 
 def _level(origin: Mapping[str, str], key: str) -> str:

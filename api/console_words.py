@@ -36,6 +36,7 @@ TASKS = {
     "insolvency_claim": "File the claim", "read_reply": "Read an answer", "review_stop": "Review a stop",
 }  # fmt: skip
 TASKS |= {
+    "confirm_due_date": "Confirm the due date", "prove_delivery": "Prove that it was delivered", "reissue": "Issue it again",
     "own_send_copy": "Send a copy, as promised", "own_credit_note": "Issue the credit note, as promised",
     "own_call_back": "Call back, as promised", "own_repair": "Repair or replace, as promised",
     "own_document": "Send the document, as promised", "firm_rung_ahead": "A firm rung is ahead: hold it or let it go",
@@ -145,6 +146,9 @@ def invoice_state(row: Any, beside: Any) -> Tag:
 
 _HEADLINES = {
     "accepted": "Accepted", "closed": "Closed", "reopened": "Reopened: money went back", "amended": "Amended",
+    "delivery_delivered": "Delivered", "delivery_accepted": "Accepted by the customer", "delivery_rejected": "Not accepted",
+    "delivery_waived": "Proof of delivery waived", "due_date_confirmed": "Due date confirmed",
+    "replaces": "Issued in place of another", "replaced": "Issued again under another number",
     "cancelled": "Cancelled by the creditor", "written_off": "Written off", "manual_contact": "A person made contact",
     "paused": "Paused", "resumed": "Resumed", "payment_received": "Payment received",
     "payment_reversed": "Payment reversed", "payment_in_process": "Payment on its way", "payment_failed": "The payment failed",

@@ -16,6 +16,7 @@ from starlette.datastructures import State
 from channels import Receipt, Reply
 from ledger import holders, holds, inbox, receipts, replies
 from ledger.refusals import Refused
+from ledger.replacing import standing
 from ledger.sealing import Sealer
 from ledger.session import as_creditor, lock_debtor
 from ledger.tasks import open_task
@@ -24,8 +25,12 @@ Came = Receipt | Reply
 ANSWER_WITHIN = timedelta(days=1)
 """How long a person has to read a reply that no rule understands."""
 
-_BY_REF = text("select id from invoice where creditor_id = :creditor and number = :ref")
-_BY_ID = text("select id from invoice where creditor_id = :creditor and id = :id")
+_NAMED = (
+    "select i.id, r.new_invoice_id is not null as replaced from invoice i left join replacement r on r.old_invoice_id = i.id"
+    " where i.creditor_id = :creditor and "
+)
+_BY_REF = text(_NAMED + "i.number = :ref")
+_BY_ID = text(_NAMED + "i.id = :id")
 _OF_CONTACT = text(
     "select k.creditor_id, k.address_id, k.person_id from contact k join door_contact(:id) d on d.creditor_id = k.creditor_id"
     " where k.id = :id"
@@ -51,13 +56,14 @@ class Incoming:
 
 
 def invoice_named(come: Incoming, references: tuple[str, ...]) -> UUID | None:
-    """The first invoice that a reference names, by its number or by our own id."""
+    """The first invoice that a reference names, by its number or by our own id; of a re-issued one, the one that stands."""
     for reference in references:
-        found: UUID | None = come.session.execute(_BY_REF, {"creditor": come.creditor_id, "ref": reference}).scalar()
+        found = come.session.execute(_BY_REF, {"creditor": come.creditor_id, "ref": reference}).one_or_none()
         if found is None and _is_id(reference):
-            found = come.session.execute(_BY_ID, {"creditor": come.creditor_id, "id": reference}).scalar()
+            found = come.session.execute(_BY_ID, {"creditor": come.creditor_id, "id": reference}).one_or_none()
         if found is not None:
-            return found
+            invoice: UUID = found.id
+            return standing(come.session, invoice) if found.replaced else invoice
     return None
 
 

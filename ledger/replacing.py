@@ -168,6 +168,15 @@ def _cap_agreement(session: Session, agreement: Row[Any], balance_minor: int) ->
             session.execute(text(f"{change} where agreement_id = :id and number = :n"), values)
 
 
+def standing(session: Session, invoice_id: UUID) -> UUID:
+    """The invoice that stands where this one stood: itself, or the last of those that replaced it."""
+    found: UUID | None = session.execute(
+        text("select new_invoice_id from replacement where :id = any(chain) order by cardinality(chain) desc limit 1"),
+        {"id": invoice_id},
+    ).scalar()
+    return found or invoice_id
+
+
 def links_of(session: Session, invoice_id: UUID | str) -> tuple[Row[Any] | None, Row[Any] | None]:
     """The invoice that this one replaces, and the one that replaces it: id and number, or None."""
     rows = session.execute(

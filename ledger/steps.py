@@ -157,7 +157,7 @@ def _law_versions(facts: InvoiceFacts) -> dict[str, str]:
 _HOLDING = frozenset(
     """
     pause dispute stop suppression exemption already_paid payment_in_process owner ceiling payment_data balance_differs unapplied
-    part_payment own_promise instrument ceded reply approval
+    part_payment own_promise instrument ceded reply approval delivery due_date
     """.split()
 )
 """What is waited for where something holds the invoice back; the console says why."""

@@ -9,6 +9,8 @@ import pytest
 
 from tests import cast
 from tests.api.conftest import House
+from tests.api.console_desk import read, sign_in
+from tests.api.outside import gateway
 from tests.api.test_portal import Page
 
 PDF = b"%PDF-1.4 the invoice"
@@ -96,3 +98,26 @@ def test_the_customer_takes_a_copy_and_has_the_invoice_then(house: House) -> Non
     assert [(d["kind"], d["source"]) for d in house.client.get(path).json()["delivery"]] == [("delivered", "downloaded")]
     bare = Page(house, cast.accepted_invoice(house.database.worker, house.creditor, "F-9"))
     assert "copy" not in bare.verbs()
+
+
+def test_the_console_shows_where_a_due_date_comes_from_and_the_papers(house: House) -> None:
+    desk = sign_in(house.public, house.creditor.key.key)
+    old = cast.accepted_invoice(house.database.worker, house.creditor, "F-1")
+    new = cast.accepted_invoice(
+        house.database.worker, house.creditor, "F-2", due_on=None, documents=[document()], delivered_on="2026-03-01",
+        replaces="F-1",
+    )  # fmt: skip
+    shown = read(desk, f"/console/invoices/{new}").text
+    for words in ("assumed, to be confirmed", "F-2.pdf", "Delivered", "In place of F-1"):
+        assert words in shown
+    assert "Issued again as F-2" in read(desk, f"/console/invoices/{old}").text
+    plain = read(desk, f"/console/invoices/{cast.accepted_invoice(house.database.worker, house.creditor, 'F-3')}").text
+    assert "assumed" not in plain and "Papers" not in plain
+
+
+def test_money_that_names_the_old_number_reaches_the_invoice_that_stands(house: House) -> None:
+    for number, replaces in (("F-1", None), ("F-2", "F-1"), ("F-3", "F-2")):
+        post(house, number, **({"replaces": replaces} if replaces else {}))
+    assert gateway(house).paid("p-1", 5_000_000, invoice="F-1").json()["result"] == "applied"
+    owed = {row["number"]: row["balance_minor"] for row in house.client.get("/v1/invoices").json()["invoices"]}
+    assert owed == {"F-1": 0, "F-2": 0, "F-3": 20_000_000}
