@@ -26,6 +26,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 from starlette.datastructures import State
 
+from api import portal_people as people
 from api import portal_view as view
 from api import portal_wishes as wishes
 from api.limits import guard_portal
@@ -33,11 +34,13 @@ from ledger import agreements, holders, holds, receipts, stops
 from ledger.holds import DisputeReason
 from ledger.links import token_hash
 from ledger.preferences import set_preferences
+from ledger.reasons import give_reason
 from ledger.refusals import Refused
 from ledger.session import as_creditor
 from policies import negotiation
 from policies.money import exponent
-from policies.terms import Channel
+from policies.reasons import reasons_for
+from policies.terms import Channel, DebtorKind
 
 router = APIRouter(prefix="/p", tags=["Customer's page"], include_in_schema=False, dependencies=[Depends(guard_portal)])
 
@@ -56,7 +59,8 @@ _REASONS = {
 }  # fmt: skip
 _CODES = {"said-before": "refused_before", "already-disputed": "refused_disputed", "invoice-closed": "refused_nothing_owed",
           "disputed-before": "refused_disputed_before", "hours-unreadable": "refused_hours_unreadable",
-          "hours-outside": "refused_hours", "no-such-channel": "refused_input"}  # fmt: skip
+          "hours-outside": "refused_hours", "no-such-channel": "refused_input", "reason-needs": "refused_input",
+          "not-found": "refused_input"}  # fmt: skip
 
 
 _NO_WISH = {"wish": None, "wished": ""}
@@ -102,6 +106,10 @@ def show(token: str, request: Request) -> Response:
         if link is None:
             return unknown_link(request)
         said = view.invoice_view(link.session, link.about, link.speaker, link.now)
+        if said["choices"]:
+            said["choices"] += people.more_choices(
+                link.session, link.state.sealer, link.invoice_id, link.person_id, link.speaker, link.now
+            )
         others = view.others(link.session, link.invoice_id, link.person_id, link.speaker, link.state.sealer)
         wish = wishes.wish_view(link.session, link.invoice_id, link.person_id, link.speaker) if said["owes"] else _NO_WISH
         return _html(link.frame("invoice") | said | wish | {"others": others})
@@ -241,6 +249,22 @@ def _already_paid(link: Link, form: Mapping[str, str]) -> None:
     holds.say_already_paid(link.session, link.invoice_id, actor="customer", now=link.now)
 
 
+def _reason(link: Link, form: Mapping[str, str]) -> None:
+    try:
+        kinds = reasons_for(DebtorKind(link.about.kind))
+        said = people.read_reason(form, kinds, _amount(form, "amount", link))
+    except ValueError:
+        raise _Unread from None
+    give_reason(link.session, link.invoice_id, said, source="portal", actor="customer", now=link.now)
+
+
+def _phone(link: Link, form: Mapping[str, str]) -> None:
+    try:
+        people.answer_for_phone(link.session, link.person_id, form, link.now)
+    except ValueError:
+        raise _Unread from None
+
+
 def _preference(link: Link, form: Mapping[str, str]) -> None:
     try:
         wanted = wishes.read_wish(form)
@@ -251,7 +275,7 @@ def _preference(link: Link, form: Mapping[str, str]) -> None:
 
 _VERBS = {
     "promise": _promise, "extension": _extension, "plan": _plan, "discount": _discount, "dispute": _dispute,
-    "already-paid": _already_paid, "preference": _preference,
+    "already-paid": _already_paid, "preference": _preference, "reason": _reason, "phone": _phone,
 }  # fmt: skip
 
 
