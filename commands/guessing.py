@@ -46,7 +46,7 @@ def map_for(
 
     Raises Trouble when the file has no header of a receivables list, a column is in doubt, or nobody confirmed.
     """
-    opened, sheet, header = _best(file)
+    opened, sheet, header = best_sheet(file)
     with transaction() as session:
         row = session.execute(text("select id, country, zone from creditor where slug = :slug"), {"slug": creditor}).one_or_none()
         if row is None:
@@ -75,7 +75,7 @@ def map_for(
     return how
 
 
-def _best(file: Path) -> tuple[File, Sheet, Header]:
+def best_sheet(file: Path) -> tuple[File, Sheet, Header]:
     """The sheet (or the separator) whose header says most; the one with more lines of equals."""
     opened = open_file(file)
     found = [(points[0], len(sheet.lines), -at, sheet, points[1]) for at, sheet in enumerate(opened.sheets)

@@ -18,8 +18,9 @@ from ledger.refusals import Refused, not_found
 from ledger.sealing import Sealer
 from ledger.snapshot_book import Day
 from ledger.snapshot_store import Item, NewRun
+from policies.instalment_rows import are_instalments, as_one
 from policies.intake import Problem, Unreadable
-from policies.intake_model import InstalmentIn, InvoiceIn
+from policies.intake_model import InvoiceIn
 from policies.portfolio_map import PortfolioMap, is_wanted
 from policies.portfolio_rows import Credit, Nothing, read_row
 from policies.snapshot import absent, compare, fell_too_far, tally
@@ -147,17 +148,11 @@ def _item(rows: list[InvoiceIn | Credit]) -> Item:
         return Item(first.number, first.currency, -first.amount_minor, None, first)
     if len(rows) == 1:
         return Item(first.number, first.currency, _open_of(first), first.due_on, first)
-    parts = sorted((row for row in rows if isinstance(row, InvoiceIn)), key=lambda row: row.due_on or date.max)
-    if len(parts) < len(rows) or len({row.due_on for row in parts}) < len(parts) or len({row.currency for row in parts}) > 1:
+    parts = [row for row in rows if isinstance(row, InvoiceIn)]
+    if len(parts) < len(rows) or not are_instalments(parts):
         said = "this number stands in several rows that are not its instalments: give each its own number or due date"
         raise Unreadable([Problem("/number", said)])
-    due = [
-        InstalmentIn(number=at, due_on=row.due_on, amount_minor=_open_of(row))
-        for at, row in enumerate(parts, 1)
-        if row.due_on is not None
-    ]
-    whole = first.model_copy(update={"due_on": None, "amount_minor": None, "instalments": tuple(due), "carried": None})
-    return Item(first.number, first.currency, sum(_open_of(row) for row in parts), None, whole)
+    return Item(first.number, first.currency, sum(_open_of(row) for row in parts), None, as_one(parts))
 
 
 def _open_of(row: InvoiceIn) -> int:

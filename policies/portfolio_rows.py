@@ -186,6 +186,8 @@ def _carried(cells: _Cells, amount: int, balance: int | None, settled_on: date |
         "hold_reason": re.sub(r"[^a-z0-9]+", "_", fold(cells.text("hold_reason")))[:40].strip("_") or None,
     }  # fmt: skip
     given = {name: value for name, value in found.items() if value is not None}
+    if settled_on is not None:  # what was disputed, promised or held of it is over
+        given = {name: value for name, value in given.items() if name in _OF_PAID}
     if "last_contact_on" not in given:
         given.pop("last_contact_channel", None)
     if "hold_until" not in given:
@@ -195,6 +197,7 @@ def _carried(cells: _Cells, amount: int, balance: int | None, settled_on: date |
     return given
 
 
+_OF_PAID = ("settled_on", "last_contact_on", "last_contact_channel")
 _CHANNELS = {
     "email": "e?-?mail|correo.*", "sms": "sms|mensaje.*", "whatsapp": "whats.*|wsp|wa",
     "voice": "llamada.*|call|phone|tel.*|voz|ligacao",

@@ -77,7 +77,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "letter": (r"(direccion|domicilio|endereco|address|mailing address|postal address)",),
     "settled_on": (
         r"((fecha|data|date|dt)\.? ?(de |do |del )?)(pago|cobro|pagamento|recaudo|payment|received|cancelacion|baixa)",
-        r"(paid ?on|paid ?date|payment ?date|received ?date|clear ?date|settled ?on|pagada el|fecha pagado)",
+        r"(paid ?on|paid ?date|payment ?date|received ?date|clear ?date|settled( ?on| ?date)?|pagada el|fecha pagado)",
     ),
     "applies_to": (r"(aplica a|factura (afectada|relacionada|asociada|original)|documento (afectado|relacionado"
         r"|referencia)|applies to"

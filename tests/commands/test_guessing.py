@@ -13,9 +13,17 @@ import yaml
 from openpyxl import Workbook
 from rich.console import Console
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
-from commands.guessing import Wishes
+from commands.guessing import Wishes, best_sheet
 from commands.importing import ImportAsked, import_portfolio
+from ledger.facts import gather
+from ledger.import_files import read_table
+from policies.intake_model import InvoiceIn
+from policies.next_step import next_step
+from policies.portfolio_rows import read_row
+from policies.sheet_guess import Asked, guess_map
+from policies.steps import Close
 from settings import Settings
 from supervise import Trouble
 from tests import cast
@@ -156,6 +164,15 @@ def test_a_credit_that_names_its_invoice_lowers_it_also_when_it_stands_before_it
                                                            "NC2;C9;31/03/2026;-4,00;\n")  # fmt: skip
 
 
+def test_an_invoice_that_a_credit_ends_is_credited_and_not_paid(desk: Desk) -> None:
+    desk.run("a.csv", "Factura;Cliente;Vence;Importe;Aplica a\nF1;C1;31/03/2026;10,50;\nNC1;C1;31/03/2026;-10,50;F1\n")
+    with Session(desk.database.worker) as session:
+        facts, manual = gather(session, desk.rows("select id from invoice")[0][0], cast.NOW)
+    assert (facts.balance_minor, facts.payments) == (0, ())
+    step = next_step(facts, manual, cast.NOW)
+    assert isinstance(step, Close) and step.outcome == "credited"
+
+
 def test_a_file_without_a_header_of_invoices_is_refused_with_what_to_do(desk: Desk) -> None:
     with pytest.raises(Trouble, match="no line that looks like the header"):
         desk.run("a.csv", "uno;dos\n1;2\n")
@@ -171,3 +188,27 @@ def test_the_published_workbook_is_guessed_and_all_its_rows_are_accounted_for(de
     # Open and partly paid ones are owed; what has a day of receipt is history.
     counted = "select count(*) filter (where balance_minor > 0), count(*) filter (where balance_minor = 0) from invoice"
     assert desk.rows(counted) == [(599, 301)]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        (
+            "ibm_ar_customers_A.csv",
+            {"invoice": "invoiceNumber", "debtor": "customerID", "due_on": "DueDate", "amount": "InvoiceAmount",
+             "issued_on": "InvoiceDate", "settled_on": "SettledDate"},
+        ),
+        ("highradius_open_invoices_A.csv", {"invoice": "doc_id", "debtor": "cust_number", "due_on": "due_in_date"}),
+    ],
+)  # fmt: skip
+def test_the_published_lists_are_guessed_with_the_columns_a_person_would_name(
+    shared_folder: Path, name: str, columns: dict[str, str]
+) -> None:
+    _, sheet, header = best_sheet(shared_folder / "data" / "1_portfolio" / name)
+    guess = guess_map(sheet, header, Asked("US", "America/New_York"))
+    found = {chosen.target: chosen.column for chosen in guess.chosen}
+    assert {target: found.get(target) for target in columns} == columns, guess.problems
+    assert guess.map is not None
+    table = read_table(shared_folder / "data" / "1_portfolio" / name, guess.map)
+    assert all(isinstance(read_row(guess.map, row), InvoiceIn) for _, row in table.rows[::25])

@@ -280,3 +280,26 @@ def test_nothing_of_a_row_stays_readable_once_it_is_applied(desk: Desk) -> None:
     assert len(sealed) == 6 and all(b"C1" not in bytes(each) for each in sealed)
     desk.apply(run.id, NOON)
     assert desk.column("select count(sealed) from snapshot_item") == [0]
+
+
+def test_rows_of_one_number_are_instalments_and_a_credit_is_kept_once(desk: Desk) -> None:
+    head = "Factura;Cliente;Fecha;Vence;Importe;Saldo\n"
+    two = "F1;C1;01/02/2026;27/02/2026;50,00;50,00\nF1;C1;01/02/2026;27/03/2026;50,00;50,00\n"
+    credit = "NC1;C1;01/02/2026;27/02/2026;-30,00;-30,00\n"
+    twice = "F2;C1;01/02/2026;27/02/2026;9,00;9,00\n" * 2
+    for day, rows, results in (
+        (0, two + credit + twice, {"new": 1, "credit": 1}),
+        (1, two + credit, {"same": 1, "credit": 1}),
+        (2, two.splitlines()[1] + "\n" + credit, {"lower": 1, "credit": 1}),
+    ):
+        path, as_of, now = desk.folder / f"{day}.csv", DAY + _days(day), NOON + _days(day)
+        path.write_text(head + rows)
+        table = read_table(path, MAP)
+        listed = snapshots.read_list(MAP, table)
+        assert len(listed.refused) == (2 if day == 0 else 0)
+        with desk.begin() as session:
+            seen = snapshots.preview(session, "brill", listed, as_of=as_of, absent_anyway=False, now=now)
+            run = snapshots.begin(session, "brill", listed, seen, file=path, digest=table.digest, now=now, sealer=cast.sealer())
+        assert desk.apply(run.id, now).results == results
+    assert desk.column("select sum(amount_minor) from entry group by instalment order by instalment") == [0, 5_000]
+    assert desk.column("select unallocated_minor from payment where source = 'credit_note'") == [3_000]
