@@ -70,6 +70,9 @@ def read_contactability(
     request: Request,
     channel: Annotated[Channel, Query(description="the channel; `voice` is a call")],
     at: Annotated[Instant | None, Query(description="the moment, with its offset; now if left out")] = None,
+    by: Annotated[
+        Literal["machine", "person"], Query(description="person: somebody of yours calls or writes, and the caps for people hold")
+    ] = "machine",
 ) -> ContactabilityOut:
     """Law, limits, consent and the account's condition together; `debtor` is your own reference of the account, or its id."""
     now: datetime = request.app.state.clock.now()
@@ -82,7 +85,7 @@ def read_contactability(
     if invoice_id is None:
         raise not_found("debtor", debtor)
     facts, manual = gather(who.session, invoice_id, asked)
-    answers = contactability(facts, manual, channel, asked)
+    answers = contactability(facts, manual, channel, asked, by=by)
     best, zone = answers[0], ZoneInfo(facts.zone)
     law = facts.law
     return ContactabilityOut(

@@ -24,7 +24,8 @@ TEMPLATES: Final = (
     "last_days", "final_demand", "scheduled_question", "open_items", "decision_maker", "interest_notice", "formal_demand",
     "last_agreement", "promise_reminder", "certificate_request", "missed_promise", "reopened",
     "instrument_returned", "paid_receipt", "apology", "holder_check",
-    "guarantor_notice", "several_due_soon", "several_overdue", "several_firm",
+    "guarantor_notice", "several_due_soon", "several_overdue", "several_firm", "still_open", "taken_up_again",
+    "still_open_firm",
 )  # fmt: skip
 """Every message name a manual may use. `holder_check` is for an address whose holder is not confirmed yet (playbook 6)."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from policies.facts import BudgetEntry
 from policies.manual import Cap, Limits
@@ -27,7 +27,8 @@ class Refusal(NamedTuple):
 def cap_rule(cap: Cap) -> str:
     """`budget.7d.person`, `budget.14d.person.voice`."""
     channels = "" if cap.channels is None else "." + "+".join(sorted(cap.channels))
-    return f"budget.{cap.days}d.{cap.per}{channels}"
+    by = "" if cap.by == "anyone" else f".by_{cap.by}"
+    return f"budget.{cap.days}d.{cap.per}{channels}{by}" + (".conversation" if cap.outcome == "conversation" else "")
 
 
 class _Counter(NamedTuple):
@@ -69,8 +70,9 @@ class Budget:
         person_id: str,
         own: tuple[str, str],
         since: datetime,
+        by: Literal["machine", "person"] = "machine",
     ) -> None:
-        caps = [cap for cap in limits.contacts if cap.channels is None or channel in cap.channels]
+        caps = [cap for cap in limits.contacts if cap.by in ("anyone", by) and (cap.channels is None or channel in cap.channels)]
         self._gap = timedelta(hours=limits.gap_hours) if limits.gap_hours is not None else None
         longest = max([cap.days for cap in caps], default=0)
         oldest = since - max(timedelta(days=longest + 3), self._gap or timedelta())
@@ -139,4 +141,6 @@ def _days(entries: Sequence[BudgetEntry], cap: Cap, person_id: str) -> list[int]
         for entry in entries
         if ((cap.per == "account" and not entry.elsewhere) or entry.person_id == person_id)
         and (cap.channels is None or entry.channel in cap.channels)
+        and (cap.by == "anyone" or entry.manual == (cap.by == "person"))
+        and (cap.outcome == "attempt" or (entry.manual and entry.outcome == "conversation"))
     )

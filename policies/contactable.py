@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from policies.budget import Budget, Refusal
 from policies.facts import BudgetEntry, LawTerms
@@ -71,19 +71,21 @@ def first_allowed(
     limits: Limits,
     law: LawTerms | None = None,
     until: datetime | None = None,
+    by: Literal["machine", "person"] = "machine",
 ) -> Verdict:
     """The verdict on contacting `person_id` by `channel` at `asked`, and the first moment at or after it that is allowed.
 
     `budget` is the account's contacts and reserved slots over all invoices; the one named by `own` (invoice id, key) is not
-    counted. `law` says which law packs speak and what they must know. A moment at or after `until`, or more than 400 days ahead,
-    does not count. Raises ValueError for a naive instant or an unknown zone.
+    counted. `law` says which law packs speak and what they must know. `by` says whether it would go out by itself or a person
+    makes it: some caps are for one of them. A moment at or after `until`, or more than 400 days ahead, does not count. Raises
+    ValueError for a naive instant or an unknown zone.
     """
     if asked.tzinfo is None:
         raise ValueError("asked must be an aware instant")
     asked = asked.astimezone(UTC)
     last = asked + timedelta(days=HORIZON_DAYS)
     last = min(last, until.astimezone(UTC)) if until is not None else last
-    counted = Budget(budget, limits, channel=channel, person_id=person_id, own=own, since=asked)
+    counted = Budget(budget, limits, channel=channel, person_id=person_id, own=own, since=asked, by=by)
     heard = hearing(law, asked, channel=channel, person_id=person_id, budget=budget, own=own) if law is not None else None
     wish = _Wish(channel, firm, place, limits, counted, heard)
     today = local_date_of(asked, place.zone)

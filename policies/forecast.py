@@ -82,6 +82,7 @@ def made(
     local = now.astimezone(ZoneInfo(facts.zone)).date()
     contact = PastContact(
         key=step.key, channel=step.channel, state=state, at=now, local_date=local, late_days=step.late_days,
+        template=step.template, person_id=step.person_id,
         carried=facts.has_document and step.channel is Channel.EMAIL and step.template in CARRIES,
     )  # fmt: skip
     spent = BudgetEntry(

@@ -121,6 +121,12 @@ class Cap(Model):
     days: int = Field(ge=1, le=366)
     per: Literal["person", "account"] = "person"
     channels: tuple[Channel, ...] | None = Field(default=None, min_length=1, description="null counts every channel")
+    by: Literal["anyone", "machine", "person"] = Field(
+        default="anyone", description="whose contacts it limits and counts: what goes out by itself, or what people do"
+    )
+    outcome: Literal["attempt", "conversation"] = Field(
+        default="attempt", description="conversation: only contacts in which a person spoke with the customer count"
+    )
 
 
 def _all_day() -> Windows:
@@ -143,6 +149,7 @@ class Limits(Model):
         default=0, ge=0, le=600, description="minutes from the opening or send_at over which debtors are spread"
     )
     fold: bool = Field(default=True, description="true: what one person is due by one channel in one window is one message (F38)")
+    text_once: bool = Field(default=False, description="true: no reminder goes twice in the same words to one person about one debt")
 
 
 class Repeat(Model):

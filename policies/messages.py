@@ -9,17 +9,21 @@ from collections.abc import Iterable
 
 MESSAGES = frozenset(
     """
-    affordable_plan apology certificate_request come_back decision_maker delivery_check direct_talk due_soon_statement final_balance final_demand
-    first_reminder formal_demand guarantor_notice holder_check
+    affordable_plan apology certificate_request come_back decision_maker delivery_check direct_talk due_soon_statement
+    final_balance final_demand first_reminder formal_demand guarantor_notice holder_check
     instalment_reminder instrument_returned interest_notice last_agreement last_days missed_promise
     offer_ways open_items paid_receipt pre_due promise_reminder record_notice reopened scheduled_question several_due_soon
-    several_firm several_overdue statement_lines suspended suspension_notice
+    several_firm several_overdue statement_lines still_open still_open_firm suspended suspension_notice taken_up_again
     """.split()
 )
 
 _BEFORE_DUE = frozenset("pre_due instalment_reminder due_soon_statement several_due_soon".split())
-_OVERDUE = frozenset("first_reminder offer_ways direct_talk scheduled_question statement_lines come_back several_overdue".split())
-_FIRM = frozenset("affordable_plan open_items decision_maker several_firm".split())
+_OVERDUE = frozenset(
+    """
+    first_reminder offer_ways direct_talk scheduled_question statement_lines come_back still_open taken_up_again several_overdue
+    """.split()
+)
+_FIRM = frozenset("affordable_plan open_items decision_maker still_open_firm several_firm".split())
 ANNOUNCING = frozenset(
     """
     delivery_check suspension_notice suspended final_balance record_notice last_days final_demand interest_notice formal_demand
@@ -27,6 +31,13 @@ ANNOUNCING = frozenset(
     """.split()
 )
 """Texts that announce or carry out something: they are shared by invoices that are told the same, and by no others."""
+IN_OTHER_WORDS = {
+    **dict.fromkeys(_OVERDUE, ("still_open", "taken_up_again")),
+    **dict.fromkeys(_FIRM, ("still_open_firm",)),
+    **dict.fromkeys(_BEFORE_DUE, ()),
+}
+"""For each reminder, the texts that say it in other words, in order. A text that announces an act names its own day and is never
+the same."""
 LISTING = frozenset("due_soon_statement open_items decision_maker formal_demand last_agreement statement_lines".split())
 """Texts that speak of all invoices in their own words."""
 SEVERAL = "several"

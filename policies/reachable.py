@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from policies.case import Case, law_for
 from policies.contactable import first_allowed
@@ -25,17 +25,22 @@ class Answer(NamedTuple):
     why: str
 
 
-def contactability(facts: InvoiceFacts, manual: Manual, channel: Channel, asked: datetime) -> list[Answer]:
+def contactability(
+    facts: InvoiceFacts, manual: Manual, channel: Channel, asked: datetime, *, by: Literal["machine", "person"] = "machine"
+) -> list[Answer]:
     """One answer for each address of that channel, the allowed ones first, then by the moment they open.
 
     `facts` are those of any invoice of the account; every contact of the account counts. The order is that of the account
-    where moments are equal.
+    where moments are equal. `by` person: somebody of the house would call or write, so its own caps hold (playbook 2).
     """
     rules, why, free = _condition(facts, asked)
-    answers = [_answer(facts, manual, reach, asked, rules, why, free) for reach in facts.reach if reach.channel is channel]
+    answers = [_answer(facts, manual, reach, asked, (rules, why, free), by) for reach in facts.reach if reach.channel is channel]
     if not answers:
         return [Answer("", "", "", False, None, ("consent.no_address",), f"there is no address for {channel}")]
     return sorted(answers, key=lambda a: (not a.allowed, a.at is None, a.at or asked))
+
+
+_Condition = tuple[list[str], list[str], datetime | None]
 
 
 def _condition(facts: InvoiceFacts, asked: datetime) -> tuple[list[str], list[str], datetime | None]:
@@ -61,8 +66,9 @@ def _condition(facts: InvoiceFacts, asked: datetime) -> tuple[list[str], list[st
 
 
 def _answer(
-    facts: InvoiceFacts, manual: Manual, reach: Reach, asked: datetime, rules: list[str], why: list[str], free: datetime | None
+    facts: InvoiceFacts, manual: Manual, reach: Reach, asked: datetime, condition: _Condition, by: Literal["machine", "person"]
 ) -> Answer:
+    rules, why, free = condition
     if not reach.permitted:
         said = "; ".join([*why, reach.why_not or "this person may not be contacted here"])
         return Answer(reach.person_id, reach.address_id, reach.role, False, None, (*rules, "consent.not_permitted"), said)
@@ -70,7 +76,7 @@ def _answer(
     now, later = (
         first_allowed(
             at, channel=reach.channel, person_id=reach.person_id, budget=facts.budget, own=("", ""), firm=False,
-            place=case.place, limits=manual.limits, law=law_for(case, reach, at),
+            place=case.place, limits=manual.limits, law=law_for(case, reach, at), by=by,
         )
         for at in (asked, free or asked)
     )  # fmt: skip

@@ -18,7 +18,7 @@ from policies.law.packs import limits_of_law
 from policies.readiness import confirm_due, may_stand, not_ready
 from policies.rung_people import ask_holder, by_hand, ways_of
 from policies.steps import Ask, Close, Contact, HandOff, Skip, Step, Wait
-from policies.terms import AttemptState, Channel, ContactKey, days_said
+from policies.terms import AttemptState, ContactKey, days_said
 from policies.wording import TEXT_TWICE, unsaid
 
 
@@ -165,13 +165,9 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
             )
         return _cannot(case, candidate, asked, ends, amount)
     reach, slot = chosen
-    words = template if reach.channel is Channel.VOICE else unsaid(case, template, reach.person_id, candidate.instalment.number)
+    words = unsaid(case, template, reach, candidate.instalment.number)
     if words is None:
-        why = f"{rung.rung}: this person has had every text there is for it about this invoice."
-        rules = (f"ladder.{rung.rung}", TEXT_TWICE)
-        if now < candidate.at:
-            return Wait(at=candidate.at, why=why, rules=rules, until="rung")
-        return Skip(at=now, why=why, rules=rules, key=str(candidate.key), rung=rung.rung)
+        return _no_words(case, candidate)
     at = slot.at or asked
     late = max((local_day(at, facts.zone) - candidate.day).days, 0)
     why = f"{rung.rung} falls on {candidate.day.isoformat()}"
@@ -194,6 +190,14 @@ def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
         firm=firm,
         reserve=at > now >= candidate.at and any(r.startswith("budget.") or r in limits_of_law() for r in slot.rules),
     )
+
+
+def _no_words(case: Case, candidate: Candidate) -> Step:
+    rung, rules = candidate.rung.rung, (f"ladder.{candidate.rung.rung}", TEXT_TWICE)
+    why = f"{rung}: this person has had every text there is for it about this invoice."
+    if case.now < candidate.at:
+        return Wait(at=candidate.at, why=why, rules=rules, until="rung")
+    return Skip(at=case.now, why=why, rules=rules, key=str(candidate.key), rung=rung)
 
 
 def _lapsed(case: Case, candidate: Candidate) -> Step | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -144,3 +145,36 @@ def test_contacts_taken_one_after_the_other_in_any_order_never_break_the_cap(
             made.append(entry(on(offset), state=state))
         if made:
             assert most_in_a_run([e.local_date for e in made], days) <= most
+
+
+def call(days: int, outcome: str = "no_answer") -> BudgetEntry:
+    """A call that a person made."""
+    return entry(on(days), channel=Channel.VOICE).model_copy(update={"manual": True, "outcome": outcome})
+
+
+HUMAN = Limits(
+    contacts=(
+        Cap(max=2, days=7, channels=(Channel.VOICE,), by="person"),
+        Cap(max=1, days=7, channels=(Channel.VOICE,), by="person", outcome="conversation"),
+        Cap(max=1, days=14, channels=(Channel.VOICE,), by="machine"),
+    )
+)
+
+
+def full(entries: Sequence[BudgetEntry], by: Literal["machine", "person"], channel: Channel = Channel.VOICE) -> list[str]:
+    counted = Budget(entries, HUMAN, channel=channel, person_id="ana", own=OWN, since=NOW, by=by)
+    return [refusal.rule for refusal in counted.refusals_on(TODAY)]
+
+
+def test_calls_by_people_have_caps_of_their_own_for_attempts_and_for_conversations() -> None:
+    assert full([call(-1)], "person") == []
+    assert full([call(-1), call(-2)], "person") == ["budget.7d.person.voice.by_person"]
+    assert full([call(-1, "conversation")], "person") == ["budget.7d.person.voice.by_person.conversation"]
+    assert full([call(-7, "conversation"), call(-8)], "person") == []
+
+
+def test_automatic_calls_are_counted_apart_from_those_of_people() -> None:
+    automatic = entry(on(-3), channel=Channel.VOICE)
+    assert full([call(-1), call(-2, "conversation")], "machine") == [] == full([automatic], "person")
+    assert full([automatic], "machine") == ["budget.14d.person.voice.by_machine"]
+    assert full([automatic, call(-1), call(-2)], "person", Channel.EMAIL) == []
