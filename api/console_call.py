@@ -55,14 +55,15 @@ def call_page(who: Looker, request: Request, invoice_id: UUID, say: str, refusal
     sealer = request.app.state.sealer
     facts, manual = gather(who.session, invoice_id, now)
     people = whom_to_call(who.session, sealer, row.account_id)
-    situation = say if say in SITUATIONS else _usual(facts)
+    situations = [each for each in SITUATIONS if each != "promise_broken" or _missed(facts)]
+    situation = say if say in situations else "promise_broken" if _missed(facts) else "first_call"
     today = local_day(now, facts.zone)
     return pages.page(
         "call.html", status=refusal.status if refusal else 200, who=who, now=now,
         waiting=overview.waiting_for_people(who.session, now), stopped=pages.is_stopped(who.creditor, now), once=new_once,
         refusal=refusal, typed=defaultdict(str, refusal.typed if refusal else {}), row=row, people=people, today=today,
         script=script_for(who.session, facts, manual, people[0] if people else None, situation, now), situation=situation,
-        situations=SITUATIONS, may_call=_may_call(facts, manual, now), results=RESULTS, disputes=DISPUTES, ago=AGO_MINUTES,
+        situations=situations, may_call=_may_call(facts, manual, now), results=RESULTS, disputes=DISPUTES, ago=AGO_MINUTES,
         promise_until=today + timedelta(days=manual.promise.days_max), notes=notes_of(who.session, sealer, invoice_id, limit=5),
         own_until=today + timedelta(days=60), done=None,
     )  # fmt: skip
@@ -100,9 +101,8 @@ def post_call(
     return do(who, request, invoice_id, "call", deed, again, typed=typed, detail=safe, back=page_of(invoice_id, "acts"))
 
 
-def _usual(facts: InvoiceFacts) -> str:
-    broken = any(each.state in ("broken", "partly") for each in facts.agreements)
-    return "promise_broken" if broken else "first_call"
+def _missed(facts: InvoiceFacts) -> bool:
+    return any(each.state in ("broken", "partly") for each in facts.agreements)
 
 
 def _may_call(facts: InvoiceFacts, manual: Manual, now: datetime) -> Any:

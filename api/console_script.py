@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from activities.compose import CREDIT
 from api import console_words as say
 from ledger import agreements
 from ledger.creditors import SAID
@@ -39,15 +40,19 @@ def script_for(
     """The script in the customer's language and register, for the stage the invoice has reached."""
     row = session.execute(
         text(
-            "select c.name, c.settings, a.language, a.register, a.country, a.kind from account a"
-            " join creditor c on c.id = a.creditor_id where a.id = :id"
+            "select c.name, c.settings, a.language, a.register, a.country, a.kind, a.terms ->> 'loan_type' as loan_type,"
+            " a.terms ->> 'debt_type' as debt_type, (select k.register from contact k where k.invoice_id = :invoice"
+            " and k.register <> '' and k.state not in ('planned', 'failed') order by k.at_utc, k.id limit 1) as thread_register"
+            " from account a join creditor c on c.id = a.creditor_id where a.id = :id"
         ),
-        {"id": facts.account_id},
+        {"id": facts.account_id, "invoice": facts.invoice_id},
     ).one()
     settings = row.settings or {}
     spoken = callee.language if callee is not None and callee.language else row.language
     language = spoken if spoken in LANGUAGES else "en"
-    register = register_for(language, row.register, row.country, row.kind)
+    # What was begun with a person in one register goes on in it, on the telephone too (playbook 6).
+    credit = bool(row.loan_type) or row.debt_type in CREDIT
+    register = register_for(language, row.thread_register or row.register, row.country, row.kind, credit=credit)
     today = local_day(now, facts.zone)
     owed = [each for each in facts.instalments if each.balance_minor > 0] or list(facts.instalments)
     due = min(effective_due_on(facts, manual, each) for each in owed)

@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from supervise import free_port
+from tests.browser import careful
 from tests.browser.browser import Browser
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -84,6 +85,7 @@ def take(where: Addresses, folder: Path) -> list[Path]:
     """Look at every page and write its picture; returns the files."""
     with Browser() as browser:
         taken = [*_console(browser, where, folder), *_customer(browser, where, folder), *_temporal(browser, where, folder)]
+        taken += careful.take(browser, folder)
     for path in taken:
         size = path.stat().st_size
         if size > BYTES_MAX:
@@ -121,7 +123,7 @@ def _call(browser: Browser, console: str, invoice: str, folder: Path) -> Iterato
     """A collector's telephone: whom to call and what to say, then how the call ended."""
     browser.size(390, 844, scale=2, phone=True)
     browser.open(f"{console}?role=collector")
-    browser.open(f"{invoice.split('?')[0]}/call?say=promise_broken")
+    browser.open(f"{invoice.split('?')[0]}/call")
     browser.run("document.querySelector('#script').scrollIntoView()")
     browser.screenshot(folder / "call-script-phone.png")
     yield folder / "call-script-phone.png"
