@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import State
 
 from channels import Receipt, Reply
+from channels.reasons import read_reason
 from ledger import holders, holds, inbox, receipts, replies
 from ledger.refusals import Refused
 from ledger.replacing import standing
@@ -205,9 +206,11 @@ def _talk(session: Session, creditor: UUID, reply: Reply, here: list[Row[Any]], 
             return "already paid"
         if "closed" in said:
             return "already paid: nothing is owed"
+    reason = read_reason(reply.text).replace("_", " ")
+    seems = f"; it seems to say: {reason}" if reason else ""
     open_task(
         session, creditor_id=creditor, invoice_id=invoice, account_id=here[0].account_id if here else None, kind="read_reply",
-        key=reply.event_id, why=f"a customer answered by {reply.channel}: read it and answer",
+        key=reply.event_id, why=f"a customer answered by {reply.channel}: read it and answer{seems}",
         due_at=now + ANSWER_WITHIN, now=now,
     )  # fmt: skip
     if reply.keyword != "paid":  # said again without a payment: a person looks, and the ladder goes on

@@ -51,7 +51,7 @@ _POLITE = re.compile(r"\b(por favor|please|porfa|porfavor|gracias|obrigado|obrig
 
 def read_keyword(text: str) -> Keyword:
     """What the reply plainly says, in Spanish, Portuguese or English; `none` when it is not plain."""
-    words = " ".join(_POLITE.sub(" ", _plain(text)).split())
+    words = " ".join(_POLITE.sub(" ", plain(text)).split())
     if not words:
         return "none"
     if words in _STOP_WHOLE or any(phrase in words for phrase in _STOP_PHRASES):
@@ -87,7 +87,7 @@ def _says_paid(words: str) -> bool:
     return False
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Lower case, without accents, apostrophes closed up and every other mark a space."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
     return re.sub(r"[^a-z0-9]+", " ", re.sub(r"['’]", "", bare))

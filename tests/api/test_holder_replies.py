@@ -88,3 +88,11 @@ def test_any_answer_is_a_sign_of_life_of_a_confirmed_telephone_only(house: House
         session.execute(text("update address set verified_at = :now"), {"now": house.clock.now()})
     says(house, "¿me llaman el martes?", "SM2")
     assert one(house, "select last_heard_at from address") == house.clock.now()
+
+
+@pytest.mark.parametrize(("body", "seems"), [("la factura está en aprobación", "waiting approval"), ("¿me llaman?", "")])
+def test_the_reader_is_told_which_reason_a_reply_seems_to_give(house: House, body: str, seems: str) -> None:
+    wrote(house, template="pre_due")
+    says(house, body)
+    why = str(one(house, "select why from task where kind = 'read_reply'"))
+    assert why.endswith(f"it seems to say: {seems}" if seems else "read it and answer")
