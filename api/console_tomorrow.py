@@ -60,6 +60,8 @@ class Shown(NamedTuple):
     row: Row[Any]
     subject: str
     text: str
+    elsewhere: bool
+    """Its words stand with the invoice in whose message it goes."""
 
 
 class Group(NamedTuple):
@@ -87,7 +89,10 @@ def read_tomorrow(
     rows = [row for row in everything if asked.holds(row)]
     reads = who.may("collector")
     sealer = request.app.state.sealer
-    shown = [Shown(row, *(approvals.message_of(sealer, row) if reads else ("", ""))) for row in rows[:SHOWN_MAX]]
+    here = {row.invoice_id for row in rows[:SHOWN_MAX] if row.goes_with is None}
+    shown = [
+        Shown(row, *(approvals.message_of(sealer, row) if reads else ("", "")), row.goes_with in here) for row in rows[:SHOWN_MAX]
+    ]
     over = wanted is not None and wanted < local_day(now, who.creditor.zone)
     return pages.page(
         "tomorrow.html", who=who, now=now, waiting=waiting_for_people(who.session, now),

@@ -45,7 +45,7 @@ def test_who_may_not_read_names_sees_what_goes_but_no_words(house: House) -> Non
     drawn(house)
     looker = sign_in(house.public, house.creditor.key.key)
     for text in (looker.get("/console/tomorrow").text, at_desk(house, "auditor").get("/console/tomorrow").text):
-        assert "F-0" in text and "Ana 0" not in text and "Approve what" not in text
+        assert "F-0" in text and "Ana 0" not in text and "Approve ticked" not in text
     collector = page(at_desk(house, "collector"))
     assert "Hola, Ana 0:" in collector.text and "A lead or an admin decides." in collector.text
 

@@ -124,6 +124,10 @@ class Browser:
         if "loaderId" in answer:
             self._loaded()
 
+    def cookie(self, name: str, value: str, url: str) -> None:
+        """Keep a cookie for that address, as if the page there had set it."""
+        self._call("Network.setCookie", name=name, value=value, url=url)
+
     @property
     def url(self) -> str:
         """Where the page is."""
