@@ -178,12 +178,17 @@ def replay(
     first: Annotated[int | None, typer.Option(min=1, help="Only the first so many rows.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON.")] = False,
     keep: Annotated[bool, typer.Option(help="Leave the scratch folder.")] = False,
+    late_bank: Annotated[
+        bool, typer.Option("--late-bank", help="Fed by daily lists of open items and a bank file that is late every second week.")
+    ] = False,
 ) -> None:
     """Play a portfolio on its own dates through the real workflows and write down every contact."""
     from rehearsal.replay_command import ReplayAsked
     from rehearsal.replay_command import replay as run_replay
 
-    asked = ReplayAsked(portfolio, manual, column_map, contacts, as_of.date() if as_of else None, days, first, keep, as_json)
+    asked = ReplayAsked(
+        portfolio, manual, column_map, contacts, as_of.date() if as_of else None, days, first, keep, as_json, late_bank
+    )
     run_replay(asked, out=out, err=err)
 
 

@@ -1,7 +1,8 @@
 """How fresh what we know of payments is: who is behind, and which bank day is complete (playbook 3, row 2).
 
 A creditor declares the sources that tell of its payments. While one is late, nobody is chased for what may be paid already:
-overdue rungs and verdicts on promises wait, rungs before the due date may go.
+rungs from the due date on and verdicts on promises wait; rungs before it wait for a file that is a little late and may go
+without it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from policies.calendars import add_working_days, next_working_day
 from policies.facts import Feed, InvoiceFacts
 from policies.ladder import day_start, local_day, local_moment
 
+A_LITTLE_WD = 3
+"""Bank days that may lack while a file is still waited for before the due date: the last one, and two more of a late file."""
 LOOK_AGAIN_AT = "06:00"
-"""Local hour of the creditor at which what waits for a late source looks again; a source that catches up rings it before."""
+"""Local hour of the creditor at which a verdict that waits for a late source looks again; one that catches up rings it before."""
 
 
 def wanted_day(now: datetime, zone: str, country: str, region: str = "") -> date:
@@ -39,6 +42,12 @@ def is_late(feed: Feed, now: datetime, zone: str, country: str, region: str = ""
         return True
     before = add_working_days(wanted_day(now, zone, country, region), -1, country, region)
     return feed.complete_to is None or feed.complete_to < before
+
+
+def is_a_little_late(feed: Feed, now: datetime, zone: str, country: str, region: str = "") -> bool:
+    """Whether a bank's file lacks no more than its last days: it will come, and a rung before the due date can wait for it."""
+    hoped = add_working_days(wanted_day(now, zone, country, region), -A_LITTLE_WD, country, region)
+    return feed.kind == "bank" and feed.complete_to is not None and feed.complete_to >= hoped
 
 
 def feeds_behind(facts: InvoiceFacts, now: datetime) -> list[Feed]:

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from policies.calendars import add_working_days
 from policies.case import NOT_MADE, Case, active_holds
 from policies.facts import HoldKind, PaymentFact
-from policies.feeds import feeds_behind, look_again, said
-from policies.ladder import Candidate, candidates, day_start, effective_due_on, local_day
+from policies.feeds import feeds_behind, is_a_little_late, said
+from policies.ladder import Candidate, candidates, day_start, effective_due_on, local_day, local_moment
 from policies.money import written
 from policies.steps import Ask, Contact, Step, Wait
 from policies.terms import ContactKey, DebtorKind, days_said
@@ -98,15 +98,25 @@ def _wait(candidate: Candidate, at: datetime, rule: str, until: str, why: str) -
     return Wait(at=at, why=f"{rung} waits: {why}", rules=(f"ladder.{rung}", rule), until=until)
 
 
+def _next_morning(case: Case) -> datetime:
+    """The manual's hour of the customer's next day: when what waits for others looks again, if nothing rings before."""
+    today = local_day(case.now, case.facts.zone)
+    return local_moment(today + timedelta(days=1), case.manual.send_at, case.facts.zone)
+
+
 def _data_late(case: Case, candidate: Candidate, _asked_minor: int) -> Wait | None:
     facts, now = case.facts, case.now
-    if not facts.feeds or now < candidate.at or not is_overdue(case, candidate):
+    if not facts.feeds or now < candidate.at:
         return None
     late = feeds_behind(facts, now)
+    due = effective_due_on(facts, case.manual, candidate.instalment)
+    if local_day(now, facts.zone) < due:
+        # A courtesy waits for a file that is a little late, for whoever pays early; without one that is lost it goes.
+        late = [f for f in late if is_a_little_late(f, now, facts.creditor_zone, facts.creditor_country)]
     if not late:
         return None
     why = f"payments are not known up to yesterday: {said(late, facts.creditor_zone)}."
-    return _wait(candidate, look_again(now, facts.creditor_zone), "feed.late", "payment_data", why)
+    return _wait(candidate, _next_morning(case), "feed.late", "payment_data", why)
 
 
 def _balance_differs(case: Case, candidate: Candidate, _asked_minor: int) -> Wait | None:
@@ -169,7 +179,7 @@ def _own_promise(case: Case, candidate: Candidate, _asked_minor: int) -> Wait | 
     if not candidate.rung.firm or now < candidate.at or not any(end <= now for end in facts.own_promises):
         return None
     why = "what we promised this customer is overdue: keep it first."
-    return _wait(candidate, look_again(now, facts.creditor_zone), "own_promise.overdue", "own_promise", why)
+    return _wait(candidate, _next_morning(case), "own_promise.overdue", "own_promise", why)
 
 
 def unmoved(case: Case) -> Candidate | None:

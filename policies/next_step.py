@@ -62,6 +62,9 @@ def _settled(case: Case) -> Step | None:
         late = _came_late(case, agreement)
         if late is not None:
             return late
+        unseen = _settled_unseen(case, agreement)
+        if unseen is not None:
+            return unseen
         paid = sum(m.amount_minor for m in agreement.milestones)
         return Judge(
             at=now,
@@ -94,6 +97,15 @@ def _came_late(case: Case, agreement: Agreement) -> Judge | None:
         return None  # it was settled otherwise, by a credit or a corrected sum
     verdict = judge(agreement, case.facts.payments, local_day(case.now, case.facts.zone))
     return _judged(case, agreement, verdict) if verdict.verdict in ("partly", "broken") else None
+
+
+def _settled_unseen(case: Case, agreement: Agreement) -> Wait | None:
+    """Settled by something that is no payment, after the agreed day: the payment behind it may still come, and say when it was."""
+    facts = case.facts
+    found = judge(agreement, facts.payments, local_day(case.now, facts.zone))
+    if found.verdict not in ("partly", "broken"):
+        return None
+    return _not_yet_known(case, agreement, found)
 
 
 def _judged(case: Case, agreement: Agreement, found: Judgement) -> Judge | None:

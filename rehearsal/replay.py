@@ -29,6 +29,7 @@ from policies.portfolio_map import MapCreditor
 from policies.portfolio_rows import Entry
 from rehearsal.advance import Player
 from rehearsal.bell import Bell, with_bell
+from rehearsal.late_bank import LateBank
 from settings import Settings
 from worker import THREADS, Relay, build_tools, build_workers, connect
 
@@ -138,7 +139,9 @@ def add_replay_creditor(engine: Engine, given: MapCreditor, manual: Manual, now:
         return creditor_id
 
 
-def last_moment(entries: Sequence[Entry], manual: Manual, schedule: Schedule, days: int | None, as_of: date | None) -> datetime:
+def last_moment(
+    entries: Sequence[Entry], manual: Manual, schedule: Schedule | LateBank, days: int | None, as_of: date | None
+) -> datetime:
     """Until when to play: so many days, or the last payment, or a month past the last rung of what is never paid."""
     first = as_of or min(entry.invoice.issued_on for entry in entries)
     if days is not None:
@@ -157,14 +160,15 @@ class Played:
     """How it went; seconds are of playing alone, without bringing the stack up or down."""
 
     creditor_id: UUID
-    schedule: Schedule
+    schedule: Schedule | LateBank
     until: datetime
     seconds: float
 
 
 async def play(
     settings: Settings, entries: Sequence[Entry], manual: Manual, given: MapCreditor, *,
-    as_of: date | None = None, days: int | None = None, show: Callable[[Looks], None] = lambda looks: None,
+    as_of: date | None = None, days: int | None = None, late_bank: bool = False,
+    show: Callable[[Looks], None] = lambda looks: None,
 ) -> Played:  # fmt: skip
     """Play the entries on the stack that the settings name, with a worker in this process; raises Stalled."""
     engine = make_engine(settings.worker_url, pool_size=THREADS + 4, name="puntual-replay")
@@ -174,7 +178,9 @@ async def play(
     zone = ZoneInfo(given.zone)
     begins = datetime.combine(as_of or min(e.invoice.issued_on for e in entries), ACCEPT_AT, zone).astimezone(UTC)
     creditor_id = await asyncio.to_thread(add_replay_creditor, engine, given, manual, begins)
-    schedule = Schedule(engine, tools.sealer, creditor_id, zone)
+    schedule: Schedule | LateBank = Schedule(engine, tools.sealer, creditor_id, zone)
+    if late_bank:
+        schedule = LateBank(engine, tools.sealer, creditor_id, given.slug, zone, given.country)
     schedule.put(entries, as_of)
     until = last_moment(entries, manual, schedule, days, as_of)
     watch = _Watch(engine, creditor_id, schedule, begins, until, show)
@@ -204,7 +210,7 @@ class _Watch:
 
     engine: Engine
     creditor_id: UUID
-    schedule: Schedule
+    schedule: Schedule | LateBank
     begins: datetime
     until: datetime
     show: Callable[[Looks], None]

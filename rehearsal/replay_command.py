@@ -18,6 +18,8 @@ from ledger.session import make_engine
 from policies.manual import Manual, ManualError, builtin_manual, load_manual
 from policies.portfolio_map import MapError, PortfolioMap, load_map
 from rehearsal.advance import Stalled
+from rehearsal.late_bank import LateBank
+from rehearsal.late_bank import told as late_bank_told
 from rehearsal.portfolio_csv import read_portfolio, with_addresses
 from rehearsal.replay import Looks, Played, play
 from rehearsal.replay_report import contacts_made, summary, write_contacts
@@ -39,6 +41,7 @@ class ReplayAsked:
     first: int | None = None
     keep: bool = False
     as_json: bool = False
+    late_bank: bool = False
 
 
 def replay(asked: ReplayAsked, *, out: Console, err: Console) -> dict[str, Any]:
@@ -62,10 +65,23 @@ def replay(asked: ReplayAsked, *, out: Console, err: Console) -> dict[str, Any]:
                         task, completed=looks.share, date=f"{looks.now:%Y-%m-%d}", contacts=looks.contacts, paid=looks.paid
                     )
 
-                played = _played(play(settings, entries, manual, how.creditor, as_of=asked.as_of, days=asked.days, show=show))
+                played = _played(
+                    play(
+                        settings,
+                        entries,
+                        manual,
+                        how.creditor,
+                        as_of=asked.as_of,
+                        days=asked.days,
+                        late_bank=asked.late_bank,
+                        show=show,
+                    )
+                )
             made = contacts_made(engine, played)
             write_contacts(asked.out, made, entries)
             told = summary(engine, played, made, manual) | {"unreadable": len(portfolio.unreadable)}
+            if isinstance(played.schedule, LateBank):
+                told |= late_bank_told(engine, played.schedule)
         finally:
             engine.dispose()
         _kept(asked, settings, home, err)

@@ -83,7 +83,7 @@ def test_a_gateway_may_be_silent_for_an_hour(minutes: int, late: bool) -> None:
 def test_an_overdue_rung_waits_for_a_late_source_and_goes_with_a_fresh_one() -> None:
     held = asked(AT_S3, feeds=(bank(date(2026, 2, 27)),))
     assert isinstance(held, Wait) and held.rules == ("ladder.S3", "feed.late") and held.until == "payment_data"
-    assert held.at == datetime(2026, 3, 5, 11, 0, tzinfo=UTC), "looked at again at 06:00 of the creditor's next day"
+    assert held.at == datetime(2026, 3, 5, 14, 0, tzinfo=UTC), "looked at again at the manual's hour of the next day"
     assert "complete to 2026-02-27" in held.why
     assert isinstance(asked(AT_S3, feeds=(bank(date(2026, 3, 3)),)), Contact)
     assert isinstance(asked(AT_S3), Contact), "no source is declared, none is relied on"
@@ -93,6 +93,29 @@ def test_a_rung_before_the_due_date_may_go_while_a_source_is_late() -> None:
     early = datetime(2026, 2, 27, 14, 0, tzinfo=UTC)
     step = asked(early, feeds=(bank(None), gateway(None)))
     assert isinstance(step, Contact) and step.rung == "S1" and step.at == early
+
+
+# Friday 27 February, 09:00: S1 is due, three days before the due date. The last working day before is Thursday the 26th.
+@pytest.mark.parametrize(
+    ("complete_to", "now", "goes"),
+    [
+        (date(2026, 2, 26), datetime(2026, 2, 27, 14, 0, tzinfo=UTC), True),
+        (date(2026, 2, 25), datetime(2026, 2, 27, 14, 0, tzinfo=UTC), False),
+        (date(2026, 2, 23), datetime(2026, 2, 27, 14, 0, tzinfo=UTC), False),
+        (date(2026, 2, 20), datetime(2026, 2, 27, 14, 0, tzinfo=UTC), True),
+        (date(2026, 2, 25), datetime(2026, 3, 1, 14, 0, tzinfo=UTC), False),
+    ],
+    ids=["complete", "one day lacks", "three days lack", "more: it is lost", "the eve of the due date"],
+)
+def test_a_courtesy_waits_for_a_file_that_is_a_little_late(complete_to: date, now: datetime, goes: bool) -> None:
+    assert isinstance(asked(now, feeds=(bank(complete_to),)), Contact if goes else Wait)
+
+
+def test_on_the_due_date_itself_a_late_source_holds() -> None:
+    text = MANUAL.replace("{rung: S1, day: D-3,", "{rung: S1, day: D,")
+    facts = invoice(reach=(EMAIL,), feeds=(bank(None),))
+    step = next_step(facts, load_manual(text, "on_the_day.yaml"), datetime(2026, 3, 2, 14, 0, tzinfo=UTC))
+    assert isinstance(step, Wait) and step.rules[-1] == "feed.late"
 
 
 def test_the_plan_takes_for_granted_that_sources_go_on_telling() -> None:
