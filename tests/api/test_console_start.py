@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -14,7 +15,7 @@ from tests.api.console_desk import Page, contact, sign_in
 from tests.api.staff_desk import at_desk, audited
 
 NINE = datetime(2026, 3, 19, 14, 0, tzinfo=UTC)
-WINDOW = {"since": "2026-03-19T08:00", "until": "2026-03-19T10:00", "rung": "S2", "template": ""}
+WINDOW: dict[str, Any] = {"since": "2026-03-19T08:00", "until": "2026-03-19T10:00", "rung": "S2", "template": ""}
 
 
 def terms(house: House) -> StartTerms:
@@ -41,7 +42,10 @@ def test_a_lead_tightens_and_an_admin_lets_go(house: House) -> None:
 
 def test_what_makes_no_sense_changes_nothing(house: House) -> None:
     lead = at_desk(house, "lead")
-    for wrong in ({"what": "kind:robot", "mode": "watch"}, {"list_at": "late"}, {"ceiling": "many"}, {"default": "later"}):
+    all_wrong: list[dict[str, Any]] = [
+        {"what": "kind:robot", "mode": "watch"}, {"list_at": "late"}, {"ceiling": "many"}, {"default": "later"},
+    ]  # fmt: skip
+    for wrong in all_wrong:
         assert lead.post("/console/start", **wrong).status_code == 422
     assert terms(house).is_plain
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.console_acting import new_once
+from ledger.staff import StaffRole
 from tests import cast
 from tests.api.conftest import House
 from tests.api.console_desk import Page, sign_in
@@ -82,8 +83,9 @@ def test_a_form_that_is_sent_twice_is_one_decision(house: House) -> None:
 def test_collectors_keys_and_other_sites_decide_nothing(house: House) -> None:
     drawn(house)
     one = shown(house)[0]["id"]
-    for role in ("collector", "auditor"):
-        assert send(at_desk(house, role), "approve", one).status_code == 403  # type: ignore[arg-type]
+    roles: tuple[StaffRole, ...] = ("collector", "auditor")
+    for role in roles:
+        assert send(at_desk(house, role), "approve", one).status_code == 403
     lead = at_desk(house, "lead")
     assert send(lead, "approve", one, csrf="x").status_code == 403
     assert send(lead, "approve", one, headers={"sec-fetch-site": "cross-site"}).status_code == 403
