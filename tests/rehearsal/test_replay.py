@@ -30,14 +30,15 @@ SLICE = 150
 WEEKLY_SLICE = 100
 
 
-def _map(database: Database) -> PortfolioMap:
+def map_of(database: Database) -> PortfolioMap:
+    """The map of the portfolio, with a creditor of this test's own."""
     return load_map(MAP.read_text().replace("slug: ibm", f"slug: replay-{database.name.replace('_', '-')}"), "ibm.yaml")
 
 
 async def _replay(
     file: Path, manual: Manual, database: Database, temporal: TemporalServer, out: Path, **options: Any
 ) -> tuple[Played, dict[str, Any]]:
-    how = _map(database)
+    how = map_of(database)
     entries = with_addresses(read_portfolio(file, how).entries)
     with simulator(WorldConfig(api_url="http://127.0.0.1:1", receipts="none")) as outside:
         settings = stage_settings(database, temporal, outside.url)
@@ -53,7 +54,7 @@ async def _replay(
     return played, summary(database.worker, played, made, manual)
 
 
-def _earliest(portfolio: Path, to: Path, count: int) -> Path:
+def earliest(portfolio: Path, to: Path, count: int) -> Path:
     """The rows issued first: a slice whose days lie close together."""
     with portfolio.open(encoding="utf-8-sig", newline="") as opened:
         rows = list(csv.DictReader(opened))
@@ -69,7 +70,7 @@ def _earliest(portfolio: Path, to: Path, count: int) -> Path:
 async def test_without_limits_the_contacts_are_row_for_row_what_the_csv_says(
     shared_folder: Path, tmp_path: Path, database: Database, temporal: TemporalServer
 ) -> None:
-    file = _earliest(shared_folder / "data" / PORTFOLIO, tmp_path / "slice.csv", SLICE)
+    file = earliest(shared_folder / "data" / PORTFOLIO, tmp_path / "slice.csv", SLICE)
     played, told = await _replay(file, builtin_manual("unlimited"), database, temporal, tmp_path / "contacts.csv")
     assert len(expected(file)) > SLICE
     assert differences(file, tmp_path / "contacts.csv") == []
@@ -81,7 +82,7 @@ async def test_without_limits_the_contacts_are_row_for_row_what_the_csv_says(
 async def test_with_a_weekly_limit_it_holds_in_plain_sql_and_no_rung_is_lost_without_a_reason(
     shared_folder: Path, tmp_path: Path, database: Database, temporal: TemporalServer
 ) -> None:
-    file = _earliest(shared_folder / "data" / PORTFOLIO, tmp_path / "slice.csv", WEEKLY_SLICE)
+    file = earliest(shared_folder / "data" / PORTFOLIO, tmp_path / "slice.csv", WEEKLY_SLICE)
     _, told = await _replay(file, builtin_manual("weekly"), database, temporal, tmp_path / "contacts.csv")
     with Session(database.worker) as session:
         close = session.execute(
@@ -178,7 +179,7 @@ async def test_an_open_portfolio_enters_at_its_present_rung_and_rows_that_make_n
     file.write_text(
         f"{HEADER}\n1,C-1,,O-1,1/2/2012,2/1/2012,10.00,No,\n1,C-1,,O-2,1/2/2012,3/20/2012,20.00,No,\n1,C-2,,O-3,1/2/2012,x,20,No,\n"
     )
-    portfolio = read_portfolio(file, _map(database))
+    portfolio = read_portfolio(file, map_of(database))
     assert [line.split(": ")[0] for line in portfolio.unreadable] == ["open.csv:4"]
     _, told = await _replay(
         file, builtin_manual("unlimited"), database, temporal, tmp_path / "c.csv", as_of=date(2012, 2, 10), days=15
