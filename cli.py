@@ -15,6 +15,7 @@ from commands.common import err, need, out
 from commands.creditors import creditor_app, key_app, manual_app, webhook_app
 from commands.indices import index_app
 from commands.rules import rules_app
+from commands.sources import source_app
 from commands.snapshots import snapshot_app
 from commands.staff import staff_app
 from commands.starting import missent_app
@@ -33,6 +34,7 @@ app.add_typer(key_app, name="key")
 app.add_typer(manual_app, name="manual")
 app.add_typer(webhook_app, name="webhook")
 app.add_typer(rules_app, name="rules")
+app.add_typer(source_app, name="source")
 app.add_typer(index_app, name="index")
 app.add_typer(staff_app, name="staff")
 app.add_typer(missent_app, name="missent")

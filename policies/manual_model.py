@@ -191,6 +191,9 @@ class Rung(Model):
     legal_notice: bool = Field(
         default=False, description="the law requires this notice: an opt-out of messages does not silence it (F33)"
     )
+    unless_spoken_days: int | None = Field(
+        default=None, ge=0, le=60, description="skipped when somebody spoke with the customer so many days before it, or since"
+    )
     unmoved: bool = Field(default=False, description="a task with somebody else's deadline: no hold, pause or promise moves it")
     requires: str | None = Field(default=None, description="the rung that must have gone out before: an announcement, a notice")
 

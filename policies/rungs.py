@@ -47,7 +47,9 @@ def ladder_step(case: Case) -> Step:
         return ahead
     # A task does not wait for a message that limits hold back.
     coming = next((c for c in open_rungs if c.rung.action == "task" and c.at <= now), open_rungs[0])
-    return owner_notice.not_beyond(case, _rung(case, owner_notice.after_notice(case, coming), open_rungs), open_rungs)
+    coming = owner_notice.after_notice(case, coming)
+    step = owner_notice.waits_for_yes(case, coming) or _rung(case, coming, open_rungs)
+    return owner_notice.not_beyond(case, step, open_rungs)
 
 
 def _rested(case: Case) -> Step:
@@ -109,40 +111,64 @@ def _went_out(case: Case, candidate: Candidate, rung_id: str) -> bool:
 
 
 def _rung(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
-    facts, _manual, now, rung = case.facts, case.manual, case.now, candidate.rung
+    aside = _set_aside(case, candidate)
+    if aside is not None:
+        return aside
+    if candidate.rung.action == "decision":
+        return _decision(case, candidate)
+    if candidate.rung.action == "task":
+        return _task(case, candidate)
+    return by_hand(case, candidate) or _message(case, candidate, others)
+
+
+def _set_aside(case: Case, candidate: Candidate) -> Step | None:
+    """Why a rung does not go, or not yet, whatever the hours and limits say."""
+    facts, now, rung = case.facts, case.now, candidate.rung
     if now >= candidate.at and rung.requires is not None and not _went_out(case, candidate, rung.requires):
-        why = f"{rung.rung} may only follow {rung.requires}, which did not go out."
-        rules = (f"ladder.{rung.rung}", "ladder.requires")
-        return Skip(at=now, why=why, rules=rules, key=str(candidate.key), rung=rung.rung)
+        return _skip(case, candidate, "ladder.requires", f"{rung.rung} may only follow {rung.requires}, which did not go out.")
     lapsed = _lapsed(case, candidate)
     if lapsed is not None:
         return lapsed
-    if rung.action != "task":
-        waits = payer_portal.waits(case, candidate) or not_ready(case, candidate)
-        waits = waits or rung_waits(case, candidate, _asked_minor(case, candidate))
-        if waits is not None:
-            return waits
-        if now >= candidate.at and rung.action == "contact" and (days := silent(case)):
-            why = f"{rung.rung}: the customer gave no sign for {days_said(days)}; first the data are to be refreshed."
-            return Skip(at=now, why=why, rules=(f"ladder.{rung.rung}", "reach.silent"), key=str(candidate.key), rung=rung.rung)
-    if rung.action == "decision":
-        return _decision(case, candidate)
+    spoken = facts.last_conversation_on
+    if now >= candidate.at and rung.unless_spoken_days is not None and spoken is not None:
+        if (candidate.day - spoken).days <= rung.unless_spoken_days:
+            why = f"{rung.rung} is not needed: somebody spoke with the customer on {spoken.isoformat()}."
+            return _skip(case, candidate, "ladder.spoken", why)
     if rung.action == "task":
-        if now < candidate.at:
-            return Wait(at=candidate.at, why=f"{rung.rung}: a task for a person.", rules=(f"ladder.{rung.rung}",), until="rung")
-        key = f"{facts.invoice_id}:{candidate.key}"
-        return Ask(
-            at=now,
-            why=f"{rung.rung}: {rung.template.replace('_', ' ')}.",
-            rules=(f"ladder.{rung.rung}",),
-            task=rung.template,
-            key=key,
-            due_at=now + timedelta(days=2),
-            rung_key=str(candidate.key),
-        )
-    by_person = by_hand(case, candidate)
-    if by_person is not None:
-        return by_person
+        return None
+    waits = payer_portal.waits(case, candidate) or not_ready(case, candidate)
+    waits = waits or rung_waits(case, candidate, _asked_minor(case, candidate))
+    if waits is not None:
+        return waits
+    if now >= candidate.at and rung.action == "contact" and (days := silent(case)):
+        why = f"{rung.rung}: the customer gave no sign for {days_said(days)}; first the data are to be refreshed."
+        return _skip(case, candidate, "reach.silent", why)
+    return None
+
+
+def _skip(case: Case, candidate: Candidate, rule: str, why: str) -> Skip:
+    rung = candidate.rung.rung
+    return Skip(at=case.now, why=why, rules=(f"ladder.{rung}", rule), key=str(candidate.key), rung=rung)
+
+
+def _task(case: Case, candidate: Candidate) -> Step:
+    facts, now, rung = case.facts, case.now, candidate.rung
+    if now < candidate.at:
+        return Wait(at=candidate.at, why=f"{rung.rung}: a task for a person.", rules=(f"ladder.{rung.rung}",), until="rung")
+    return Ask(
+        at=now,
+        why=f"{rung.rung}: {rung.template.replace('_', ' ')}.",
+        rules=(f"ladder.{rung.rung}",),
+        task=rung.template,
+        key=f"{facts.invoice_id}:{candidate.key}",
+        due_at=now + timedelta(days=2),
+        rung_key=str(candidate.key),
+    )
+
+
+def _message(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
+    """The contact itself: whom, by which channel, when, and how much is asked."""
+    facts, now, rung = case.facts, case.now, candidate.rung
     asked = max(candidate.at, now)
     amount = _asked_minor(case, candidate)
     ends = _rung_ends(case, candidate, others)

@@ -237,6 +237,15 @@ def _all_rules(facts: dict[str, Any], now: datetime) -> set[str]:
     return {rule for p in happened for rule in p.step.rules if isinstance(p.step, Skip | Contact)}
 
 
+@pytest.mark.parametrize(("days_before", "skipped"), [(2, True), (3, False)])
+def test_a_message_is_not_needed_where_somebody_spoke_with_the_customer(days_before: int, skipped: bool) -> None:
+    text = MANUAL.replace("template: first_reminder}", "template: first_reminder, unless_spoken_days: 2}")
+    spoken = date(2026, 3, 4) - timedelta(days=days_before)
+    facts = invoice(reach=(EMAIL,), last_conversation_on=spoken, contacts=(past("1.1.S1.0", date(2026, 2, 27)),))
+    step = next_step(facts, load_manual(text, "spoken.yaml"), AT_S3)
+    assert (step.kind, "ladder.spoken" in step.rules) == (("skip", True) if skipped else ("contact", False))
+
+
 # Somebody else's deadline.
 
 PAUSE = Hold(id="h", kind="pause", starts_at=NOW, until=datetime(2026, 6, 1, tzinfo=UTC), reason="asked for")
