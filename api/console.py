@@ -34,7 +34,7 @@ from api.console_session import (
     safe_way_back,
 )
 from api.console_staff import staff_for_sign_in, staff_of_demo
-from api.console_tasks import OUTCOMES
+from api.console_tasks import OUTCOMES, OUTCOMES_OF
 from api.problems import Stop
 from ledger import overview
 from ledger.lateness import first_days
@@ -117,7 +117,7 @@ def read_tasks(who: Who, request: Request, mine: _Tick = "") -> Response:
     tasks = overview.open_tasks(who.session, limit=LIST_MAX, login=who.login if mine == "1" and who.role else None)
     return pages.page(
         "tasks.html", **_frame(who, now), tasks=tasks, list_max=LIST_MAX, mine=mine == "1", once=new_once,
-        elsewhere=ENDS_ELSEWHERE, outcomes=OUTCOMES, own=OWN,
+        elsewhere=ENDS_ELSEWHERE, outcomes=OUTCOMES, outcomes_of=OUTCOMES_OF, own=OWN,
     )  # fmt: skip
 
 

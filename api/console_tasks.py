@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain
 from typing import Annotated
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from ledger.task_acts import finish_task, take_task
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
 Collector = Annotated[Acting, acting("collector")]
 OUTCOMES = ("done", "found", "not_found", "not_needed", "let_it_go")
+OUTCOMES_OF = {"firm_rung_yes": ("yes", "no"), "match_payment": ("found", "not_ours")}
 """How a task ended, as a person says it; what was promised to a customer is kept or not, and is only `done`."""
 
 
@@ -35,7 +37,7 @@ def give_back(task_id: UUID, who: Collector, request: Request) -> Response:
 @router.post("/tasks/{task_id}/done")
 def done(task_id: UUID, who: Collector, request: Request, outcome: Annotated[str, Form(max_length=40)] = "done") -> Response:
     """Say that it is done, and how it ended."""
-    if outcome not in OUTCOMES:
+    if outcome not in {*OUTCOMES, *chain.from_iterable(OUTCOMES_OF.values())}:
         raise Refused("task-outcome", f"Say how it ended: {', '.join(OUTCOMES)}.", status=422)
     return _done(who, request, task_id, "task_done", outcome)
 
@@ -44,7 +46,7 @@ def _done(who: Acting, request: Request, task_id: UUID, act: str, outcome: str =
     now: datetime = request.app.state.clock.now()
     if not who.taken_before():
         if act == "task_done":
-            finish_task(who.session, task_id, outcome=outcome, actor=who.actor, now=now)
+            finish_task(who.session, task_id, outcome=outcome, actor=who.actor, now=now, role=who.role)
         else:
             take_task(who.session, task_id, who.login if act == "task_taken" else None, now=now)
         who.note(act, f"task:{task_id}", {"outcome": outcome} if outcome else {}, now)

@@ -39,6 +39,7 @@ TASKS |= {
     "confirm_due_date": "Confirm the due date", "prove_delivery": "Prove that it was delivered", "reissue": "Issue it again",
     "own_send_copy": "Send a copy, as promised", "own_credit_note": "Issue the credit note, as promised",
     "own_call_back": "Call back, as promised", "own_repair": "Repair or replace, as promised",
+    "firm_rung_yes": "A firm rung for a key account: yes or no?", "key_rung_skipped": "A firm rung was passed over",
     "own_document": "Send the document, as promised", "firm_rung_ahead": "A firm rung is ahead: hold it or let it go",
     "automatic_stop": "Sending stopped by itself: find out why", "approve_missent": "Approve what is done about a mis-sent batch",
 }  # fmt: skip

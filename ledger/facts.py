@@ -41,6 +41,9 @@ _FACTS = Prepared(
         i.place_of_payment, i.place_of_payment_region, i.next_at, i.seen_revision, i.outcome,
         d.kind, d.country, d.region, d.zone, greatest(a.exempt_until, d.exempt_until) as exempt_until,
         coalesce(d.owner_staff, a.owner_staff) is not null as has_owner,
+        coalesce(d.terms ->> 'segment', a.terms ->> 'segment', '') = 'key' as key_account,
+        (select coalesce(json_agg(substring(y.key from 38) order by y.key), '[]') from task y
+         where y.invoice_id = i.id and y.kind = 'firm_rung_yes' and y.outcome = 'yes') as firm_yes,
         d.terms, c.settings -> 'law' as creditor_law, c.settings -> 'start' as creditor_start,
         c.zone as creditor_zone, c.country as creditor_country, c.stopped_until,
         coalesce(starts_with(c.stopped_why, 'automatic: '), false) as stopped_automatically, m.content as manual,

@@ -31,8 +31,8 @@ _MOOT = text(
 )
 # What the owner let pass without a hold: after the moment of the rung there is nothing left to say.
 _UNANSWERED = text(
-    "update task set done_at = :now, outcome = 'not_held' where invoice_id = :invoice and kind = 'firm_rung_ahead'"
-    " and done_at is null and due_at <= :now"
+    "update task set done_at = :now, outcome = case kind when 'firm_rung_ahead' then 'not_held' else 'no_answer' end"
+    " where invoice_id = :invoice and kind in ('firm_rung_ahead', 'firm_rung_yes') and done_at is null and due_at <= :now"
 )
 _SETTLED = ("paid", "credited", "cancelled", "written_off", "recalled_paid", "settled_in_erp")
 _FREE = text("delete from contact where invoice_id = :invoice and state = 'planned'")
@@ -174,7 +174,7 @@ def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Clos
         held = step.why
         if step.reserve:
             _reserve(session, facts, step)
-    if facts.has_owner:
+    if facts.has_owner or facts.key_account:
         session.execute(_UNANSWERED, {**invoice, "now": now})
     before = session.execute(
         _NEXT,

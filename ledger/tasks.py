@@ -21,8 +21,8 @@ def open_task(
     added = session.execute(
         text(
             "insert into task (id, creditor_id, invoice_id, account_id, kind, key, why, due_at, created_at, assigned_to)"
-            " values (:id, :creditor, :invoice, :account, :kind, :key, :why, :due, :now, case when :kind = 'firm_rung_ahead'"
-            " then (select owner_staff from account where id = cast(:account as uuid)) end)"
+            " values (:id, :creditor, :invoice, :account, :kind, :key, :why, :due, :now, case when :kind in"
+            " ('firm_rung_ahead', 'firm_rung_yes') then (select owner_staff from account where id = cast(:account as uuid)) end)"
             " on conflict (creditor_id, kind, key) do nothing returning id"
         ),
         {

@@ -31,6 +31,9 @@ class PortalIn(Model):
     url: str | None = Field(None, max_length=200, pattern=r"^https://[^\s]+$")
 
 
+Segment = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$", examples=["key"])]
+
+
 class HabitsIn(Model):
     """How the payer pays."""
 
@@ -52,6 +55,7 @@ class WhoIn(Model):
     short_name: str = Field(
         "", max_length=60, pattern=STORABLE, description="business only: greets where a contact has no salutation"
     )
+    segment: Segment | None = Field(None, description="a word of your own; `key`: each firm rung needs a person's yes")
     habits: HabitsIn | None = None
 
 
@@ -67,6 +71,7 @@ class WhoChange(Model):
     minor: bool | None = None
     related: Related | None = None
     short_name: str | None = Field(None, max_length=60, pattern=STORABLE)
+    segment: Segment | None = None
     habits: HabitsIn | None = None
 
 
@@ -75,7 +80,7 @@ def who_terms(said: WhoIn | WhoChange) -> dict[str, Any]:
     habits = said.habits.model_dump(mode="json", exclude_defaults=True) if said.habits else None
     return {
         "minor": said.minor or None, "related": said.related, "short_name": (said.short_name or "").strip() or None,
-        "habits": habits or None,
+        "habits": habits or None, "segment": said.segment or None,
     }  # fmt: skip
 
 

@@ -323,6 +323,10 @@ class InvoiceFacts(Model):
     """The channel the debtor asked to be written to by; tried first wherever a rung offers it (F34)."""
     suppressions: tuple[Suppression, ...] = ()
     exempt_until: Instant | None = None
+    key_account: bool = False
+    """Each firm rung needs a person's yes; without one it is passed over (playbook 2)."""
+    firm_yes: tuple[str, ...] = ()
+    """The notices of firm rungs to which a person said yes (policies/owner_notice.py)."""
     has_owner: bool = False
     """Somebody of the creditor answers for this customer, and hears of firm rungs before they go (playbook 3)."""
     law: LawTerms | None = None

@@ -1,13 +1,14 @@
 """The account's owner hears of a firm rung two working days before it, and may hold it once (playbook 3 and 4.3, B6).
 
 The notice is asked for at its moment; where that was missed (the invoice came in late, an owner was named late), it is asked for
-at once and the rung goes two working days after it.
+at once and the rung goes two working days after it. Of a key account the notice is a question: without a person's yes by the
+rung's moment the rung is passed over, and the lead is told (playbook 2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from policies.calendars import add_working_days
 from policies.case import Case
@@ -19,6 +20,9 @@ NOTICE_WD = 2
 """Working days of the creditor between the notice and the rung."""
 TOLD = "owner.told_ahead"
 TASK = "firm_rung_ahead"
+YES_TASK = "firm_rung_yes"
+SKIPPED_TASK = "key_rung_skipped"
+TOLD_LEAD_DAYS = 5
 
 
 def notice_key(candidate: Candidate) -> str:
@@ -33,12 +37,36 @@ def tell(case: Case, rungs: Sequence[Candidate]) -> Ask | None:
         if case.now >= _due(case, candidate):
             goes_at = max(candidate.at, _earliest(case, case.now))
             why = f"{candidate.rung.rung} is firm and falls on {local_day(goes_at, case.facts.zone).isoformat()}"
-            key = notice_key(candidate)
+            key, is_key = notice_key(candidate), case.facts.key_account
+            may = (
+                "a key account needs a person's yes by then"
+                if is_key
+                else "its owner may hold it once, for up to five working days"
+            )
             return Ask(
-                at=case.now, why=f"{why}: its owner may hold it once, for up to five working days.", rules=(TOLD,), task=TASK,
+                at=case.now, why=f"{why}: {may}.", rules=(TOLD,), task=YES_TASK if is_key else TASK,
                 key=f"{case.facts.invoice_id}:{key}", due_at=goes_at, rung_key=key,
             )  # fmt: skip
     return None
+
+
+def waits_for_yes(case: Case, candidate: Candidate) -> Wait | Ask | None:
+    """A key account's firm rung until a person has said yes; at its moment it is passed over, and a task tells the lead.
+
+    `candidate` is what after_notice made of it.
+    """
+    told = _told_at(case, candidate)
+    if not case.facts.key_account or not _needs(case, candidate) or told is None or notice_key(candidate) in case.facts.firm_yes:
+        return None
+    rung = candidate.rung.rung
+    if case.now < candidate.at:
+        why = f"{rung} waits for a person's yes; without one by then it is passed over."
+        return Wait(at=candidate.at, why=why, rules=("segment.key",), until="approval")
+    return Ask(
+        at=case.now, why=f"{rung} was passed over: nobody said yes to it for this key account.", rules=("segment.key_no_answer",),
+        task=SKIPPED_TASK, key=f"{case.facts.invoice_id}:{candidate.key}", due_at=case.now + timedelta(days=TOLD_LEAD_DAYS),
+        rung_key=str(candidate.key),
+    )  # fmt: skip
 
 
 def after_notice(case: Case, candidate: Candidate) -> Candidate:
@@ -62,7 +90,7 @@ def not_beyond(case: Case, step: Step, rungs: Sequence[Candidate]) -> Step:
 
 
 def _needs(case: Case, candidate: Candidate) -> bool:
-    return case.facts.has_owner and candidate.rung.firm and candidate.rung.action == "contact"
+    return (case.facts.has_owner or case.facts.key_account) and candidate.rung.firm and candidate.rung.action == "contact"
 
 
 def _untold(case: Case, rungs: Sequence[Candidate]) -> list[Candidate]:

@@ -14,6 +14,7 @@ from ledger.account_owners import assign_owner, owner_of
 from ledger.facts import gather
 from ledger.refusals import Refused
 from ledger.staff import add_staff, disable_staff
+from ledger.task_acts import finish_task
 from tests import cast
 from tests.cast import NOW
 from tests.conftest import Database
@@ -53,3 +54,20 @@ def test_a_login_that_is_not_at_work_answers_for_nobody(database: Database, invo
         for login in ("sales-3", "nobody"):
             with pytest.raises(Refused, match="no login"):
                 assign_owner(session, account, login, actor="staff:lead-1", now=NOW)
+
+
+def test_a_key_accounts_yes_is_a_fact_of_its_owner_or_a_lead(database: Database, invoice: UUID) -> None:
+    account = cast.account_of(database.worker, invoice)
+    at = NOW + timedelta(days=22)
+    with Session(database.worker) as session:
+        assert not gather(session, invoice, NOW)[0].key_account
+        session.execute(text("update account set terms = terms || jsonb_build_object('segment', 'key')"))
+        assign_owner(session, account, "sales-3", actor="staff:lead-1", now=NOW)
+        assert gather(session, invoice, NOW)[0].key_account and gather(session, invoice, at)[0].firm_yes == ()
+        steps.decide(session, *gather(session, invoice, at), at)
+        task = session.execute(text("select id from task where kind = 'firm_rung_yes'")).scalar_one()
+        for outcome, actor, role in (("done", "staff:lead-1", "lead"), ("yes", "staff:ana-7", "collector")):
+            with pytest.raises(Refused):
+                finish_task(session, task, outcome=outcome, actor=actor, now=at, role=role)
+        assert finish_task(session, task, outcome="yes", actor="staff:sales-3", now=at, role="collector")
+        assert gather(session, invoice, at)[0].firm_yes == ("1.1.ahead-S3.0",)

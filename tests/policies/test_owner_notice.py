@@ -88,3 +88,33 @@ def test_after_the_owners_hold_the_rung_goes_without_a_second_notice() -> None:
     assert isinstance(step, Wait) and step.at == until and step.rules == ("hold.owner",)
     gone = obey(facts, at("2026-03-17 09:00"), firm())
     assert isinstance(gone, Contact) and gone.rung == "S3" and gone.at == at("2026-03-17 09:00")
+
+
+# Key accounts
+
+
+def key_account(**change: Any) -> InvoiceFacts:
+    return owned(**({"has_owner": False, "key_account": True} | change))
+
+
+def test_a_key_accounts_firm_rung_waits_for_a_yes_and_is_passed_over_without_one() -> None:
+    assert played(key_account(), at("2026-03-09 10:00")) == [
+        ("ask", "firm_rung_yes", NOTICE_AT), ("ask", "key_rung_skipped", RUNG_AT),
+    ]  # fmt: skip
+    facts, _, step = settle(key_account(), firm(), NOTICE_AT)
+    assert isinstance(step, Wait) and step.at == RUNG_AT and step.rules == ("segment.key",)
+    facts, answers, _ = settle(facts, firm(), RUNG_AT)
+    asked = answers[0][1]
+    assert isinstance(asked, Ask) and asked.rules == ("segment.key_no_answer",) and asked.rung_key == "1.1.S3.0"
+
+
+def test_with_a_yes_the_rung_goes_at_its_moment() -> None:
+    facts, _, _ = settle(key_account(), firm(), NOTICE_AT)
+    agreed = facts.model_copy(update={"firm_yes": ("1.1.ahead-S3.0",)})
+    step = obey(agreed, at("2026-03-11 09:00"), firm())
+    assert isinstance(step, Contact) and (step.rung, step.at) == ("S3", RUNG_AT)
+
+
+def test_a_key_accounts_courtesy_rung_needs_no_yes() -> None:
+    step = obey(ana(key_account=True), at("2026-03-04 10:00"), firm())
+    assert isinstance(step, Contact) and step.rung == "S2"
