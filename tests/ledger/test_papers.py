@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from ledger.acceptance import accept, accept_batch
 from ledger.agreements import ask
+from ledger.charges import post_charges
 from ledger.delivery import record_delivery, told_of_delivery
 from ledger.documents import documents_of, file_name, pdf_of
 from ledger.due_dates import confirm_due_date
@@ -125,6 +126,19 @@ def test_a_person_confirms_an_assumed_date_as_it_stands_or_corrected(desk: Desk)
     assert not desk.as_api(confirm_due_date, one, now=NOW)
     assert desk.as_api(confirm_due_date, other, due_on=date(2026, 4, 10), now=NOW)
     assert dues(desk, one)[0][3] is False and dues(desk, other) == [(1, "2026-04-10", 25_000_000, False)]
+
+
+def test_an_assumed_due_date_bears_no_interest_until_it_is_confirmed(database: Database) -> None:
+    accepted, february = datetime(2025, 11, 3, 9, tzinfo=UTC), datetime(2026, 2, 2, 9, tzinfo=UTC)
+    spain = cast.creditor_brill(database.worker, country="ES", now=accepted, late_charges={"interest": "statutory"})
+    invoice = cast.accepted_invoice(
+        database.worker, spain, now=accepted, currency="EUR", issued_on="2025-11-01", due_on=None, amount_minor=1_000_000,
+        account=cast.debtor_luis(country="ES", region="ES-MD", ref="B-34"),
+    )  # fmt: skip
+    with Session(database.worker) as session:
+        assert post_charges(session, invoice, now=february).added_minor == 0
+        confirm_due_date(session, invoice, due_on=date(2025, 12, 31), now=february)
+        assert post_charges(session, invoice, now=february).added_minor == 8_621  # 10.15 % of 10,000.00 over 31 days
 
 
 def test_what_is_told_of_delivery_is_known_to_the_policy_once(desk: Desk) -> None:
@@ -244,6 +258,9 @@ def test_money_beyond_the_new_sum_stays_free_and_the_promise_ends_with_it(desk: 
     assert (facts.balance_minor, facts.age_from) == (0, None)
     assert desk.one("select sum(unallocated_minor) from payment") == 1_000_000
     assert [a.state for a in facts.agreements] == ["withdrawn"]
+    desk.do(amend, new, [(1, date(2026, 3, 16), 4_500_000)], reason="more", now=NOW)
+    assert desk.facts(new).balance_minor == 0  # the rest of the old payment belongs to this invoice now
+    assert desk.one("select sum(unallocated_minor) from payment") == 500_000
 
 
 def test_what_was_said_about_the_old_invoice_is_known_of_the_new_one_through_a_chain(desk: Desk) -> None:

@@ -205,6 +205,14 @@ def test_an_assumed_due_date_lets_courtesy_go_and_holds_the_rest_for_thirty_days
     assert isinstance(goes, Contact) and goes.rung == "B4"
 
 
+def test_a_firm_rung_is_no_courtesy_however_early_it_comes() -> None:
+    text = LADDER.format(delivery="assumed").replace("template: first_reminder", "template: first_reminder, firm: true")
+    early = load_manual(text, "t.yaml")
+    held = obey(guessed(**SILENT), "2026-03-04 09:00", early)
+    assert isinstance(held, Wait) and "due.assumed" in held.rules
+    assert isinstance(obey(ana(**SILENT), "2026-03-04 09:00", early), Contact)
+
+
 def test_nothing_firm_and_no_decision_ever_goes_on_an_assumed_date() -> None:
     happened = forecast([BookEntry(guessed(), ASSUMED, at("2026-02-03 09:00"))], now=BEFORE, until=at("2027-02-03 09:00"))
     contacts = [p.step.rung for p in happened if isinstance(p.step, Contact)]
