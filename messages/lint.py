@@ -32,6 +32,7 @@ _CODES: Final = "|".join(sorted(get_global("all_currencies")))
 _SUM: Final = re.compile(rf"(\b({_CODES})|[$€£₹]|S/)\s?\d|\d[\d.,]*\s?(({_CODES})\b|€)")
 _DEBT: Final = {"es": r"\bdeuda|\badeud|\bmora\b", "pt": r"\bdivida|\bmora\b", "en": r"\bdebt|\bowe"}
 _BRACES: Final = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|\[[^\]\n]*\|[^\]\n]*\]|\bNone\b|\bundefined\b|\{[a-z_]+\}")
+_NUMERIC_DATE: Final = re.compile(r"\b\d{1,2}[/.-]\d{1,2}[/.-](?:19|20)?\d\d\b(?![.,]\d)|\b(?:19|20)\d\d-\d\d-\d\d\b")
 _URL: Final = re.compile(r"https?://\S+|\S+@\S+\.\w+")
 _KNOWN_CAPITALS: Final = frozenset(
     """
@@ -83,6 +84,8 @@ def lint_words(text: str, language: str, *, stage: str = "early", name: str = ""
     found += _shouting(without_markup(text))
     if _register_mixed(text, language):
         found.append(Finding("register", text[:60], "two ways of addressing the reader in one message"))
+    if match := _NUMERIC_DATE.search(_URL.sub(" ", text)):
+        found.append(Finding("numeric_date", match[0], "a date has its month in words: 3/4 is two days"))
     if match := _BRACES.search(text):
         found.append(Finding("unrendered", match[0], "a value or a choice was left unrendered"))
     return found
@@ -193,6 +196,11 @@ def _ways(
         yield Finding("no_sender", values.creditor_name, "the sender's name is missing")
     if channel is Channel.VOICE or text is None or text.private:
         return
+    if channel is not Channel.SMS and not wording.nothing_else:
+        if values.creditor_name not in body:
+            yield Finding("no_legal_name", values.creditor_name, "the sender's legal name is missing; only an SMS may shorten it")
+        if values.team and values.team not in body:
+            yield Finding("no_team", values.team, "there is no person or team to answer to")
     links = {"payment": values.pay_url, "answer": values.answer_url, "nothing": values.answer_url}
     if links[text.asks] not in body:
         yield Finding("no_way", links[text.asks], "the link to pay or to answer is missing")

@@ -31,23 +31,26 @@ _LOOKALIKES: Final = str.maketrans(
     "\u03b1\u03b2\u03b5\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0131",
     "aeopcyxijshdkmtbhabenikmvoptuxi",
 )
+_MARKS: Final = frozenset("*_~`")
+_ACCENTS: Final = re.compile("[\u0300-\u036f]+")
 _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "´": "'", "ʼ": "'", "“": '"', "”": '"'})
 
 
 def without_markup(text: str) -> str:
     """The words of a text with tags, entities, invisible characters and emphasis marks taken out; case and accents stay."""
-    bare = _TAG.sub(lambda tag: "" if (tag[1] or "").lower() in _INLINE else " ", text)
-    bare = _INVISIBLE.sub("", unicodedata.normalize("NFKC", html.unescape(bare)))
-    return _EMPHASIS.sub("", _SOFT_BREAK.sub("", bare))
+    bare = text
+    if "<" in bare:
+        bare = _TAG.sub(lambda tag: "" if (tag[1] or "").lower() in _INLINE else " ", bare)
+    if "&" in bare:
+        bare = html.unescape(bare)
+    bare = _SOFT_BREAK.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFKC", bare)))
+    return _EMPHASIS.sub("", bare) if _MARKS.intersection(bare) else bare
 
 
 def plain(text: str) -> str:
     """Lower case, no accents, no markup, single spaces: what the patterns read."""
-    folded = unicodedata.normalize("NFD", without_markup(text).lower().translate(_QUOTES))
-    bare = "".join(c for c in folded if not unicodedata.combining(c))
-    if not bare.isascii():
-        bare = bare.translate(_LOOKALIKES)
-    return " ".join(bare.split())
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", without_markup(text).lower().translate(_QUOTES)))
+    return " ".join((bare if bare.isascii() else bare.translate(_LOOKALIKES)).split())
 
 
 def readings(text: str) -> tuple[str, ...]:
