@@ -22,7 +22,7 @@ from ledger.refusals import not_found
 from ledger.saved_maps import save_map, saved_map
 from policies.portfolio_map import PortfolioMap
 from policies.sheet import Header, Sheet
-from policies.sheet_guess import Asked, Guess, find_header, guess_map
+from policies.sheet_guess import Asked, Guess, against, find_header, guess_map
 from supervise import Trouble
 
 Transaction = Callable[[], AbstractContextManager[Session]]
@@ -53,10 +53,16 @@ def map_for(
             raise not_found("creditor", creditor)
         kept = saved_map(session, row.id, header.fingerprint)
     said = any((wishes.currency, wishes.kind, wishes.decimal, wishes.dates))
+    full = whole(opened, sheet)
     if kept is not None and not said:
-        out.print(f"read by the map that was confirmed for this header on {kept[1]}", markup=False)
-        return _written(kept[0], wishes)
-    guess = guess_map(whole(opened, sheet), header, _asked(wishes, row.country, row.zone))
+        told = against(kept[0], full, header)
+        if not told:
+            out.print(f"read by the map that was confirmed for this header on {kept[1]}", markup=False)
+            return _written(kept[0], wishes)
+        out.print(f"the map that was confirmed for this header on {kept[1]} does not suit this file:", markup=False)
+        for line in told:
+            out.print(f"- {line}", markup=False, soft_wrap=True)
+    guess = guess_map(full, header, _asked(wishes, row.country, row.zone))
     _show(guess, sheet, opened, out)
     if guess.map is None:
         raise Trouble("\n".join([f"the map of {file.name} cannot be guessed:", *(f"- {each}" for each in guess.problems)]))

@@ -34,5 +34,5 @@ def saved_map(session: Session, creditor_id: UUID | str, header: str) -> tuple[P
 
 def save_map(session: Session, creditor_id: UUID | str, header: str, how: PortfolioMap, *, now: datetime) -> None:
     """Keep a confirmed map for files with this header; one for the same header is replaced."""
-    given = {"map": how.model_dump(mode="json", exclude_defaults=True), "on": now.date().isoformat()}
+    given = {"map": how.model_dump(mode="json", exclude_unset=True), "on": now.date().isoformat()}
     session.execute(_SAVE, {"header": header, "map": given, "creditor": str(creditor_id)})

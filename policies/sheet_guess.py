@@ -19,7 +19,7 @@ from policies.amounts import DecimalSign, decimal_of_column, is_amount
 from policies.due_texts import read_terms
 from policies.portfolio_map import Columns, Defaults, Format, PortfolioMap
 from policies.sheet import Cells, Header, LeftOut, Sheet, best_header, fold, is_empty, rows_under
-from policies.sheet_dates import DateOrder, is_day, order_of_column
+from policies.sheet_dates import ORDERS, DateOrder, is_day, order_of_column
 from policies.sheet_words import targets_of
 
 _NEEDED = 3
@@ -113,7 +113,7 @@ def guess_map(sheet: Sheet, header: Header, asked: Asked) -> Guess:
     fields = {target: column for target, (column, _) in found.items() if target in Columns.model_fields}
     whole = any(re.fullmatch(r"\d+\.0", str(c)) for t in ("invoice", "debtor") for c in columns[fields[t]] if isinstance(c, str))
     guess.map = PortfolioMap(
-        format=Format(date=order, decimal=decimal, integer_ids=whole, debtor=who),
+        format=Format(date=order, integer_ids=whole, debtor=who, **({"decimal": decimal} if decimal is not None else {})),
         columns=Columns(**fields),
         defaults=Defaults(currency=currency, kind=kind, country=asked.country, zone=asked.zone),
         values=values,
@@ -209,7 +209,31 @@ def _is_code(cell: Any) -> bool:
     )
 
 
-def _decimal(columns: _Columns, found: _Found, asked: Asked, guess: Guess) -> DecimalSign:
+def against(how: PortfolioMap, sheet: Sheet, header: Header) -> list[str]:
+    """What in a file's columns speaks against a map that was confirmed for an earlier file: sums or days written another way.
+
+    A map from a file whose sums had no separators does not know how this one's are meant: "." is then only its default.
+    """
+    rows = [cells for _, cells in rows_under(sheet, header, invoice="", due_on=None, left_out=LeftOut())]
+    told: list[str] = []
+    for target in (*_SUMS, *_DAYS):
+        column = getattr(how.columns, target)
+        cells = _column(rows, header.names.index(column)) if column in header.names else []
+        if target in _SUMS:
+            sums = decimal_of_column(c for c in cells if isinstance(c, str))
+            if "both" in sums.why or (sums.sign not in (None, how.format.decimal) and "separators" not in sums.why):
+                told.append(f"column {column!r}: {sums.why}, and the map reads {how.format.decimal} before the decimals")
+            elif sums.sign is None and "decimal" not in how.format.model_fields_set:
+                told.append(f"column {column!r}: {sums.why}")
+        elif how.format.date in ORDERS:
+            days = order_of_column(cells)
+            if (days.order is None and not days.open) or ("shows" in days.why and days.order != how.format.date):
+                told.append(f"column {column!r}: {days.why}, and the map reads {how.format.date}")
+    return told
+
+
+def _decimal(columns: _Columns, found: _Found, asked: Asked, guess: Guess) -> DecimalSign | None:
+    """The sign before the decimals; None where no sum of the file needs one."""
     if asked.decimal is not None:
         return asked.decimal
     signs: dict[DecimalSign, str] = {}
@@ -228,7 +252,7 @@ def _decimal(columns: _Columns, found: _Found, asked: Asked, guess: Guess) -> De
         guess.problems.append(
             f"columns {signs['.']!r} and {signs[',']!r} write their sums in different ways: write a map for each"
         )
-    return next(iter(signs), ".")
+    return next(iter(signs), None)
 
 
 def _order(columns: _Columns, found: _Found, asked: Asked, guess: Guess) -> DateOrder:

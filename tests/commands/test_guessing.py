@@ -164,6 +164,17 @@ def test_a_credit_that_names_its_invoice_lowers_it_also_when_it_stands_before_it
                                                            "NC2;C9;31/03/2026;-4,00;\n")  # fmt: skip
 
 
+def test_a_map_from_an_earlier_file_is_not_used_where_this_one_is_written_in_another_way(desk: Desk) -> None:
+    """Whole numbers say nothing of decimals, and a file with the month first would be read half wrong without a word."""
+    desk.run("a.csv", HEAD + "F1;C1;31/03/2026;10\n")
+    with pytest.raises(Trouble, match="1.234 can be a thousand times"):
+        desk.run("b.csv", HEAD + "F2;C1;31/03/2026;1.234\n")
+    assert "does not suit this file" in desk.run("c.csv", HEAD + "F3;C1;03/31/2026;10,50\nF4;C1;03/04/2026;10,50\n")
+    assert desk.rows("select due_on::text from instalment order by 1") == [("2026-03-04",), ("2026-03-31",), ("2026-03-31",)]
+    assert "read by the map" in desk.run("d.csv", HEAD + "F5;C1;03/31/2026;1.234\n")
+    assert desk.rows("select balance_minor from invoice where number = 'F5'") == [(123_400,)]
+
+
 def test_an_invoice_that_a_credit_ends_is_credited_and_not_paid(desk: Desk) -> None:
     desk.run("a.csv", "Factura;Cliente;Vence;Importe;Aplica a\nF1;C1;31/03/2026;10,50;\nNC1;C1;31/03/2026;-10,50;F1\n")
     with Session(desk.database.worker) as session:
