@@ -131,7 +131,7 @@ Due = tuple[int, date, int]
 def net_dues(dues: Sequence[Due], deductions: Iterable[DeductionIn]) -> tuple[Due, ...]:
     """The instalments as they are asked: each less its share of what is deducted, and the guarantee as one more, last.
 
-    Shares follow the instalments' sums; what rounding leaves lies on the largest. Instalments plus `apart` add up to the gross.
+    Shares follow the instalments' sums; what rounding leaves goes to the largest remainders, one minor unit each. Instalments plus `apart` add up to the gross.
     """
     given = tuple(deductions)
     total = sum(one.amount_minor for one in given)
@@ -139,8 +139,9 @@ def net_dues(dues: Sequence[Due], deductions: Iterable[DeductionIn]) -> tuple[Du
         return tuple(dues)
     gross = sum(amount for _, _, amount in dues)
     shares = [amount * total // gross for _, _, amount in dues]
-    largest = max(range(len(dues)), key=lambda place: dues[place][2])
-    shares[largest] += total - sum(shares)
+    fractions = sorted(range(len(dues)), key=lambda place: (-(dues[place][2] * total % gross), place))
+    for place in fractions[: total - sum(shares)]:
+        shares[place] += 1
     net = [(number, on, amount - share) for (number, on, amount), share in zip(dues, shares, strict=True)]
     for one in given:
         if one.released_on is not None:

@@ -81,6 +81,7 @@ def test_a_declined_deduction_is_owed_and_not_proposed_again(house: House) -> No
     assert (found["payable_minor"], found["deductions"][0]["state"]) == (2_500, "declined")
     with Session(house.database.worker) as session, session.begin():
         assert propose(session, invoice, now=house.clock.at) == []
+    assert len(seen(house, invoice)["deductions"]) == 1
     assert decide(house, invoice, 1, "confirm", {}).json()["type"].endswith("/not-proposed")
 
 

@@ -200,3 +200,11 @@ def test_a_receipt_without_a_name_that_equals_the_net_may_be_for_that_invoice(de
     pay(desk.session, desk.creditor.id, "u1", 845, None)
     holds = desk.session.execute(text("select invoice_id, kind from hold")).all()
     assert [tuple(row) for row in holds] == [(invoice, "unapplied")]
+
+
+def test_a_deposit_is_no_payment_by_which_a_promise_is_kept(desk: Desk) -> None:
+    invoice = desk.invoice(DEPOSITED)
+    desk.pay("p1", 120, invoice, destination="detraccion")
+    assert gather(desk.session, invoice, NOW)[0].payments == ()
+    desk.pay("p2", 300, invoice)
+    assert [one.amount_minor for one in gather(desk.session, invoice, NOW)[0].payments] == [300]

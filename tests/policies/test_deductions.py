@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from policies.deduction_rules import REQUESTS_MAX
@@ -80,6 +80,7 @@ def test_a_guarantee_falls_due_when_it_is_released() -> None:
     assert wrong(taken(released_on="2026-09-16")) == ["/deductions/0/released_on"]
 
 
+@example([1, 1, 1], [1], True)
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=6), st.lists(st.integers(1, 400), max_size=4), st.booleans())
 def test_instalments_and_parts_add_up_to_the_gross_and_none_is_below_nothing(
     sums: list[int], rates: list[int], guarantee: bool
