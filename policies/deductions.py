@@ -131,7 +131,8 @@ Due = tuple[int, date, int]
 def net_dues(dues: Sequence[Due], deductions: Iterable[DeductionIn]) -> tuple[Due, ...]:
     """The instalments as they are asked: each less its share of what is deducted, and the guarantee as one more, last.
 
-    Shares follow the instalments' sums; what rounding leaves goes to the largest remainders, one minor unit each. Instalments plus `apart` add up to the gross.
+    Shares follow the instalments' sums; what rounding leaves goes to the largest remainders, one minor unit each. Instalments
+    and `apart` add up to the gross.
     """
     given = tuple(deductions)
     total = sum(one.amount_minor for one in given)
