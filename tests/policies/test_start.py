@@ -6,15 +6,17 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from policies.facts import InvoiceFacts, SkippedRung
+from policies.facts import Apology, InvoiceFacts, SkippedRung, Suppression
 from policies.forecast import BookEntry, forecast, made, settle
 from policies.start import good_until, list_due, mode_of, next_list
 from policies.start_model import Approval, CeilingUse, StartFacts, StartMode, StartTerms
 from policies.steps import Contact, Skip, Step, Wait
 from policies.terms import Channel, DebtorKind
-from tests.policies.samples import BOGOTA
+from tests.policies.samples import BOGOTA, entry
 from tests.policies.test_next_step import ana, at, manual, obey
 
 WATCH, APPROVE, AUTO = StartMode.WATCH, StartMode.APPROVE, StartMode.AUTO
@@ -100,10 +102,8 @@ def test_without_an_approval_the_rung_is_held_until_the_next_list() -> None:
 
 
 def test_a_wait_for_approval_ends_before_a_rung_that_may_take_its_place() -> None:
-    step = obey(starting(list_at="09:00"), at("2026-03-11 09:00"))
-    assert isinstance(step, Wait) and step.at == at("2026-03-12 09:00"), "the list of the next day, the day of S3"
-    friday = obey(starting(list_at="08:00"), at("2026-03-11 21:00"))
-    assert isinstance(friday, Wait) and friday.at == at("2026-03-12 08:00")
+    step = obey(starting(), at("2026-03-11 16:00"))
+    assert isinstance(step, Wait) and step.at == at("2026-03-12 09:00"), "S3, not the list of that afternoon"
 
 
 def test_a_rung_that_was_never_approved_gives_way_to_the_next() -> None:
@@ -198,12 +198,33 @@ def test_a_list_is_drawn_as_if_everything_on_it_were_approved() -> None:
     assert [(p.step.key, p.at) for p in would] == [("1.1.S2.0", at("2026-03-06 09:00"))]  # type: ignore[union-attr]
 
 
-def test_what_the_forecast_says_of_an_approval_is_what_happens() -> None:
-    facts = starting(approvals=(approval(),))
-    now, until = at("2026-03-04 15:00"), at("2026-04-30 09:00")
-    told = [
-        (p.at, p.step.kind, getattr(p.step, "key", "")) for p in forecast([BookEntry(facts, manual(), now)], now=now, until=until)
-    ]
+modes = st.sampled_from(list(StartMode))
+words = st.fixed_dictionaries(
+    {
+        "key": st.sampled_from(["1.1.S1.0", "1.1.S2.0", "1.1.S3.0"]),
+        "state": st.sampled_from(["proposed", "approved", "declined", "expired"]),
+        "amount_minor": st.sampled_from([99_999, 100_000]),
+        "planned_at": st.integers(0, 20 * 24).map(lambda hours: at("2026-02-26 09:00") + timedelta(hours=hours)),
+        "good_until": st.integers(0, 25).map(lambda days: at("2026-02-27 00:00") + timedelta(days=days)),
+    }
+)
+
+
+@settings(max_examples=40)
+@given(
+    default=modes, rungs=st.dictionaries(st.sampled_from(["S1", "S2", "S3"]), modes), said=st.lists(words, max_size=3),
+    used=st.integers(0, 2), begins_days=st.integers(0, 20),
+)  # fmt: skip
+def test_what_the_forecast_says_of_a_start_is_what_happens(
+    default: StartMode, rungs: dict[str, StartMode], said: list[dict[str, Any]], used: int, begins_days: int
+) -> None:
+    now = at("2026-02-26 15:00") + timedelta(days=begins_days)
+    until = at("2026-04-30 09:00")
+    use = CeilingUse(day=now.date(), per_day=1, used=used)
+    approvals = tuple({word["key"]: approval(**word) for word in said}.values())
+    facts = starting(default, rungs=rungs, approvals=approvals, ceilings=(use,))
+    foreseen = forecast([BookEntry(facts, manual(), now)], now=now, until=until)
+    told = [(p.at, p.step.kind, getattr(p.step, "key", "")) for p in foreseen]
     happened: list[tuple[datetime, str, str]] = []
     while now <= until:
         facts, answers, step = settle(facts, manual(), now)
@@ -215,8 +236,23 @@ def test_what_the_forecast_says_of_an_approval_is_what_happens() -> None:
             happened.append((now, "contact", step.key))
             facts = made(facts, step, now)
             continue
+        assert step.at > now, "every wait has an end"
         now = step.at
-    assert told == happened and ("contact", "1.1.S2.0") in {(kind, key) for _, kind, key in told}
+    assert told == happened
+
+
+def test_an_apology_goes_beyond_the_houses_own_limits_but_not_beyond_a_stop() -> None:
+    capped = manual(more="limits: {contacts: [{max: 1, days: 7}]}\n")
+    sorry = Apology(id="0123456789", person_id="ana", channel=Channel.EMAIL, until=at("2026-03-20 09:00"))
+    now = at("2026-03-10 10:00")
+    facts = ana(apologies=(sorry,), budget=(entry(now - timedelta(days=1)),))
+    step = settle(facts, capped, now)[2]
+    assert isinstance(step, Contact) and (step.template, step.at, step.amount_minor) == ("apology", now, 0)
+    paid = facts.model_copy(update={"instalments": (facts.instalments[0].model_copy(update={"balance_minor": 0}),)})
+    assert isinstance(settle(paid, capped, now)[2], Contact), "to a customer who paid, too"
+    assert settle(made(paid, step, now), capped, now)[2].kind == "close", "once"
+    stopped = facts.model_copy(update={"suppressions": (Suppression(reason="deceased", until=now + timedelta(days=9)),)})
+    assert not isinstance(settle(stopped, capped, now)[2], Contact)
 
 
 @pytest.mark.parametrize(
