@@ -50,7 +50,7 @@ def at(text: str) -> datetime:
 
 def ana(**change: Any) -> InvoiceFacts:
     """Ana's invoice with an e-mail address."""
-    given = {"reach": (EMAIL,), "issued_on": date(2026, 2, 2), "entered_at": BEFORE, "cycle_started_at": BEFORE}
+    given: dict[str, Any] = {"reach": (EMAIL,), "issued_on": date(2026, 2, 2), "entered_at": BEFORE, "cycle_started_at": BEFORE}
     return invoice(**(given | change))
 
 
@@ -75,7 +75,7 @@ def asked(facts: InvoiceFacts, now: str, by: Manual = REQUIRED) -> list[str]:
     return [step.task for _, step in settle(facts, by, at(now))[1] if isinstance(step, Ask)]
 
 
-SILENT = {"skipped": ({"key": "1.1.B1.0", "why": "-"}, {"key": "1.1.B2.0", "why": "-"})}
+SILENT: dict[str, Any] = {"skipped": ({"key": "1.1.B1.0", "why": "-"}, {"key": "1.1.B2.0", "why": "-"})}
 
 
 def test_without_any_evidence_the_delivery_check_goes_in_place_of_the_overdue_rung() -> None:
