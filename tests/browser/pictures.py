@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from supervise import free_port
-from tests.browser import careful
+from tests.browser import careful, gallery
 from tests.browser.browser import Browser
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -85,7 +85,7 @@ def take(where: Addresses, folder: Path) -> list[Path]:
     """Look at every page and write its picture; returns the files."""
     with Browser() as browser:
         taken = [*_console(browser, where, folder), *_customer(browser, where, folder), *_temporal(browser, where, folder)]
-        taken += careful.take(browser, folder)
+        taken += [*careful.take(browser, folder), *gallery.take(browser, folder)]
     for path in taken:
         size = path.stat().st_size
         if size > BYTES_MAX:
