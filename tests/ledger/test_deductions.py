@@ -1,4 +1,4 @@
-"""Short by design: the net is asked, what is withheld is booked when it comes, and each part has a balance of its own (I5, I6)."""
+"""Short by design: the net is asked, what is withheld is booked when it comes, each part has its own balance (I5, I6)."""
 
 from __future__ import annotations
 

@@ -24,7 +24,9 @@ RATE = Conversion(
     source="SII",
 )  # fmt: skip
 CHILE = replace(ANA, country="CL", currency="CLF", amount_minor=125_000, conversions=(RATE,))
-DEBT = re.compile(r"deud|venc|mora\b|pendient|saldo|atras|dívida|em aberto|overdue|debt|outstanding|balance|reminder|due", re.IGNORECASE)
+DEBT = re.compile(
+    r"deud|venc|mora\b|pendient|saldo|atras|dívida|em aberto|overdue|debt|outstanding|balance|reminder|due", re.IGNORECASE
+)
 
 
 def plain(text: str) -> str:
