@@ -284,7 +284,8 @@ async def starts_loop(engine: Engine, tools: Tools, *, every: float = STARTS_SEC
         try:
             if listed := await asyncio.to_thread(look_after_starts, engine, tools):
                 log.info("lists: %d contacts wait for a person's approval", listed)
-        except (SQLAlchemyError, LookupError) as error:
+        except (SQLAlchemyError, LookupError, RuntimeError, ValueError) as error:
+            # One account that cannot be played must not end the worker: everybody else's contacts go on.
             log.warning("lists: %s; tried again later", type(error).__name__)
         await asyncio.sleep(every)
 
