@@ -152,7 +152,7 @@ def test_every_other_table_is_known_to_hold_nothing_of_a_tenant(database: Databa
 def test_nobody_but_the_owner_may_change_what_only_grows(database: Database) -> None:
     question = text(
         "select r || ' ' || p || ' ' || t from unnest(array['puntual_api', 'puntual_worker']) r,"
-        " unnest(array['update', 'delete', 'truncate']) p, unnest(array['entry', 'event', 'step', 'receipt']) t"
+        " unnest(array['update', 'delete', 'truncate']) p, unnest(array['entry', 'event', 'step', 'receipt', 'audit']) t"
         " where has_table_privilege(r, 'public.' || t, p)"
     )
     with database.owner.connect() as connection:
