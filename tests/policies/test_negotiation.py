@@ -53,7 +53,7 @@ def day(n: int) -> date:
 
 @pytest.mark.parametrize(
     ("rung", "offering"),
-    [(None, None), ("C1", None), ("C2", None), ("C3", "C3"), ("C5", "C3"), ("C6", "C6"), ("C9", "C8"), ("C12", "C11")],
+    [(None, None), ("C1", None), ("C2", "C2"), ("C3", "C3"), ("C5", "C3"), ("C6", "C6"), ("C9", "C8"), ("C12", "C11")],
 )
 def test_an_offer_stays_until_a_later_rung_states_another(rung: str | None, offering: str | None) -> None:
     found = offering_rung(CREDIT, rung)

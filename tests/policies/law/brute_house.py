@@ -69,8 +69,11 @@ class HouseChecker:
         if self._firm and not limits.firm_eves and self._holiday(day + _DAY):
             found.add("hours.firm_eve")
         for cap in limits.contacts:
+            if cap.by == "person":  # What is asked here goes out by itself.
+                continue
             if (cap.channels is None or self._channel in cap.channels) and self._full(cap, day):
-                found.add(f"budget.{cap.days}d.{cap.per}{'.' + '+'.join(sorted(cap.channels)) if cap.channels else ''}")
+                channels = "." + "+".join(sorted(cap.channels)) if cap.channels else ""
+                found.add(f"budget.{cap.days}d.{cap.per}{channels}{'.by_machine' if cap.by == 'machine' else ''}")
         return frozenset(found)
 
     def _holiday(self, day: date) -> bool:
@@ -87,6 +90,7 @@ class HouseChecker:
             for entry in self._entries
             if (cap.channels is None or entry.channel in cap.channels)
             and ((cap.per == "account" and not entry.elsewhere) or entry.person_id == self._person)
+            and not (cap.by == "machine" and entry.manual)
         ]
         return run_is_full(counted, day, cap.days, cap.max)
 

@@ -73,7 +73,7 @@ MUTATIONS = (
     Mutation(BUDGET, "at = max(at, other + self._gap)", "at = other"),
     Mutation(BUDGET, "for entry in counted if entry.person_id == person_id)", "for entry in counted)"),
     Mutation(BUDGET, " or entry.person_id == person_id)", ")"),
-    Mutation(BUDGET, "cap.channels is None or entry.channel in cap.channels)\n    )", "True)\n    )"),
+    Mutation(BUDGET, "and (cap.channels is None or entry.channel in cap.channels)\n        and", "and"),
     # which contacts the law counts
     Mutation(COUNT, "if abs(at - each) < self._gap:", "if abs(at - each) <= self._gap:"),
     Mutation(COUNT, "if abs(at - each) < self._gap:", "if timedelta() <= at - each < self._gap:"),
