@@ -15,8 +15,8 @@ from commands.common import err, need, out
 from commands.creditors import creditor_app, key_app, manual_app, webhook_app
 from commands.indices import index_app
 from commands.rules import rules_app
-from commands.sources import source_app
 from commands.snapshots import snapshot_app
+from commands.sources import source_app
 from commands.staff import staff_app
 from commands.starting import missent_app
 from doctor import examine

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from api.incoming import Incoming, invoice_named, local_today, sealed_hint
+from api.incoming import Incoming, invoice_named, local_today, note_source, sealed_hint
 from channels.gateways import GatewayEvent
 from ledger import holds
-from ledger.feeds import seen
 from ledger.payments import record_payment, record_reversal
 from ledger.same_money import named
 
 
 def apply_gateway(come: Incoming, event: GatewayEvent, *, source: str) -> str:
     """Apply one event of `source` that came for the first time; returns what became of it in a word or two."""
-    seen(come.session, come.creditor_id, (source,), now=come.now)
+    note_source(come, source)
     if event.what == "nothing":
         return f"stored only: {event.why}"
     if event.what in ("in_process", "not_paid"):

@@ -15,7 +15,7 @@ from starlette.datastructures import State
 
 from channels import Receipt, Reply
 from channels.reasons import read_reason
-from ledger import holders, holds, inbox, receipts, replies
+from ledger import feeds, holders, holds, inbox, receipts, replies
 from ledger.refusals import Refused
 from ledger.replacing import standing
 from ledger.sealing import Sealer
@@ -66,6 +66,22 @@ def invoice_named(come: Incoming, references: tuple[str, ...]) -> UUID | None:
             invoice: UUID = found.id
             return standing(come.session, invoice) if found.replaced else invoice
     return None
+
+
+_TOLD: dict[tuple[UUID, str], datetime] = {}
+"""When this process last wrote down that a source was seen; a webhook does not wait for what is known."""
+_TOLD_MOST = 10_000
+
+
+def note_source(come: Incoming, source: str) -> None:
+    """A genuine event came: a source of that name is there. Written once a minute for each creditor, at most."""
+    key, before = (come.creditor_id, source), _TOLD.get((come.creditor_id, source))
+    if before is not None and before <= come.now < before + feeds.SEEN_EVERY:
+        return
+    if len(_TOLD) >= _TOLD_MOST:
+        _TOLD.clear()
+    _TOLD[key] = come.now
+    feeds.seen(come.session, come.creditor_id, (source,), now=come.now)
 
 
 def sealed_hint(come: Incoming, invoice: UUID | None, said: str) -> bytes:

@@ -165,7 +165,9 @@ class InvoiceRow(BaseModel):
     account: AccountOut
     currency: str
     issued_on: date
-    state: str = Field(description="open, paid, cancelled, written_off, credited, ladder_ended, recalled_paid, returned or settled_in_erp")
+    state: str = Field(
+        description="open, paid, cancelled, written_off, credited, ladder_ended, recalled_paid, returned or settled_in_erp"
+    )
     balance_minor: int = Field(description="what is owed in all, with what is withheld or deposited elsewhere")
     payable_minor: int = Field(description="what may be asked: the balance less deductions that are still to come")
     payment_currency: str | None = Field(None, description="an indexed or foreign debt is paid in this currency")

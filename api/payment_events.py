@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 
-from api.incoming import Incoming, invoice_named, sealed_hint
+from api.incoming import Incoming, invoice_named, note_source, sealed_hint
 from api.problems import Stop
 from channels.gateways import BadBody
-from ledger import feeds, holds
+from ledger import holds
 from ledger.payments import record_payment, record_reversal
 from policies.plain_errors import plain
 from policies.terms import Currency
@@ -133,7 +133,7 @@ def _refuse_strange_days(data: PaidData | OnItsWayData | ReversedData, now: date
 
 def apply_standard(come: Incoming, event: Paid | OnItsWay | Reversed | str) -> str:
     """Apply one event that came for the first time; returns what became of it in a word or two."""
-    feeds.seen(come.session, come.creditor_id, ("standard",), now=come.now)
+    note_source(come, "standard")
     if isinstance(event, str):
         return f"stored only: {event}"
     data = event.data

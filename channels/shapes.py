@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from policies.terms import Channel
 
 Keyword = Literal["stop", "start", "paid", "wrong_number", "not_me", "yes", "no", "none"]
-"""`yes`, `no` and `not_me` answer the question whose telephone it is; after any other message `yes` and `no` mean nothing plain."""
+"""`yes`, `no` and `not_me` answer the question whose telephone it is; after another message `yes` and `no` mean nothing plain."""
 ReceiptStatus = Literal["accepted", "delivered", "failed"]
 
 

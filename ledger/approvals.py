@@ -182,7 +182,8 @@ def decide(
     """Approve (None: all that is left) and decline contacts of a day's list; returns how many of each changed.
 
     What was approved may still be declined until it has gone; what was declined was passed over and stays so. Each invoice is
-    told and asked again; the decision is audited, with the form it came by (`once`). Raises Refused `list-over` for a day that has passed.
+    told and asked again; the decision is audited, with the form it came by (`once`). Raises Refused `list-over` for a day that
+    has passed.
     """
     row = session.execute(
         text("select zone, country from creditor where id = :id"), {"id": str(creditor_id)}

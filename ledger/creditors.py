@@ -229,7 +229,7 @@ def hash_key(key: str) -> bytes:
 
 
 def create_webhook_endpoint(session: Session, sealer: Sealer, creditor_id: UUID, kind: str, secret: str, now: datetime) -> str:
-    """The token that ends the webhook's address (`standard`, `stripe` or `wompi`); only its hash is kept, and the secret sealed."""
+    """The token that ends the address of a webhook (`standard`, `stripe`, `wompi`); its hash is kept, and the secret sealed."""
     if kind not in ("standard", "stripe", "wompi"):
         raise Refused("unknown-kind", f"a webhook is 'standard', 'stripe' or 'wompi', not {kind!r}", status=422)
     token = "w" + secrets.token_urlsafe(32)  # never a dash first: the command line would take it for an option

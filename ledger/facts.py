@@ -239,7 +239,7 @@ def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[Bo
         if (law or manual.limits.contacts or manual.limits.gap_hours is not None) and account not in budgets:
             budgets[account] = _budget(session, account, now, house=law is not None and law.party == "third")
         given = {key: value for key, value in row.items() if key not in _NOT_FACTS}
-        given["value_missing_on"] = missing_on(session, row, now)
+        given["value_missing_on"] = missing_on(session, given, now)
         start = start_of(
             session, row["creditor_start"], invoice_id=row["invoice_id"], creditor_id=row["creditor_id"],
             zone=row["creditor_zone"], segment=str(row["terms"].get("segment", "")), now=now,

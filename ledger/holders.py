@@ -23,7 +23,8 @@ _SAME_NUMBER = (
     " where a.id = any(cast(:ids as uuid[]))"
 )
 _CONFIRM = text(
-    f"update address r set verified_at = case when r.verified_at is not null and greatest(r.verified_at, r.last_heard_at) > :silent"
+    "update address r set verified_at = case when r.verified_at is not null"
+    " and greatest(r.verified_at, r.last_heard_at) > :silent"
     f" then r.verified_at else cast(:now as timestamptz) end, last_heard_at = :now where r.id in ({_SAME_NUMBER})"
     " and r.retired_at is null returning r.id, r.channel, old.verified_at as before, r.verified_at"
 )
@@ -45,8 +46,9 @@ def last_question(session: Session, address_ids: Iterable[UUID], contact_id: UUI
     """What a reply from these addresses answers: the contact given, else the last message to one of them."""
     row = session.execute(
         text(
-            "select k.address_id, k.template from contact k where case when cast(:contact as uuid) is not null then k.id = :contact"
-            " else k.address_id = any(cast(:ids as uuid[])) and k.folded_into is null"
+            "select k.address_id, k.template from contact k"
+            " where case when cast(:contact as uuid) is not null then k.id = :contact else"
+            " k.address_id = any(cast(:ids as uuid[])) and k.folded_into is null"
             " and k.state in ('calling', 'accepted', 'delivered', 'unknown') end order by k.at_utc desc, k.id limit 1"
         ),
         {"ids": [str(each) for each in address_ids], "contact": str(contact_id) if contact_id else None},

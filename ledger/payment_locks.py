@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from ledger.refusals import not_found
 
 _COLUMNS = (
-    "i.id, i.account_id, i.number, i.currency, i.status, i.outcome, i.outcome_at, i.balance_minor, i.payment_currency, a.zone"
+    "i.id, i.account_id, i.number, i.currency, i.status, i.outcome, i.outcome_at, i.balance_minor, i.payment_currency, a.zone,"
+    " exists (select 1 from entry e where e.invoice_id = i.id and e.kind = 'erp_adjustment') as adjusted"
 )
 _INVOICE = text(f"select {_COLUMNS} from invoice i join account a on a.id = i.account_id where i.id = :id")
 _LOCK_REFS = text("select pg_advisory_xact_lock(hashtextextended(k, 1)) from unnest(cast(:keys as text[])) as k")

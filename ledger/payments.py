@@ -114,7 +114,7 @@ def record_payment(
             _apply_waiting_reversals(session, known, names, now)
             known = session.execute(text("select * from payment where id = :id"), {"id": known.id}).one()
         if invoice is not None and fits:
-            return _settled(session, known, invoice.id, now)
+            return _settled(session, known, invoice, now)
     elif index_values.told_as(known) not in (told, (amount_minor, currency)):
         unmatched.ask_which_sum(session, known, *told, now)
         return PaymentResult(known.id, "duplicate", known.invoice_id, 0, known.unallocated_minor)
@@ -179,7 +179,7 @@ def apply_payment(
     unmatched.settled(session, payment, now, f"applied to {invoice.number}")
     if not matched:
         return _match(session, payment, invoice, now, actor=actor)
-    return _settled(session, payment, invoice.id, now, actor=actor, lend=True)
+    return _settled(session, payment, invoice, now, actor=actor, lend=True)
 
 
 def record_reversal(
@@ -245,15 +245,16 @@ def _match(session: Session, payment: Row[Any], invoice: Row[Any], now: datetime
     )
     unmatched.settled(session, payment, now, "matched")
     unapplied.release(session, payment.id, now=now, why="the receipt found its invoice")
-    return _settled(session, payment, invoice.id, now, actor=actor)
+    return _settled(session, payment, invoice, now, actor=actor)
 
 
 def _settled(
-    session: Session, payment: Row[Any], invoice_id: UUID, now: datetime, *, actor: str = "puntual", lend: bool = False
+    session: Session, payment: Row[Any], invoice: Row[Any], now: datetime, *, actor: str = "puntual", lend: bool = False
 ) -> PaymentResult:
     """Apply a payment that has found its invoice, end the holds that waited for it, and say so."""
-    lent = payment.id if lend else None
-    snapshot_adjust.give_back(session, payment, invoice_id, now=now)
+    lent, invoice_id = payment.id if lend else None, invoice.id
+    if invoice.adjusted:
+        snapshot_adjust.give_back(session, payment, invoice_id, now=now)
     done = allocation.settle_all(session, invoice_id, now=now, lend=lent)
     given = done.by_payment.get(payment.id, 0)
     if done.charged and charges.correct(session, invoice_id, now=now):

@@ -283,7 +283,7 @@ class InvoiceFacts(Model):
     carried_stage: str = ""
     """Where the system before had come to: a rung's id, or how many reminders it had sent; "" for an invoice of our own."""
     erp_adjusted_minor: MinorUnits = 0
-    """What the creditor's own system has settled and no payment of ours explains; net of what came back (above 0: less is owed)."""
+    """What the creditor's own system has settled and no payment of ours explains, net of what came back."""
     shift_days: int = 0
     """Days the ladder was closed before a reversal reopened it; every rung moves by as many."""
     revision: int

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictInt
 
-from policies.carried import CarriedIn
 from policies.account_model import WhoChange, WhoIn
+from policies.carried import CarriedIn
 from policies.deductions import DeductionIn
 from policies.indexed import IndexIn
 from policies.manual_model import parse_window
@@ -46,10 +46,13 @@ class ChannelIn(Model):
 class ContactIn(Model):
     """A person or a desk of the account."""
 
-    role: str = Field("payables", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="payables, approver, treasury, owner, legal, director, holder, guardian, guarantor, sales, employee, ...")
+    role: str = Field(
+        "payables", pattern=r"^[a-z][a-z0-9_]{0,39}$",
+        description="payables, approver, treasury, owner, legal, director, holder, guardian, guarantor, sales, employee, ...",
+    )  # fmt: skip
     name: str = Field("", max_length=200, pattern=STORABLE)
     salutation: str = Field(
-        "", max_length=100, pattern=STORABLE, description="whom to greet, as it is to be printed: Ana, Sra. Gómez; never all capitals"
+        "", max_length=100, pattern=STORABLE, description="whom to greet, as it is printed: Ana, Sra. Gómez; never all capitals"
     )
     language: str | None = Field(None, pattern=r"^(es|pt|en)(-[A-Z]{2})?$")
     channels: tuple[ChannelIn, ...] = Field((), max_length=20)

@@ -149,7 +149,7 @@ class Limits(Model):
         default=0, ge=0, le=600, description="minutes from the opening or send_at over which debtors are spread"
     )
     fold: bool = Field(default=True, description="true: what one person is due by one channel in one window is one message (F38)")
-    text_once: bool = Field(default=False, description="true: no reminder goes twice in the same words to one person about one debt")
+    text_once: bool = Field(default=False, description="true: no reminder goes twice in the same words to a person for one debt")
 
 
 class Repeat(Model):
@@ -231,7 +231,7 @@ class Pauses(Model):
     reply_wd: int = Field(default=5, ge=1, le=60, description="no rung while a reply waits for an answer, so long at most")
     part_payment_pct: Percent | None = Field(default=30, description="a part payment from this share on brings peace; null: none")
     silence_days: int | None = Field(
-        default=180, ge=30, le=1100, description="without any sign of the customer for so long, nothing more is sent; null: no end"
+        default=180, ge=30, le=1100, description="without any sign of the customer for so long nothing more is sent; null: no end"
     )
     part_payment_days: int = Field(default=5, ge=1, le=60, description="of peace: calendar days, working days for businesses")
 

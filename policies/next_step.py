@@ -100,7 +100,7 @@ def _came_late(case: Case, agreement: Agreement) -> Judge | None:
 
 
 def _settled_unseen(case: Case, agreement: Agreement) -> Wait | None:
-    """Settled by something that is no payment, after the agreed day: the payment behind it may still come, and say when it was."""
+    """Settled by something that is no payment, after the agreed day: the payment behind it may come and say when it was."""
     facts = case.facts
     found = judge(agreement, facts.payments, local_day(case.now, facts.zone))
     if found.verdict not in ("partly", "broken"):

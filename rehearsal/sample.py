@@ -218,9 +218,10 @@ def invoice_of(debtor: SampleDebtor, bill: Bill) -> dict[str, Any]:
 
 def account_of(debtor: SampleDebtor) -> dict[str, Any]:
     """The account as it is posted with each of its invoices."""
-    channels = [{"channel": "email", "address": debtor.mail, "consent": "given"}]
+    channels: list[dict[str, Any]] = [{"channel": "email", "address": debtor.mail, "consent": "given"}]
     if debtor.phone:
-        channels += [{"channel": c, "address": debtor.phone, "consent": "given", "verified": True} for c in ("whatsapp", "sms", "voice")]
+        phone = {"address": debtor.phone, "consent": "given", "verified": True}
+        channels += [{"channel": channel} | phone for channel in ("whatsapp", "sms", "voice")]
     if debtor.street:
         channels.append({"channel": "letter", "address": f"{debtor.name}\n{debtor.street}", "consent": "given"})
     contact = {

@@ -66,7 +66,7 @@ def test_what_is_wrong_is_one_line_and_never_a_trace(
         ("creditor", "add", "acme", "--name", "A", "--country", "CO", "--zone", "Bogota"): "IANA",
         ("key", "create", "--creditor", "nobody", "--name", "x"): "there is no creditor 'nobody'",
         ("key", "revoke", "0123456789"): "no key with prefix",
-        ("webhook", "add", "--creditor", "nobody", "--kind", "stripe"): "--secret whsec_",
+        ("webhook", "add", "--creditor", "nobody", "--kind", "stripe"): "give it as --secret",
         ("manual", "check", "nope"): "there is no manual 'nope'",
         ("manual", "check", str(manual)): "there is no message 'predue'",
         ("api",): "PUNTUAL_API_URL must be set",

@@ -31,7 +31,8 @@ def test_a_bare_no_is_read_as_one(text: str) -> None:
     ("text", "meaning"),
     [
         ("sí, ya pagué", "paid"), ("si no paro me avisan por favor mañana", "none"), ("no puedo pagar hoy", "none"),
-        ("it was not me who ordered it, ask my former partner about this", "none"), ("sí, baja", "none"), ("no me escriban", "stop"),
+        ("it was not me who ordered it, ask my former partner about this", "none"), ("sí, baja", "none"),
+        ("no me escriban", "stop"),
     ],
 )  # fmt: skip
 def test_longer_sentences_are_left_for_a_person(text: str, meaning: str) -> None:

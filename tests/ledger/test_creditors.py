@@ -13,7 +13,7 @@ from ledger.refusals import Refused
 from tests import cast
 from tests.conftest import Database
 
-_FINE = {"slug": "acme", "name": "Acme SAS", "country": "CO", "zone": "America/Bogota", "language": "es"}
+_FINE: dict[str, Any] = {"slug": "acme", "name": "Acme SAS", "country": "CO", "zone": "America/Bogota", "language": "es"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Sources of payments, receipts that may be for open items, papers, cessions, replies and avoidable chases, on the real ledger."""
+"""Sources of payments, receipts that may be for open items, papers, cessions, replies and avoidable chases, by the ledger."""
 
 from __future__ import annotations
 

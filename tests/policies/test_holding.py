@@ -205,7 +205,7 @@ def test_a_part_payment_of_three_tenths_brings_five_days_of_peace(amount: int, k
 
 # Thursday 12 March: S6, which is firm, falls on the 11th.
 AT_S6 = datetime(2026, 3, 11, 14, 0, tzinfo=UTC)
-SENT = {"contacts": (past("1.1.S1.0", date(2026, 2, 27)), past("1.1.S3.0", date(2026, 3, 4)))}
+SENT: dict[str, Any] = {"contacts": (past("1.1.S1.0", date(2026, 2, 27)), past("1.1.S3.0", date(2026, 3, 4)))}
 
 
 def test_a_firm_rung_waits_while_what_we_promised_is_overdue_and_a_gentle_one_does_not() -> None:
