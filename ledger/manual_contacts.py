@@ -31,6 +31,11 @@ OLDEST = timedelta(days=90)
 """How long ago a contact may have been when it is told."""
 
 MadeBy = Literal["call", "visit", "email", "sms", "whatsapp", "letter"]
+# A rung that is a person's call first asked for it; whoever spoke with the customer made it.
+_CALLED = text(
+    "update task set done_at = :now, outcome = 'spoke', done_by = :by where invoice_id = :invoice and kind = 'call_customer'"
+    " and done_at is null"
+)
 _KEPT_AS = {"call": "voice"}
 _PHONES = ("voice", "sms", "whatsapp")
 _FAMILY: dict[str, tuple[str, ...]] = {
@@ -138,6 +143,8 @@ def record(session: Session, invoice_id: UUID | str, made: Made, *, now: datetim
             retire_address(session, address, why="wrong_number", now=now, invoice_id=invoice.id)
     if made.outcome == "conversation" and channel == "voice" and person is not None:
         spoken_with(session, invoice.account_id, person, address_id=made.address_id, actor=actor, now=now)
+    if made.outcome == "conversation":
+        session.execute(_CALLED, {"now": now, "by": actor, "invoice": invoice.id})
     detail = {
         "manual_contact": str(contact_id), "channel": channel, "direction": made.direction, "outcome": made.outcome,
         "at": made.at.isoformat(), "note_code": made.note_code,

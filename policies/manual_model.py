@@ -191,6 +191,10 @@ class Rung(Model):
     legal_notice: bool = Field(
         default=False, description="the law requires this notice: an opt-out of messages does not silence it (F33)"
     )
+    call_first_wd: int | None = Field(
+        default=None, ge=1, le=20,
+        description="a person is asked to call first; the message goes when nobody was spoken with in so many working days",
+    )  # fmt: skip
     unless_spoken_days: int | None = Field(
         default=None, ge=0, le=60, description="skipped when somebody spoke with the customer so many days before it, or since"
     )

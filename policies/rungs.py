@@ -16,6 +16,7 @@ from policies.law.late_debts import money_rules
 from policies.law.limitation import LimitationDate, barred, limitation_of
 from policies.law.packs import limits_of_law
 from policies.readiness import confirm_due, may_stand, not_ready
+from policies.rung_calls import call_ends, call_first
 from policies.rung_people import ask_holder, by_hand, ways_of
 from policies.steps import Ask, Close, Contact, HandOff, Skip, Step, Wait
 from policies.terms import AttemptState, ContactKey, days_said
@@ -136,6 +137,9 @@ def _set_aside(case: Case, candidate: Candidate) -> Step | None:
             return _skip(case, candidate, "ladder.spoken", why)
     if rung.action == "task":
         return None
+    call = call_first(case, candidate)
+    if call is not None:
+        return call
     waits = payer_portal.waits(case, candidate) or not_ready(case, candidate)
     waits = waits or rung_waits(case, candidate, _asked_minor(case, candidate))
     if waits is not None:
@@ -195,7 +199,8 @@ def _message(case: Case, candidate: Candidate, others: list[Candidate]) -> Step:
     if words is None:
         return _no_words(case, candidate)
     at = slot.at or asked
-    late = max((local_day(at, facts.zone) - candidate.day).days, 0)
+    due_day = local_day(call_ends(case, candidate), facts.zone) if rung.call_first_wd else candidate.day
+    late = max((local_day(at, facts.zone) - due_day).days, 0)
     why = f"{rung.rung} falls on {candidate.day.isoformat()}"
     why += f"; {slot.why}" if slot.rules else (f"; it is {days_said(late)} late." if late else ".")
     return Contact(

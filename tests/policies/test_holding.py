@@ -246,6 +246,20 @@ def test_a_message_is_not_needed_where_somebody_spoke_with_the_customer(days_bef
     assert (step.kind, "ladder.spoken" in step.rules) == (("skip", True) if skipped else ("contact", False))
 
 
+# Wednesday 4 March: a call comes first; its two working days end with Friday the 6th.
+def _calling(**change: Any) -> list[tuple[str, date]]:
+    text = MANUAL.replace("template: first_reminder}", "template: first_reminder, call_first_wd: 2}")
+    facts = invoice(**({"reach": (EMAIL,), "contacts": (past("1.1.S1.0", date(2026, 2, 27)),)} | change))
+    happened = forecast([BookEntry(facts, load_manual(text, "call.yaml"), AT_S3)], now=AT_S3, until=AT_S6 - timedelta(hours=1))
+    return [(p.step.kind, p.at.date()) for p in happened if isinstance(p.step, Ask | Contact | Skip)]
+
+
+def test_a_call_is_asked_for_once_and_the_message_goes_when_nobody_was_spoken_with() -> None:
+    assert _calling() == [("ask", date(2026, 3, 4)), ("contact", date(2026, 3, 6))]
+    assert _calling(last_conversation_on=date(2026, 3, 4)) == [("skip", date(2026, 3, 4))]
+    assert _calling(last_conversation_on=date(2026, 3, 3))[0][0] == "ask", "a talk before the rung is not its call"
+
+
 # Somebody else's deadline.
 
 PAUSE = Hold(id="h", kind="pause", starts_at=NOW, until=datetime(2026, 6, 1, tzinfo=UTC), reason="asked for")

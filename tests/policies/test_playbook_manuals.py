@@ -150,6 +150,11 @@ def test_a_suspension_waits_for_its_notice_and_an_entry_and_an_order_hold_for_th
     assert builtin_manual("b2b_sme").rung("B8H").requires == "B8" and builtin_manual("b2b_corporate").rung("K8H").requires == "K8"
 
 
+def test_where_the_playbook_calls_before_it_writes_a_person_is_asked_first() -> None:
+    asked = {(name, rung.rung): rung.call_first_wd for name in NAMES for rung in builtin_manual(name).ladder if rung.call_first_wd}
+    assert asked == {("b2b_sme", "B4"): 2, ("b2b_sme", "B7"): 2, ("b2b_corporate", "K2"): 2}
+
+
 @pytest.mark.parametrize("name", BUSINESS)
 def test_a_business_is_shown_delivery_first_and_its_deciders_get_the_firm_words(name: str) -> None:
     manual = builtin_manual(name)
