@@ -151,7 +151,8 @@ def test_a_suspension_waits_for_its_notice_and_an_entry_and_an_order_hold_for_th
 
 
 def test_where_the_playbook_calls_before_it_writes_a_person_is_asked_first() -> None:
-    asked = {(name, rung.rung): rung.call_first_wd for name in NAMES for rung in builtin_manual(name).ladder if rung.call_first_wd}
+    manuals = {name: builtin_manual(name) for name in NAMES}
+    asked = {(name, r.rung): r.call_first_wd for name, manual in manuals.items() for r in manual.ladder if r.call_first_wd}
     assert asked == {("b2b_sme", "B4"): 2, ("b2b_sme", "B7"): 2, ("b2b_corporate", "K2"): 2}
 
 
