@@ -28,7 +28,7 @@ def creditor_start(
     segment: Annotated[
         list[str] | None,
         typer.Option(
-            help="Repeatable, as key=approve, kind:consumer=watch, debt_type:trade=approve, from:COP:100000000=approve."
+            help="Repeatable, as key=approve, kind:consumer=watch, debt_type:trade=approve, from:USD:1000000=approve."
         ),
     ] = None,
     list_at: Annotated[str, typer.Option(help="Creditor's local hour of the list for the next working day, as 15:00.")] = "",
