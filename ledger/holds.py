@@ -62,7 +62,7 @@ def locked_invoice(session: Session, invoice_id: UUID | str) -> Row[Any]:
     return session.execute(
         text(
             "select i.id, i.creditor_id, i.account_id, i.number, i.currency, i.status, i.outcome, i.balance_minor, a.zone,"
-            " i.place_of_payment, i.place_of_payment_region"
+            " i.balance_minor - i.apart_minor as payable_minor, i.place_of_payment, i.place_of_payment_region"
             " from invoice i join account a on a.id = i.account_id where i.id = :id"
         ),
         {"id": str(invoice_id)},
@@ -80,16 +80,14 @@ def open_dispute(
 ) -> UUID:
     """Hold the invoice, or the disputed part of it, until the manual's longest dispute is over (F82, F84); returns the hold's id.
 
-    Raises Refused: `not-found`, `invoice-closed`, `amount` when the part is not between 1 and the balance, `already-disputed`;
+    Raises Refused: `not-found`, `invoice-closed`, `amount` when the part is not from 1 to what is payable, `already-disputed`;
     `disputed-before` when the customer (actor `customer`) has disputed it again often enough.
     """
     invoice = locked_invoice(session, invoice_id)
     must_owe(invoice)
-    if amount_minor is not None and not 0 < amount_minor <= invoice.balance_minor:
-        raise Refused(
-            "amount", f"the disputed part must be from 1 to {invoice.balance_minor}, the balance in minor units", status=422,
-            more={"balance_minor": invoice.balance_minor},
-        )  # fmt: skip
+    if amount_minor is not None and not 0 < amount_minor <= invoice.payable_minor:
+        said = f"the disputed part must be from 1 to {invoice.payable_minor}, what is payable in minor units"
+        raise Refused("amount", said, status=422, more={"payable_minor": invoice.payable_minor})
     if _active(session, invoice_id, "dispute", now):
         raise Refused("already-disputed", f"invoice {invoice.number} is disputed already; close that dispute first")
     if actor == "customer" and _times_disputed(session, invoice_id) > AGAIN_BY_CUSTOMER:

@@ -76,7 +76,7 @@ def hold_instrument(
         ),
         {
             "id": hold_id, "creditor": invoice.creditor_id, "invoice": invoice.id, "now": now, "until": until,
-            "amount": None if amount_minor == invoice.balance_minor else amount_minor,
+            "amount": None if amount_minor >= invoice.payable_minor else amount_minor,
             "reason": f"{kind} that matures on {matures_on.isoformat()}", "ref": str(instrument_id), "actor": actor,
         },
     )  # fmt: skip

@@ -67,6 +67,8 @@ def hold_what_it_may_be(session: Session, payment: Row[Any], *, now: datetime) -
     Takes no debtor's lock: a hold that comes a moment late is noted as a fact, which makes a claim void.
     """
     amount = payment.unallocated_minor
+    if payment.destination:
+        return Held((), "it is a deposit at the state bank, which no item is asked to be paid with")
     found = _equal(session, payment, amount)
     if not found:
         return Held((), "it equals no open invoice and no sum of one customer's")

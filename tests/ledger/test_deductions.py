@@ -14,7 +14,10 @@ from sqlalchemy.orm import Session
 
 from ledger.deductions import deductions_of
 from ledger.facts import gather
+from ledger.holds import open_dispute
+from ledger.instruments import hold_instrument
 from ledger.invoices import cancel, write_off
+from ledger.refusals import Refused
 from tests.cast import NOW, Creditor, accepted_invoice, creditor_brill
 from tests.conftest import Database
 from tests.ledger.money import balances, kinds, pay, row_of, take
@@ -208,3 +211,33 @@ def test_a_deposit_is_no_payment_by_which_a_promise_is_kept(desk: Desk) -> None:
     assert gather(desk.session, invoice, NOW)[0].payments == ()
     desk.pay("p2", 300, invoice)
     assert [one.amount_minor for one in gather(desk.session, invoice, NOW)[0].payments] == [300]
+
+
+def test_a_deposit_at_the_state_bank_is_no_credit_and_holds_nothing_that_is_asked(desk: Desk) -> None:
+    invoice = desk.invoice(DEPOSITED)
+    other = desk.invoice(number="F-2", amount=80)
+    desk.pay("p1", 200, invoice, destination="detraccion")
+    assert gather(desk.session, other, NOW)[0].credit_minor == 0
+    desk.pay("p2", 900, invoice)
+    facts = gather(desk.session, other, NOW)[0]
+    assert (facts.credit_minor, facts.credit_since) == (20, NOW)
+    pay(desk.session, desk.creditor.id, "u1", 80, None, destination="detraccion")
+    assert desk.session.execute(text("select count(*) from hold")).scalar_one() == 0
+
+
+def test_a_dispute_of_a_part_is_within_what_is_payable(desk: Desk) -> None:
+    invoice = desk.invoice(WITHHELD, DEPOSITED)
+    with pytest.raises(Refused) as too_much:
+        open_dispute(desk.session, invoice, reason="quality", actor="key", now=NOW, amount_minor=846)
+    assert too_much.value.more == {"payable_minor": 845}
+    open_dispute(desk.session, invoice, reason="quality", actor="key", now=NOW, amount_minor=845)
+
+
+@pytest.mark.parametrize(("covered", "kept"), [(844, 844), (845, None), (1000, None)])
+def test_a_cheque_for_what_is_payable_covers_all_of_it(desk: Desk, covered: int, kept: int | None) -> None:
+    invoice = desk.invoice(WITHHELD, DEPOSITED)
+    hold_instrument(
+        desk.session, invoice, kind="post_dated_cheque", ref="c-1", amount_minor=covered, matures_on=date(2026, 4, 10),
+        actor="key", now=NOW,
+    )  # fmt: skip
+    assert desk.session.execute(text("select amount_minor from hold")).scalar_one() == kept
