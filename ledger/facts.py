@@ -124,9 +124,11 @@ _FACTS = Prepared(
         (select coalesce(json_agg(o.due_at order by o.due_at), '[]') from task o where o.account_id in (a.id, d.id)
             and o.done_at is null and starts_with(o.kind, 'own_')) as own_promises,
         (select coalesce(sum(u.unallocated_minor), 0) from payment u where u.account_id = i.account_id
-            and u.kind = 'payment' and u.currency = i.currency and u.destination = '' and u.unallocated_minor > 0) as credit_minor,
+            and u.kind = 'payment' and u.currency = i.currency and u.destination = ''
+            and u.unallocated_minor > 0) as credit_minor,
         (select max(u.recorded_at) from payment u where u.account_id = i.account_id
-            and u.kind = 'payment' and u.currency = i.currency and u.destination = '' and u.unallocated_minor > 0) as credit_since,
+            and u.kind = 'payment' and u.currency = i.currency and u.destination = ''
+            and u.unallocated_minor > 0) as credit_since,
         (select coalesce(json_agg(json_build_object('id', x.id, 'person_id', x.person_id, 'channel', x.channel, 'until', x.until)
             order by x.id), '[]') from apology x where x.invoice_id = i.id and x.until > :now) as apologies,
         (select coalesce(json_agg(json_build_object('reason', x.reason, 'until', x.until) order by x.until), '[]')

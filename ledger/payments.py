@@ -121,7 +121,8 @@ def record_payment(
     elif known.invoice_id is not None or not fits:
         return PaymentResult(known.id, "duplicate", known.invoice_id, 0, known.unallocated_minor)
     if invoice is None or not fits:
-        unmatched.ask_whose(session, known, now, unapplied.hold_what_it_may_be(session, known, now=now).said)
+        held = unapplied.hold_what_it_may_be(session, known, destination=destination, now=now)
+        unmatched.ask_whose(session, known, now, held.said)
         return PaymentResult(known.id, "unmatched", None, 0, known.unallocated_minor)
     return _match(session, index_values.convert_kept(session, known, invoice), invoice, now)
 

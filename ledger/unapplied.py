@@ -61,13 +61,14 @@ class Held(NamedTuple):
     said: str
 
 
-def hold_what_it_may_be(session: Session, payment: Row[Any], *, now: datetime) -> Held:
-    """Hold the open items that an unapplied payment equals until a person has said whose it is.
+def hold_what_it_may_be(session: Session, payment: Row[Any], *, destination: str = "", now: datetime) -> Held:
+    """Hold the open items that an unapplied payment equals until a person has said whose it is; a deposit at the state bank
+    (`destination`) holds none.
 
     Takes no debtor's lock: a hold that comes a moment late is noted as a fact, which makes a claim void.
     """
     amount = payment.unallocated_minor
-    if payment.destination:
+    if destination:
         return Held((), "it is a deposit at the state bank, which no item is asked to be paid with")
     found = _equal(session, payment, amount)
     if not found:
