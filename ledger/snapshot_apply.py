@@ -237,6 +237,8 @@ def _close_absent(transaction: Transaction, run: Row[Any], now: Callable[[], dat
     after: UUID | None = None
     while True:
         with transaction() as session:
+            if snapshot_store.run_of(session, run.id, lock=True).state != "applying":
+                return  # a newer list has taken its place
             day, _ = _day_of(session, run)
             part = snapshot_book.open_items(session, day, after=after, limit=PART_ITEMS)
             if not part:
@@ -266,6 +268,7 @@ def _finish(session: Session, run_id: UUID, now: datetime) -> None:
     session.execute(
         text("update snapshot_run set state = 'applied', finished_at = :now where id = :id"), {"now": now, "id": run_id}
     )
+    snapshot_store.finished(session, run, "applied", now)
     session.execute(
         text("delete from snapshot_item where creditor_id = :creditor and run_id <> :id"),
         {"creditor": run.creditor_id, "id": run_id},

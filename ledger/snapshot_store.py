@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,9 @@ from policies.portfolio_rows import Credit
 from policies.snapshot import DECIDE_WITHIN
 
 TASK = "confirm_snapshot"
+HALF_APPLIED = "finish_snapshot"
+"""The task that stands open while a list is applied: of a run that was stopped half way it is what tells a person."""
+HALF_WITHIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ def begin(session: Session, creditor_id: UUID, new: NewRun, items: Sequence[Item
     if new.why:
         why = f"the list of {new.as_of} is much smaller than the last one ({new.why}): confirm or discard it"
         open_task(session, creditor_id=creditor_id, kind=TASK, key=str(run_id), why=why, due_at=now + DECIDE_WITHIN, now=now)
+    else:
+        _ask_to_finish(session, creditor_id, run_id, new.as_of, now)
     return run_id
 
 
@@ -125,20 +130,26 @@ def confirm(session: Session, run_id: UUID | str, *, actor: str, now: datetime) 
         over = "expired" if run.state == "pending" else run.state
         raise Refused("snapshot-over", f"the list of {run.as_of} is {over}: import a newer one")
     _end(session, run, "applying", actor, now)
+    session.execute(
+        text("update snapshot_run set expires_at = :ends where id = :id"), {"ends": now + DECIDE_WITHIN, "id": run.id}
+    )
+    _ask_to_finish(session, run.creditor_id, run.id, run.as_of, now)
 
 
 def discard(session: Session, run_id: UUID | str, *, actor: str, now: datetime) -> None:
-    """A person does not want the list. Raises Refused `not-found`, `snapshot-over` when it no longer waits."""
+    """A list that waits is not wanted, or one that was stopped half way is not gone on with: what it did stands, and a newer
+    list puts right what it left. Raises Refused `not-found`, `snapshot-over` when it is over."""
     run = run_of(session, run_id, lock=True)
-    if run.state != "pending":
+    if run.state not in ("pending", "applying"):
         raise Refused("snapshot-over", f"the list of {run.as_of} is {run.state}: only one that waits can be discarded")
     _end(session, run, "discarded", actor, now)
 
 
 def expire(session: Session, *, now: datetime) -> int:
-    """End the lists that nobody confirmed in time (I7); returns how many."""
+    """End the lists that nobody confirmed, or went on with, in time (I7); returns how many."""
     late = session.execute(
-        text("select * from snapshot_run where state = 'pending' and expires_at <= :now for update skip locked"), {"now": now}
+        text("select * from snapshot_run where state in ('pending', 'applying') and expires_at <= :now for update skip locked"),
+        {"now": now},
     ).all()
     for run in late:
         _end(session, run, "expired", "puntual", now)
@@ -169,7 +180,18 @@ def _end(session: Session, run: Row[Any], state: str, actor: str, now: datetime)
     )
     if over:
         session.execute(text("delete from snapshot_item where run_id = :id"), {"id": run.id})
+        finished(session, run, state, now)
     close_task(session, creditor_id=run.creditor_id, kind=TASK, key=str(run.id), outcome=state, now=now)
+
+
+def finished(session: Session, run: Row[Any], outcome: str, now: datetime) -> None:
+    """Nobody has to go on with this list any more."""
+    close_task(session, creditor_id=run.creditor_id, kind=HALF_APPLIED, key=str(run.id), outcome=outcome, now=now)
+
+
+def _ask_to_finish(session: Session, creditor_id: UUID | str, run_id: UUID, as_of: date, now: datetime) -> None:
+    why = f"the list of {as_of} is not applied to its end: go on with `puntual snapshot confirm {run_id}`, or import a newer one"
+    open_task(session, creditor_id=creditor_id, kind=HALF_APPLIED, key=str(run_id), why=why, due_at=now + HALF_WITHIN, now=now)
 
 
 def _written(given: InvoiceIn | Credit) -> bytes:

@@ -107,14 +107,15 @@ def begin(
 ) -> Row[Any]:
     """Keep the list: to be applied at once, or to wait for a person. The same file for the same day goes on with its own run.
 
-    A list that waits gives way to a newer one. Raises Refused `not-found`, `snapshot-open` while another is half applied.
+    A list that waits gives way to a newer one, and so does one that was stopped half way: what it changed is compared anew.
+    Raises Refused `not-found`; `snapshot-open` when the half applied one is of a later day.
     """
     creditor = _creditor(session, slug)
     snapshot_store.expire(session, now=now)
     there = snapshot_store.open_run(session, creditor.id)
     if there is not None and bytes(there.file_hash) == digest and there.as_of == seen.as_of:
         return there
-    if there is not None and there.state == "applying":
+    if there is not None and there.state == "applying" and there.as_of > seen.as_of:
         said = f"the list of {there.as_of} ({there.id}) is half applied: go on with `puntual snapshot confirm {there.id}` first"
         raise Refused("snapshot-open", said)
     if there is not None:

@@ -254,13 +254,55 @@ def test_a_run_that_is_killed_goes_on_and_an_older_list_is_refused(desk: Desk, m
     with pytest.raises(KeyboardInterrupt):
         desk.apply(run.id, now, on_progress=killed)
     with pytest.raises(Refused, match="half applied"):
-        desk.kept(ALL, DAY + _days(1), now)
+        desk.kept(ALL, DAY, now)
+    assert desk.column("select kind from task where done_at is null") == ["finish_snapshot"]
     assert desk.apply(run.id, now).results["absent"] == 1
     assert {number: balance for number, (balance, _) in desk.book().items()} == dict.fromkeys(second, 5_000) | {"F6": 0}
     with pytest.raises(Refused, match="a later list"):
         desk.look(ALL, DAY, now)
     with pytest.raises(Refused, match="still to come"):
         desk.look(ALL, DAY + _days(9), now)
+
+
+def _half_applied(desk: Desk, balances: dict[str, str], as_of: date, now: datetime) -> UUID:
+    """A list whose run was killed behind its first part."""
+    run = desk.kept(balances, as_of, now)
+    with desk.begin() as session:
+        snapshot_store.confirm(session, run.id, actor="lead", now=now)
+
+    def killed(done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        desk.apply(run.id, now, on_progress=killed)
+    found: UUID = run.id
+    return found
+
+
+def test_a_newer_list_takes_the_place_of_one_that_was_killed_half_way(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.snapshot_apply.PART_ITEMS", 2)
+    desk.run(ALL, DAY)
+    killed = _half_applied(desk, dict.fromkeys(ALL, "50,00"), DAY + _days(1), NOON + _days(1))
+    newer = {number: "70,00" for number in ALL if number != "F3"} | {"F7": "10,00"}
+    done = desk.run(newer, DAY + _days(2), NOON + _days(2), looked=True)
+    assert done.results == {"back": 2, "lower": 3, "new": 1, "absent": 1}
+    assert {n: b for n, (b, _) in desk.book().items()} == {**dict.fromkeys(newer, 7_000), "F7": 1_000, "F3": 0}
+    assert desk.apply(killed, NOON + _days(2)).results == {}
+    assert desk.column("select outcome from task where kind = 'finish_snapshot' order by created_at") == [
+        "applied", "discarded", "applied",
+    ]  # fmt: skip
+
+
+def test_a_list_that_nobody_goes_on_with_ends_and_keeps_no_rows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.snapshot_apply.PART_ITEMS", 2)
+    now = NOON + _days(1)
+    _half_applied(desk, ALL, DAY + _days(1), now)
+    for at, left in ((now + _days(2) - timedelta(seconds=1), (["applying"], 6)), (now + _days(2), (["expired"], 0))):
+        with desk.begin() as session:
+            snapshot_store.expire(session, now=at)
+        assert (desk.column("select state from snapshot_run"), desk.column("select count(*) from snapshot_item")[0]) == left
+    assert desk.column("select outcome from task") == ["expired"]
 
 
 def test_the_facts_say_what_was_settled_elsewhere_and_the_policy_closes_by_it(desk: Desk) -> None:
