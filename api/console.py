@@ -21,6 +21,7 @@ from api import console_words as say
 from api.console_acting import new_once
 from api.console_invoice import invoice_page
 from api.console_session import (
+    NO_NUL,
     PATH,
     Looker,
     PageRoute,
@@ -50,7 +51,7 @@ PAGE_ROWS = 50
 LIST_MAX = 500
 """The longest list of tasks or payments on one page."""
 _STATES = ("open", "closed", "all", *say.OUTCOMES)
-_Secret = Annotated[str, Form(max_length=200)]
+_Secret = Annotated[str, Form(max_length=200, pattern=NO_NUL)]
 _Typed = Annotated[str, Query(max_length=120, pattern=r"^[^\x00-\x1f]*$")]
 _Tick = Annotated[str, Query(pattern="^1?$")]
 

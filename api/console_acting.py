@@ -18,7 +18,7 @@ from fastapi import Depends, Form, Request
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from api.console_session import Looker, from_our_own_page, who_asks
+from api.console_session import NO_NUL, Looker, from_our_own_page, who_asks
 from api.problems import Stop
 from ledger.audit import note_act
 from ledger.session import as_creditor
@@ -26,7 +26,7 @@ from ledger.staff import StaffRole
 
 SCOPE = "console:write"
 _ONCE = re.compile(r"[0-9a-f]{32}")
-_Hidden = Annotated[str, Form(max_length=80)]
+_Hidden = Annotated[str, Form(max_length=80, pattern=NO_NUL)]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from api import console_pages as pages
 from api.console_acting import Acting, acting, new_once
 from api.console_deeds import Refusal, do, done_before, minor, page_of
-from api.console_session import PATH, Looker, PageRoute, Who
+from api.console_session import NO_NUL, PATH, Looker, PageRoute, Who
 from api.problems import Stop
 from ledger import agreements, holds, overview
 from ledger.account_owners import assign_owner, owner_of
@@ -36,8 +36,8 @@ from policies.terms import Channel
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
 Collector = Annotated[Acting, acting("collector")]
 Lead = Annotated[Acting, acting("lead")]
-Field = Annotated[str, Form(max_length=120)]
-Words = Annotated[str, Form(max_length=2400)]
+Field = Annotated[str, Form(max_length=120, pattern=NO_NUL)]
+Words = Annotated[str, Form(max_length=2400, pattern=NO_NUL)]
 _Once = Annotated[str, Query(max_length=40, pattern="^[0-9a-f]*$")]
 _CLOSED_AS = ("for_customer", "for_creditor", "corrected", "withdrawn")
 

@@ -15,7 +15,7 @@ from api.console_acting import Acting, acting, new_once
 from api.console_acts import day_of, id_of
 from api.console_deeds import Refusal, do, minor, page_of
 from api.console_script import script_for
-from api.console_session import PATH, Looker, PageRoute, Who
+from api.console_session import NO_NUL, PATH, Looker, PageRoute, Who
 from api.problems import Stop
 from ledger import overview
 from ledger.audit import note_act
@@ -34,7 +34,7 @@ from policies.terms import Channel
 
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
 Collector = Annotated[Acting, acting("collector")]
-Field = Annotated[str, Form(max_length=120)]
+Field = Annotated[str, Form(max_length=120, pattern=NO_NUL)]
 _Say = Annotated[str, Query(max_length=30, pattern="^[a-z_]*$")]
 AGO_MINUTES = (0, 15, 60, 240)
 
@@ -73,7 +73,7 @@ def call_page(who: Looker, request: Request, invoice_id: UUID, say: str, refusal
 def post_call(
     invoice_id: UUID, who: Collector, request: Request, result: Field = "", on: Field = "", back_on: Field = "",
     amount: Field = "", disputed: Field = "", reason: Field = "", ago: Field = "0", direction: Field = "out", person: Field = "",
-    number: Field = "", words: Annotated[str, Form(max_length=2400)] = "", say: Field = "",
+    number: Field = "", words: Annotated[str, Form(max_length=2400, pattern=NO_NUL)] = "", say: Field = "",
 ) -> Response:  # fmt: skip
     """Log the call and what it brought, in one transaction."""
     currency = str(find_invoice(who.session, invoice_id).row.currency)

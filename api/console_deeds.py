@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import Any
 from uuid import UUID
 
@@ -97,7 +97,7 @@ def minor(typed: str, currency: str) -> int | None:
         return None
     try:
         amount = Decimal(typed.strip()).scaleb(exponent(currency))
-    except InvalidOperation:
+    except DecimalException:
         raise Refused("amount", "write the sum as 1250.50", status=422) from None
     if not amount.is_finite() or amount != amount.to_integral_value() or not 0 < amount < 10**15:
         raise Refused("amount", f"the sum must be above 0, with {exponent(currency)} decimals at most", status=422)

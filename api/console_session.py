@@ -39,6 +39,8 @@ SCOPE = "console:read"
 COOKIE = "puntual_console"
 PATH = "/console"
 LASTS = timedelta(hours=8)
+NO_NUL = r"^[^\x00]*$"
+"""What every field of a form is: a character that no table can hold is refused with the form."""
 _PURPOSE = "console session"
 _FORM_PURPOSE = "console form"
 _KEY = re.compile(r"pk_([0-9a-f]{10})_[A-Za-z0-9_-]{43}")

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 
 from api import console_pages as pages
 from api.console_acting import Acting, acting, new_once
-from api.console_session import PATH, Looker, PageRoute, Who
+from api.console_session import NO_NUL, PATH, Looker, PageRoute, Who
 from api.problems import Stop
 from ledger import missent
 from ledger.missent import Batch, Found
@@ -24,7 +24,7 @@ from policies.start_model import STRICTEST_FIRST, StartMode
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
 Lead = Annotated[Acting, acting("lead")]
 ACCOUNTS_SHOWN = 200
-_Field = Annotated[str, Form(max_length=120)]
+_Field = Annotated[str, Form(max_length=120, pattern=NO_NUL)]
 _Typed = Annotated[str, Query(max_length=120, pattern=r"^[^\x00-\x1f]*$")]
 
 
@@ -69,7 +69,7 @@ def change_start(
 
 
 def _number(given: str) -> int:
-    if not given.isdigit() or len(given) > 7:
+    if not (given.isascii() and given.isdigit()) or len(given) > 7:
         raise Refused("ceiling", "write the ceiling as a number of messages a day; 0 takes it away", status=422)
     return int(given)
 
@@ -92,7 +92,7 @@ def read_missent(
 
 @router.post("/missent")
 def propose_missent(
-    who: Lead, request: Request, since: _Field, until: _Field, reason: Annotated[str, Form(max_length=200)], rung: _Field = "",
+    who: Lead, request: Request, since: _Field, until: _Field, reason: Annotated[str, Form(max_length=200, pattern=NO_NUL)], rung: _Field = "",
     template: _Field = "", apologise: _Field = "", give_back: _Field = "",
 ) -> Response:  # fmt: skip
     """Propose what is done about a batch; a second person approves it."""

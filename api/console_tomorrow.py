@@ -15,7 +15,7 @@ from sqlalchemy import Row, text
 
 from api import console_pages as pages
 from api.console_acting import Acting, acting, new_once
-from api.console_session import PATH, Looker, PageRoute, Who
+from api.console_session import NO_NUL, PATH, Looker, PageRoute, Who
 from api.problems import Stop
 from ledger import approvals
 from ledger.overview import waiting_for_people
@@ -30,7 +30,7 @@ HELD_MAX = 40
 STATES = ("proposed", "approved", "declined", "expired", "watched")
 _Typed = Annotated[str, Query(max_length=120, pattern=r"^[^\x00-\x1f]*$")]
 _Once = Annotated[str, Query(max_length=40, pattern="^[0-9a-f]*$")]
-_Field = Annotated[str, Form(max_length=120)]
+_Field = Annotated[str, Form(max_length=120, pattern=NO_NUL)]
 
 
 class Asked(NamedTuple):
