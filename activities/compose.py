@@ -26,7 +26,7 @@ from messages.catalogue import common, speaks_of
 from messages.formats import letter_day
 from messages.registers import register_for
 from messages.render import render
-from messages.statement import statement_pdf
+from messages.statement import statement_csv, statement_pdf
 from messages.values import Line, MessageValues, Rendered
 from policies.facts import InvoiceFacts, Milestone
 from policies.forecast import Rider
@@ -34,7 +34,7 @@ from policies.judgement import judge
 from policies.ladder import local_day
 from policies.law.notices import wording
 from policies.manual import Manual
-from policies.messages import firmness, text_for_several
+from policies.messages import STATEMENT, firmness, text_for_several
 from policies.negotiation import discount_until, offer_at
 from policies.steps import Contact
 
@@ -85,7 +85,7 @@ _OPEN_ITEMS = text(
 CREDIT = frozenset({"regulated_credit"})
 """Kinds of debt that count as consumer credit for the register; any `loan_type` does too."""
 STATEMENTS = frozenset(
-    ("open_items", "due_soon_statement", "decision_maker", "last_agreement", "statement_lines", "formal_demand")
+    ("open_items", "due_soon_statement", "decision_maker", "last_agreement", "statement_lines", "formal_demand", STATEMENT)
 )
 """Texts that speak of everything the customer owes in the invoice's currency, not of this invoice alone (playbook 4.3)."""
 
@@ -95,7 +95,7 @@ def _agreed(facts: InvoiceFacts, today: date) -> Milestone | None:
     spoken_of = [a for a in facts.agreements if a.state in ("open", "partly", "broken")]
     if not spoken_of:
         return None
-    return judge(max(spoken_of, key=lambda a: (a.state == "open", a.made_at)), facts.payments, today).milestone
+    return judge(max(spoken_of, key=lambda a: (a.state == "open", a.made_at)), facts.received, today).milestone
 
 
 def _open_items(session: Session, facts: InvoiceFacts) -> tuple[Line, ...]:
@@ -161,7 +161,9 @@ def _attached(rendered: Rendered, *, language: str, sender: str, country: str, t
         rendered.whole, language=language, sender=sender, title=title, date_line=letter_day(today, language[:2], country),
         dated=today,
     )  # fmt: skip
-    return (Attachment(f"{title.lower().replace(' ', '-')}-{today.isoformat()}.pdf", "application/pdf", pdf),)
+    name = f"{title.lower().replace(' ', '-')}-{today.isoformat()}"
+    sheet = statement_csv(rendered.whole)
+    return (Attachment(f"{name}.pdf", "application/pdf", pdf), Attachment(f"{name}.csv", "text/csv", sheet))
 
 
 @dataclass(frozen=True)

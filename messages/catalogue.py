@@ -23,7 +23,7 @@ TEMPLATES: Final = (
     "suspended", "come_back", "final_balance", "instalment_reminder", "statement_lines", "affordable_plan", "record_notice",
     "last_days", "final_demand", "scheduled_question", "open_items", "decision_maker", "interest_notice", "formal_demand",
     "last_agreement", "promise_reminder", "certificate_request", "missed_promise", "reopened",
-    "instrument_returned", "paid_receipt", "apology", "holder_check",
+    "instrument_returned", "monthly_statement", "paid_receipt", "apology", "holder_check",
     "guarantor_notice", "several_due_soon", "several_overdue", "several_firm", "still_open", "taken_up_again",
     "still_open_firm",
 )  # fmt: skip

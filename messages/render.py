@@ -21,7 +21,7 @@ from messages.catalogue import TEMPLATES, Template, TextError, common, layout_so
 from messages.registers import LANGUAGES, default_register, effective_register, in_register
 from messages.values import LetterParts, Line, MessageValues, OfferTerms, Rendered, Table
 from policies.law.notices import NO_LAW, Wording
-from policies.messages import ANNOUNCING, LISTING
+from policies.messages import ANNOUNCING, LISTING, STATEMENT
 from policies.terms import Channel
 
 __all__ = [
@@ -319,7 +319,7 @@ class _Page:
             self._version(),
             body_words=len(" ".join((greeting, *paragraphs)).split()),
             letter=parts if is_letter else None,
-            whole=self._lines(whole=True) if table is not None and table.note else None,
+            whole=self._lines(whole=True) if table is not None and (table.note or self.template.name == STATEMENT) else None,
         )
 
     def _ways(self) -> tuple[tuple[str, str], ...]:

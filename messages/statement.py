@@ -1,7 +1,9 @@
-"""The statement attached to a message about many invoices: every line and one total per currency, as a PDF (F38)."""
+"""The statement attached to a message about many invoices: every line and one total per currency, as a PDF and a CSV (F38)."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -28,3 +30,13 @@ def statement_pdf(table: Table, *, language: str, sender: str, title: str, date_
 @lru_cache(maxsize=1)
 def _layout() -> bytes:
     return files("messages").joinpath("layout/statement.typ").read_bytes()
+
+
+def statement_csv(table: Table) -> bytes:
+    """The same lines as a spreadsheet's file: UTF-8 with its mark, semicolons, no cell that a spreadsheet would run."""
+    written = io.StringIO()
+    lines = csv.writer(written, delimiter=";", lineterminator="\r\n")
+    lines.writerow(table.head)
+    lines.writerows(tuple(f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell for cell in row) for row in table.rows)
+    lines.writerows(("", *total) for total in table.totals)
+    return written.getvalue().encode("utf-8-sig")

@@ -68,6 +68,8 @@ def effective_due_on(facts: InvoiceFacts, manual: Manual, instalment: Instalment
 def rung_day(facts: InvoiceFacts, manual: Manual, instalment: Instalment, rung: Rung) -> date:
     """The local day on which a rung falls, moved by the days that a closed ladder stood still."""
     offset = parse_day(rung.day)
+    if offset.anchor == "month":
+        return _of_month(facts, offset.days, max(facts.issued_on, local_day(facts.cycle_started_at, facts.zone)))
     anchor = facts.issued_on if offset.anchor == "issued" else effective_due_on(facts, manual, instalment)
     if offset.anchor == "run":
         anchor = run_of(facts, anchor)
@@ -77,6 +79,24 @@ def rung_day(facts: InvoiceFacts, manual: Manual, instalment: Instalment, rung: 
     if offset.working:
         return add_working_days(anchor, offset.days, facts.country, facts.region)
     return anchor + timedelta(days=offset.days)
+
+
+def _of_month(facts: InvoiceFacts, nth: int, after: date) -> date:
+    """The nth working day of a month, the first such day after `after`; working days are the debtor's."""
+    month = after.replace(day=1)
+    while True:
+        day = add_working_days(month - timedelta(days=1), nth, facts.country, facts.region)
+        if day > after:
+            return day
+        month = (month + timedelta(days=32)).replace(day=1)
+
+
+def _again(facts: InvoiceFacts, rung: Rung, last: date) -> date:
+    """When a repeated rung falls after it went out, or was passed over, on `last`."""
+    offset = parse_day(rung.day)
+    if offset.anchor == "month":
+        return _of_month(facts, offset.days, last)
+    return last + timedelta(days=rung.repeat.every_days if rung.repeat else 0)
 
 
 def run_of(facts: InvoiceFacts, due_on: date) -> date:
@@ -110,6 +130,8 @@ def candidates(facts: InvoiceFacts, manual: Manual) -> list[Candidate]:
         if instalment.balance_minor <= 0:
             continue
         for position, rung in enumerate(manual.ladder):
+            if parse_day(rung.day).anchor == "month" and found and found[0].instalment is not instalment:
+                continue  # a statement is about the invoice as a whole, once
             found.extend(_of_rung(facts, manual, instalment, position, rung, done, passed, last))
     return sorted(found, key=lambda c: (c.at, c.instalment.number, c.position))
 
@@ -124,20 +146,20 @@ def _of_rung(
     passed: dict[str, datetime | None],
     last: date | None,
 ) -> Iterator[Candidate]:
-    day = rung_day(facts, manual, instalment, rung)
+    day, monthly = rung_day(facts, manual, instalment, rung), parse_day(rung.day).anchor == "month"
     for occurrence in range(rung.repeat.at_most if rung.repeat else 1):
-        key = ContactKey(instalment.number, facts.cycle, rung.rung, occurrence)
+        key = ContactKey(0 if monthly else instalment.number, facts.cycle, rung.rung, occurrence)
         if str(key) in passed:
             over_at = passed[str(key)]
             if rung.repeat is None or over_at is None:
                 return
-            day = local_day(over_at, facts.zone) + timedelta(days=rung.repeat.every_days)
+            day = _again(facts, rung, local_day(over_at, facts.zone))
             continue
         made = done.get(str(key))
         if made is not None:
             if rung.repeat is None:
                 return
-            day = made.local_date + timedelta(days=rung.repeat.every_days)
+            day = _again(facts, rung, made.local_date)
             continue
         if occurrence == 0 and rung.after_contact_days is not None and last is not None:
             day = max(day, last + timedelta(days=rung.after_contact_days))

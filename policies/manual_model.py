@@ -22,34 +22,41 @@ WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun"
 Percent = Annotated[int, Field(ge=0, le=100)]
 Days = Annotated[int, Field(ge=0, le=3660)]
 
-_DAY = re.compile(r"^([DIR])(?:([+-])(\d{1,3})(wd)?)?$")
+_DAY = re.compile(r"^(?:([DIR])(?:([+-])(\d{1,3})(wd)?)?|(M)(\+)(\d{1,2})(wd))$")
 _WINDOW = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)$")
 _TIME = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)$")
 _MONTH_DAY = re.compile(r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")
 _ISO_DAY = re.compile(r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")
 
 
-_ANCHORS: dict[str, Literal["due", "issued", "run"]] = {"D": "due", "I": "issued", "R": "run"}
+Anchor = Literal["due", "issued", "run", "month"]
+_ANCHORS: dict[str, Anchor] = {"D": "due", "I": "issued", "R": "run", "M": "month"}
 
 
 class RungDay(NamedTuple):
     """A day of the ladder: so many days, calendar or working, from the effective due date, the day of issue or the payment run.
 
-    The run is the payer's first on or after the due date, and the due date itself where its payment days are not known.
+    The run is the payer's first on or after the due date, and the due date itself where its payment days are not known. `month`
+    counts the working days of each month from its first one on, and stands beside the ladder: a statement overtakes nothing.
     """
 
-    anchor: Literal["due", "issued", "run"]
+    anchor: Anchor
     days: int
     working: bool
 
 
 @lru_cache(maxsize=1024)
 def parse_day(text: str) -> RungDay:
-    """Read `D`, `D-5`, `D+6wd` or `I+2wd`; raises ValueError that says how to write it (playbook 1, F3)."""
+    """Read `D`, `D-5`, `D+6wd`, `I+2wd` or `M+1wd`; raises ValueError that says how to write it (playbook 1, F3)."""
     found = _DAY.fullmatch(text)
     if found is None:
-        said = "write D, D-5, D+14, D+6wd, I+2wd or R+2wd (D due date, I issue date, R payment run, wd working days)"
+        said = (
+            "write D, D-5, D+14, D+6wd, I+2wd, R+2wd or M+1wd"
+            " (D due date, I issue date, R payment run, M each month, wd working days)"
+        )
         raise ValueError(f"{text!r} is not a day: {said}")
+    if found[5]:
+        return RungDay("month", max(int(found[7]), 1), True)
     anchor = _ANCHORS[found[1]]
     days = int(found[3] or 0)
     return RungDay(anchor, -days if found[2] == "-" else days, found[4] is not None)
@@ -153,7 +160,10 @@ class Limits(Model):
 
 
 class Repeat(Model):
-    """Say a rung again `every_days` after it went out, `at_most` times in all, the first included (F5)."""
+    """Say a rung again `every_days` after it went out, `at_most` times in all, the first included (F5).
+
+    A rung of each month (`M+1wd`) goes on its day of the next month; its `every_days` is 28.
+    """
 
     every_days: int = Field(ge=1, le=366)
     at_most: int = Field(ge=2, le=60)

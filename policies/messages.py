@@ -11,7 +11,7 @@ MESSAGES = frozenset(
     """
     affordable_plan apology certificate_request come_back decision_maker delivery_check direct_talk due_soon_statement
     final_balance final_demand first_reminder formal_demand guarantor_notice holder_check
-    instalment_reminder instrument_returned interest_notice last_agreement last_days missed_promise
+    instalment_reminder instrument_returned interest_notice last_agreement last_days missed_promise monthly_statement
     offer_ways open_items paid_receipt pre_due promise_reminder record_notice reopened scheduled_question several_due_soon
     several_firm several_overdue statement_lines still_open still_open_firm suspended suspension_notice taken_up_again
     """.split()
@@ -38,14 +38,18 @@ IN_OTHER_WORDS = {
 }
 """For each reminder, the texts that say it in other words, in order. A text that announces an act names its own day and is never
 the same."""
-LISTING = frozenset("due_soon_statement open_items decision_maker formal_demand last_agreement statement_lines".split())
+STATEMENT = "monthly_statement"
+"""The account as it stands, sent each month: due or not, and no reminder."""
+LISTING = frozenset(
+    f"due_soon_statement open_items decision_maker formal_demand last_agreement statement_lines {STATEMENT}".split()
+)
 """Texts that speak of all invoices in their own words."""
 SEVERAL = "several"
 
 
 def bundle_of(template: str) -> str:
     """Messages of the same bundle can be one; empty for a text that is about one agreement or one person and stands alone."""
-    if template in ANNOUNCING:
+    if template in ANNOUNCING or template == STATEMENT:
         return template
     return SEVERAL if template in _BEFORE_DUE | _OVERDUE | _FIRM else ""
 

@@ -90,6 +90,8 @@ def _takes_its_place(case: Case, later: Candidate, earlier: Candidate) -> bool:
     """Whether a later rung stands for an earlier one; a task tells the customer nothing, nor does a rung that may not go out."""
     if later.instalment.number != earlier.instalment.number or later.position <= earlier.position:
         return False
+    if later.key.instalment != earlier.key.instalment:  # a statement of the month stands beside the ladder
+        return False
     if later.rung.action == "task" and earlier.rung.action == "contact":
         return False
     if not may_stand(case, later):

@@ -58,7 +58,8 @@ def test_fifty_invoices_due_the_same_day_get_one_message_for_each_rung(build: Ca
     for moment in ("2026-03-13 09:00", "2026-03-20 09:00", "2026-03-27 09:00"):
         house.at(moment)
         turns(house)
-    assert [len(sent.files) for sent in house.outside.world.sent] == [1, 1, 1], "one message for each rung, with its statement"
+    files = [len(sent.files) for sent in house.outside.world.sent]
+    assert files == [2, 2, 2], "one message for each rung, with its statement as PDF and CSV"
     made = house.rows("select rung, count(*) as n, count(folded_into) as folded, min(state) as least, max(state) as most"
                       " from contact group by rung order by rung")  # fmt: skip
     assert [tuple(row) for row in made] == [(rung, 50, 49, "accepted", "accepted") for rung in ("S1", "S2", "S3")]

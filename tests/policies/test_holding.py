@@ -284,3 +284,29 @@ def test_what_is_paid_has_no_deadline() -> None:
 @pytest.mark.parametrize("row", SECTION_3)
 def test_each_row_of_the_playbook_names_its_rules_and_its_end(row: str) -> None:
     assert SECTION_3[row].rules and SECTION_3[row].ends
+
+
+# The statement of the month stands beside the ladder.
+
+MONTHLY = MANUAL.replace(
+    "  - {rung: S6,", "  - {rung: K3, day: M+1wd, repeat: {every_days: 28, at_most: 12}, channels: [email], template: monthly_statement}\n"
+    "  - {rung: S6,"
+)  # fmt: skip
+
+
+def test_a_statement_goes_on_the_first_working_day_of_each_month_and_overtakes_nothing() -> None:
+    parts = tuple(
+        invoice().instalments[0].model_copy(update={"number": number, "due_on": date(2026, 2 + number, 20)}) for number in (1, 2)
+    )
+    facts = invoice(reach=(EMAIL,), instalments=parts, issued_on=date(2026, 2, 20), entered_at=NOW - timedelta(days=18))
+    happened = forecast(
+        [BookEntry(facts, load_manual(MONTHLY, "monthly.yaml"), NOW - timedelta(days=17))],
+        now=NOW - timedelta(days=17), until=NOW + timedelta(days=60),
+    )  # fmt: skip
+    made = [p for p in happened if isinstance(p.step, Contact)]
+    statements = [p.at.date() for p in made if isinstance(p.step, Contact) and p.step.rung == "K3"]
+    # Sunday 1 March; Good Friday and Maundy Thursday are the 3rd and 2nd of April; 1 May is a holiday in Colombia
+    assert statements == [date(2026, 3, 2), date(2026, 4, 1), date(2026, 5, 4)]
+    rungs = [p.step.key for p in made if isinstance(p.step, Contact) and p.step.rung != "K3"]
+    assert rungs == ["1.1.S1.0", "1.1.S3.0", "1.1.S6.0", "2.1.S1.0", "2.1.S3.0", "2.1.S6.0"], "each rung has its own day"
+    assert not [p for p in happened if isinstance(p.step, Skip)]

@@ -71,6 +71,7 @@ RUNGS: dict[str, tuple[tuple[str, str, str, bool, tuple[int, int, int, int] | No
     "b2b_corporate": (
         ("K1", "I+3wd", "task", False, None),
         ("K2", "D-15", "email", False, None),
+        ("K3", "M+1wd", "email", False, None),
         ("K4", "R+2wd", "email", False, None),
         ("K5", "D+12", "task", False, None),
         ("K6", "D+22", "email", False, None),
