@@ -25,6 +25,7 @@ router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
 Lead = Annotated[Acting, acting("lead")]
 ACCOUNTS_SHOWN = 200
 _Field = Annotated[str, Form(max_length=120, pattern=NO_NUL)]
+_Words = Annotated[str, Form(max_length=200, pattern=NO_NUL)]
 _Typed = Annotated[str, Query(max_length=120, pattern=r"^[^\x00-\x1f]*$")]
 
 
@@ -92,7 +93,7 @@ def read_missent(
 
 @router.post("/missent")
 def propose_missent(
-    who: Lead, request: Request, since: _Field, until: _Field, reason: Annotated[str, Form(max_length=200, pattern=NO_NUL)], rung: _Field = "",
+    who: Lead, request: Request, since: _Field, until: _Field, reason: _Words, rung: _Field = "",
     template: _Field = "", apologise: _Field = "", give_back: _Field = "",
 ) -> Response:  # fmt: skip
     """Propose what is done about a batch; a second person approves it."""

@@ -12,13 +12,15 @@ from fastapi.responses import RedirectResponse
 
 from api.console_acting import Acting, acting
 from api.console_session import PATH, PageRoute
+from ledger.insolvency import ANSWERS as CLAIM_ANSWERS
+from ledger.insolvency import TASK as CLAIM
 from ledger.refusals import Refused
 from ledger.task_acts import finish_task, take_task
 
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
 Collector = Annotated[Acting, acting("collector")]
 OUTCOMES = ("done", "found", "not_found", "not_needed", "let_it_go")
-OUTCOMES_OF = {"firm_rung_yes": ("yes", "no"), "match_payment": ("found", "not_ours")}
+OUTCOMES_OF = {"firm_rung_yes": ("yes", "no"), "match_payment": ("found", "not_ours"), CLAIM: CLAIM_ANSWERS}
 """How a task ended, as a person says it; what was promised to a customer is kept or not, and is only `done`."""
 
 

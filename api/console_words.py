@@ -33,7 +33,8 @@ TASKS = {
     "confirm_deduction": "Confirm a deduction", "certificate_missing": "Decide on a missing document",
     "load_index_value": "Load the value of an index",
     "find_payment": "Look for the payment", "answer_dispute": "Answer the dispute", "get_consent": "Ask for a channel",
-    "insolvency_claim": "File the claim", "read_reply": "Read an answer", "review_stop": "Review a stop",
+    "insolvency_claim": "File the claim",
+    "confirm_insolvency": "Look whether it is insolvent", "read_reply": "Read an answer", "review_stop": "Review a stop",
 }  # fmt: skip
 TASKS |= {
     "confirm_due_date": "Confirm the due date", "prove_delivery": "Prove that it was delivered", "reissue": "Issue it again",

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from ledger import agreements, holds, steps, stops
+from ledger import agreements, holds, insolvency, steps, stops
 from ledger.events import note_fact
 from ledger.facts import gather
 from ledger.own_promises import promise_to_customer
@@ -86,8 +86,27 @@ class _Case:
             due_at=day_start(due_on + timedelta(days=1), self.facts.zone), now=self.now,
         )  # fmt: skip
 
-    def rest(self, until_on: date, amount_minor: int | None = None) -> None:
-        """Hold the invoice, or a part of it, to the end of a day."""
+    @property
+    def by_customer(self) -> bool:
+        """Whether nobody of the house has looked: a link, or a telephone, may be in anybody's hands."""
+        return self.source not in ("api", "staff")
+
+    def said_before(self) -> bool:
+        """Whether a customer gave this reason for the invoice before, and it was answered by what it asks for."""
+        asked = text(
+            "select exists (select 1 from event where invoice_id = :id and kind = 'reason_given' and actor = :actor"
+            " and detail ->> 'reason' = :reason and detail -> 'did' ?| array['pause', 'restart'])"
+        )
+        given = {"id": self.facts.invoice_id, "actor": self.actor, "reason": self.said.reason}
+        return self.by_customer and bool(self.session.execute(asked, given).scalar_one())
+
+    def rest(self, until_on: date, amount_minor: int | None = None) -> list[str]:
+        """Hold the invoice, or a part of it, to the end of a day; what a customer says again holds nothing again.
+
+        Returns what was done, in words of the list.
+        """
+        if self.said_before():
+            return []
         until = day_start(until_on + timedelta(days=1), self.facts.zone)
         self.session.execute(
             text(
@@ -99,6 +118,7 @@ class _Case:
                 "until": until, "amount": amount_minor, "reason": self.said.reason, "actor": self.actor,
             },
         )  # fmt: skip
+        return ["pause"]
 
 
 def give_reason(
@@ -161,7 +181,7 @@ def _not_received(case: _Case) -> _Done:
         now=case.now,
     )  # fmt: skip
     again = restart(case.facts, case.manual, case.today)
-    if again is None:
+    if again is None or case.said_before():
         return ["own_promise"], None
     case.session.execute(
         text(
@@ -181,9 +201,9 @@ def _not_received(case: _Case) -> _Done:
 def _waiting_approval(case: _Case) -> _Done:
     latest = case.in_working_days(APPROVAL_WD)
     until = min(max(case.said.on or latest, case.today), latest)
-    case.rest(until)
+    rests = case.rest(until)
     case.task("follow_approval", "the customer waits for approval or receipt: ask who approves it, and by which day", until)
-    return ["pause", "task"], None
+    return [*rests, "task"], None
 
 
 def _payment_run(case: _Case) -> _Done:
@@ -202,12 +222,12 @@ def _sum_to_check(kind: str, why: str) -> Callable[[_Case], _Done]:
         if amount is None:
             raise Refused("reason-needs", "amount_minor: how much of the balance it is", status=422)
         until = case.today + timedelta(days=CHECK_DAYS)
-        case.rest(until, amount)
+        rests = case.rest(until, amount)
         day = f", until {case.said.on.isoformat()}" if case.said.on else ""
         case.task(
             kind, f"the customer says that {written(amount, case.facts.currency)} {why}{day}: confirm it, or decline", until
         )
-        return ["pause", "task"], None
+        return [*rests, "task"], None
 
     return do
 
@@ -223,6 +243,9 @@ def _waiting_document(case: _Case) -> _Done:
 def _insolvent(case: _Case) -> _Done:
     until = case.now + timedelta(days=REVIEW_DAYS)
     opened = case.said.on or case.today
+    if case.by_customer:
+        held = insolvency.claim(case.session, case.facts, opened_on=min(opened, case.today), actor=case.actor, now=case.now)
+        return ["stop", "task"] if held else ["task"], None
     stops.suppress(
         case.session, case.facts.account_id, reason="insolvency", evidence="said by the customer", until=until,
         actor=case.actor, now=case.now, opened_on=opened,

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from ledger import replies, unapplied
+from ledger import insolvency, replies, unapplied
 from ledger.events import note_fact, tell
 from ledger.own_promises import OWN, keep_own_promise
 from ledger.refusals import Refused, not_found
@@ -41,7 +41,8 @@ def finish_task(session: Session, task_id: UUID | str, *, outcome: str, actor: s
     if not _OUTCOME.fullmatch(outcome):
         raise Refused("task-outcome", "say how it ended in one word of the list", status=422)
     row = session.execute(
-        text("select id, creditor_id, kind, key, invoice_id, done_at, assigned_to from task where id = :id"), {"id": str(task_id)}
+        text("select id, creditor_id, account_id, kind, key, invoice_id, done_at, assigned_to from task where id = :id"),
+        {"id": str(task_id)},
     ).one_or_none()
     if row is None:
         raise not_found("task", task_id)
@@ -53,6 +54,8 @@ def finish_task(session: Session, task_id: UUID | str, *, outcome: str, actor: s
         return keep_own_promise(session, row.id, actor=actor, now=now)
     if row.kind == replies.TASK and row.done_at is None:
         replies.answered(session, row.creditor_id, row.key, actor=actor, outcome=outcome, now=now)
+    if row.kind == insolvency.TASK and row.done_at is None:
+        insolvency.answered(session, row.account_id, outcome, actor=actor, now=now)
     if row.kind == "match_payment" and outcome == "not_ours":
         unapplied.release(session, row.key, now=now, why="a person looked: the receipt is for something else")
     done = session.execute(

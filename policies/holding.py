@@ -45,7 +45,10 @@ SECTION_3: Final[dict[str, Row]] = {
     "ceded": Row(("hold.ceded",), "recourse, buy-back, or the review date"),
     "own_promise": Row(("own_promise.overdue",), "done; looked at each morning"),
     "scheduled": Row(("agreement.promise",), "kept or missed"),
-    "insolvency": Row(("suppression.insolvency",), "a person lifts it, asked again every 30 days"),
+    "insolvency": Row(
+        ("suppression.insolvency", "suppression.insolvency_claimed"),
+        "a person lifts it, asked again every 30 days; a claim that nobody confirms, after two working days",
+    ),
     "person": Row(
         ("suppression.deceased", "suppression.minor", "suppression.vulnerable", "suppression.identity_theft",
          "suppression.disaster"),
@@ -147,9 +150,9 @@ def _credit(case: Case, candidate: Candidate, asked_minor: int) -> Wait | None:
 def _part_paid(case: Case, candidate: Candidate, _asked_minor: int) -> Wait | None:
     """After a part payment of some size the customer is left in peace for some days (playbook 2)."""
     facts, pauses = case.facts, case.manual.pauses
-    if pauses.part_payment_pct is None or not facts.payments or not is_overdue(case, candidate):
+    if pauses.part_payment_pct is None or not facts.received or not is_overdue(case, candidate):
         return None
-    ends = [_peace_until(case, p) for p in facts.payments if p.amount_minor > 0 and _is_sizable(case, p)]
+    ends = [_peace_until(case, p) for p in facts.received if p.amount_minor > 0 and _is_sizable(case, p)]
     until = max(ends, default=None)
     if until is None or until <= max(candidate.at, case.now):
         return None
@@ -158,7 +161,7 @@ def _part_paid(case: Case, candidate: Candidate, _asked_minor: int) -> Wait | No
 
 
 def _is_sizable(case: Case, payment: PaymentFact) -> bool:
-    came = sum(p.amount_minor for p in case.facts.payments if p.recorded_at >= payment.recorded_at)
+    came = sum(p.amount_minor for p in case.facts.received if p.recorded_at >= payment.recorded_at)
     owed_before = case.facts.balance_minor + came
     return payment.amount_minor * 100 >= (case.manual.pauses.part_payment_pct or 0) * owed_before
 

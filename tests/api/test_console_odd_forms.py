@@ -23,34 +23,26 @@ def desk(house: House) -> Desk:
     return at_desk(house, "admin")
 
 
-@pytest.mark.parametrize("amount", ["1e999999999", "1e-999999999", "NaN", "sNaN", "Infinity", "-5", "0", "²"])
-def test_a_sum_that_is_none_is_refused(desk: Desk, invoice: UUID, amount: str) -> None:
-    for path, form in (("acts/promise", {"on": "2026-03-10"}), ("call", {"result": "promise", "on": "2026-03-10"})):
-        assert desk.post(f"/console/invoices/{invoice}/{path}", **form, amount=amount).status_code == 422, (path, amount)
+def test_a_sum_that_is_none_is_refused(desk: Desk, invoice: UUID) -> None:
+    for amount in ("1e999999999", "1e-999999999", "NaN", "sNaN", "Infinity", "-5", "0", "²"):
+        answer = desk.post(f"/console/invoices/{invoice}/acts/promise", on="2026-03-10", amount=amount)
+        assert answer.status_code == 422, amount
 
 
-@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-02-30", "", "tomorrow"])
-def test_a_day_that_is_none_is_refused(desk: Desk, invoice: UUID, day: str) -> None:
-    for path, name, more in (
-        ("acts/promise", "on", {}), ("acts/snooze", "until", {}), ("acts/own-promise", "due_on", {"kind": "send_copy"}),
-        ("call", "back_on", {"result": "call_back"}), ("call", "on", {"result": "promise"}),
-    ):  # fmt: skip
-        answer = desk.post(f"/console/invoices/{invoice}/{path}", **more, **{name: day})
-        assert answer.status_code == 422, (path, day, answer.status_code)
-
-
-@pytest.mark.parametrize("ceiling", ["²", "٣", "-1", "1e3", "99999999"])
-def test_a_ceiling_that_is_no_number_is_refused(desk: Desk, ceiling: str) -> None:
-    assert desk.post("/console/start", ceiling=ceiling).status_code == 422
-
-
-@pytest.mark.parametrize(
-    ("since", "until"),
-    [("0001-01-01T00:00", "0001-01-02T00:00"), ("9999-12-30T00:00", "9999-12-31T23:59"), ("0001-01-01T00:00", "9999-12-31T23:59")],
-)
-def test_a_window_at_the_end_of_time_is_refused_or_empty(desk: Desk, since: str, until: str) -> None:
-    assert desk.get("/console/missent", params={"since": since, "until": until}).status_code in (200, 422)
-    assert desk.post("/console/missent", since=since, until=until, reason="wrong list").status_code == 422
+def test_a_day_a_ceiling_or_a_window_that_is_none_is_refused(desk: Desk, invoice: UUID) -> None:
+    for day in ("0001-01-01", "9999-12-31", "2026-02-30", ""):
+        for path, name, more in (
+            ("acts/promise", "on", {}), ("acts/snooze", "until", {}), ("acts/own-promise", "due_on", {"kind": "send_copy"}),
+            ("call", "back_on", {"result": "call_back"}),
+        ):  # fmt: skip
+            answer = desk.post(f"/console/invoices/{invoice}/{path}", **more, **{name: day})
+            assert answer.status_code == 422, (path, day, answer.status_code)
+    for ceiling in ("²", "٣", "-1", "1e3", "99999999"):
+        assert desk.post("/console/start", ceiling=ceiling).status_code == 422, ceiling
+    early, late, end = "0001-01-01T00:00", "0001-01-02T00:00", "9999-12-31T23:59"
+    for since, until in ((early, late), ("9999-12-30T00:00", end), (early, end)):
+        assert desk.get("/console/missent", params={"since": since, "until": until}).status_code in (200, 422)
+        assert desk.post("/console/missent", since=since, until=until, reason="wrong list").status_code == 422
 
 
 def test_a_character_that_no_table_holds_is_refused_in_every_form(house: House, desk: Desk, invoice: UUID) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from tests import cast
 from tests.api.conftest import House
 from tests.api.test_portal import Page
 from tests.api.test_reasons import rows
@@ -39,6 +42,50 @@ def test_a_reason_does_what_stands_for_it(house: House) -> None:
     assert firm.send("reason", reason="payment_run", on="2026-03-06").status_code == 303
     assert rows(house, "select kind, source, actor from agreement") == [("promise", "portal", "customer")]
     assert "reason" in firm.verbs()
+
+
+def test_an_insolvency_that_a_customer_claims_holds_for_two_working_days_once_while_a_person_looks(house: House) -> None:
+    firm = page(house, kind="business")
+    held = "select reason, until, lifted_at is null from suppression order by created_at, reason desc"
+    assert firm.send("reason", reason="insolvent", on="2030-01-01").status_code == 303
+    [(reason, until, stands)] = rows(house, held)
+    assert (reason, stands) == ("insolvency_claimed", True) and timedelta(days=1) < until - cast.NOW < timedelta(days=6)
+    assert rows(house, "select kind, due_at from task") == [("confirm_insolvency", until)]
+    house.clock.at = until + timedelta(days=1)
+    assert firm.send("reason", reason="insolvent").status_code == 303
+    assert len(rows(house, held)) == 1, "said again, it stops nothing again"
+    asked = [each for (each,) in rows(house, "select id from task where kind = 'confirm_insolvency' order by created_at")]
+    assert len(asked) == 2
+
+    def says(task: UUID, outcome: str) -> int:
+        return house.client.post(f"/v1/tasks/{task}/done", json={"outcome": outcome}).status_code
+
+    assert says(asked[0], "done") == 422 and says(asked[0], "not_confirmed") == 200
+    assert rows(house, held) == [("insolvency_claimed", until, False)]
+    assert says(asked[1], "confirmed") == 200
+    assert [row[0] for row in rows(house, held) if row[2]] == ["insolvency"]
+
+
+def test_what_a_customer_says_again_is_heard_and_holds_nothing_again(house: House) -> None:
+    firm = page(house, kind="business")
+    pauses = "select reason from hold where kind = 'pause'"
+    said = "select detail -> 'did' from event where kind = 'reason_given' order by id"
+    for _ in range(3):
+        assert firm.send("reason", reason="waiting_approval").status_code == 303
+        house.clock.at += timedelta(days=8)
+    assert rows(house, pauses) == [("waiting_approval",)]
+    assert rows(house, said) == [(["pause", "task"],), (["task"],), (["task"],)]
+
+
+def test_not_received_starts_the_ladder_again_once(house: House) -> None:
+    firm = page(house, kind="business")
+    house.clock.at = cast.NOW + timedelta(days=22)
+    for _ in range(2):
+        assert firm.send("reason", reason="not_received").status_code == 303
+        [(task,)] = rows(house, "select id from task where kind = 'own_send_copy' and done_at is null")
+        assert house.client.post(f"/v1/tasks/{task}/done", json={"outcome": "done"}).status_code == 200
+        house.clock.at += timedelta(days=9)
+    assert rows(house, "select cycle from invoice") == [(2,)]
 
 
 @pytest.mark.parametrize(
