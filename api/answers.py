@@ -87,7 +87,7 @@ _CONTACTABILITY: dict[str, Any] = {
     }],
     "people": [{
         "person_id": _OTHER, "role": "holder", "verdict": "deny", "next_allowed_at": "2026-03-09T12:00:00Z",
-        "why": "16:00 on Saturday 7 March 2026 is outside the hours", "rules": ["CO.hours"],
+        "why": "16:00 on Saturday 7 March 2026 is outside the hours", "rules": ["CO.hours"], "confirmed": True,
     }],
     "jurisdictions": ["CO"], "zones": ["America/Bogota"],
 }  # fmt: skip

@@ -29,6 +29,7 @@ from ledger.owner_holds import OWNER_HOLD_WD_MAX, OWNER_REASONS, go_on, hold_by_
 from ledger.reading import find_invoice, holds_of
 from ledger.refusals import Refused
 from ledger.staff import list_staff
+from ledger.structure import speaks_for
 from policies import negotiation
 from policies.ladder import local_day
 from policies.terms import Channel
@@ -202,7 +203,7 @@ def act_contact(
     """A corrected number or address of a person; the old one is used no more. What was typed is not shown again."""
 
     def deed(now: datetime) -> str:
-        account = find_invoice(who.session, invoice_id).row.account_id
+        account = speaks_for(who.session, find_invoice(who.session, invoice_id).row.account_id)
         if channel not in {each.value for each in Channel}:
             raise Refused("channel", "choose what kind of address it is", status=422)
         correct_contact(

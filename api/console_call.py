@@ -24,9 +24,10 @@ from ledger.facts import gather
 from ledger.notes import notes_of
 from ledger.reading import find_invoice
 from ledger.session import as_creditor
-from ledger.whom_to_call import whom_to_call
+from ledger.whom_to_call import whom_to_call, whose_number
 from messages.scripts import SITUATIONS
 from policies.facts import InvoiceFacts
+from policies.holder import PHONES
 from policies.ladder import local_day
 from policies.manual import Manual
 from policies.reachable import contactability
@@ -54,7 +55,7 @@ def call_page(who: Looker, request: Request, invoice_id: UUID, say: str, refusal
     _note_seen(request, who, invoice_id, now)
     sealer = request.app.state.sealer
     facts, manual = gather(who.session, invoice_id, now)
-    people = whom_to_call(who.session, sealer, row.account_id)
+    people = whom_to_call(who.session, sealer, row.account_id, now)
     situations = [each for each in SITUATIONS if each != "promise_broken" or _missed(facts)]
     situation = say if say in situations else "promise_broken" if _missed(facts) else "first_call"
     today = local_day(now, facts.zone)
@@ -80,11 +81,13 @@ def post_call(
 
     def deed(now: datetime) -> str:
         day, part = {"promise": (on, amount), "call_back": (back_on, ""), "dispute": ("", disputed)}.get(result, ("", ""))
+        tried = id_of(number) if number and result == "wrong_number" else None
+        holder = whose_number(who.session, tried) if tried else None  # the number says whose it was, whoever else is ticked
         minutes = int(ago) if ago in {str(each) for each in AGO_MINUTES} else 0
         call = Call(
             ref=f"console-{who.once}", result=result, at=now - timedelta(minutes=minutes),
-            direction="in" if direction == "in" else "out", person_id=id_of(person) if person else None,
-            address_id=id_of(number) if number and result == "wrong_number" else None, on=day_of(day) if day else None,
+            direction="in" if direction == "in" else "out", person_id=holder or (id_of(person) if person else None),
+            address_id=tried, on=day_of(day) if day else None,
             amount_minor=minor(part, currency), reason=reason, words=words,
         )  # fmt: skip
         logged = log_call(who.session, request.app.state.sealer, invoice_id, call, actor=who.actor, now=now)
@@ -106,10 +109,15 @@ def _missed(facts: InvoiceFacts) -> bool:
 
 
 def _may_call(facts: InvoiceFacts, manual: Manual, now: datetime) -> Any:
-    """Whether law, hours and limits allow a call now; a number kept for messages is asked as one for calls."""
-    phones = {Channel.VOICE, Channel.SMS, Channel.WHATSAPP}
-    reach = tuple(each.model_copy(update={"channel": Channel.VOICE}) for each in facts.reach if each.channel in phones)
-    return contactability(facts.model_copy(update={"reach": reach}), manual, Channel.VOICE, now)[0]
+    """Whether law, hours and the caps of people allow a call now.
+
+    A number kept for messages is asked as one for calls, unless its holder wants none there.
+    """
+    phones = [each for each in facts.reach if each.channel in PHONES]
+    closed = {each.number for each in phones if each.channel is Channel.VOICE and not each.permitted}
+    asked = (each for each in phones if each.channel is Channel.VOICE or each.number not in closed)
+    reach = tuple(each.model_copy(update={"channel": Channel.VOICE}) for each in asked)
+    return contactability(facts.model_copy(update={"reach": reach}), manual, Channel.VOICE, now, by="person")[0]
 
 
 def _note_seen(request: Request, who: Looker, invoice_id: UUID, now: datetime) -> None:

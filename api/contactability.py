@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 
 from api.problems import responses
 from api.security import Caller, caller
@@ -44,6 +45,9 @@ class PersonAnswer(Model):
     next_allowed_at: datetime | None
     why: str
     rules: tuple[str, ...]
+    confirmed: bool = Field(
+        description="false: a telephone whose holder nobody confirmed; it may be asked whose it is and told nothing of the debt"
+    )
 
 
 class ContactabilityOut(Model):
@@ -110,7 +114,7 @@ def _person(answer: Answer) -> PersonAnswer:
     return PersonAnswer(
         person_id=UUID(answer.person_id) if answer.person_id else None, role=answer.role,
         verdict="allow" if answer.allowed else "deny", next_allowed_at=None if answer.allowed else answer.at, why=answer.why,
-        rules=answer.rules,
+        rules=answer.rules, confirmed=answer.confirmed,
     )  # fmt: skip
 
 

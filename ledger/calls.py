@@ -15,14 +15,13 @@ from sqlalchemy.orm import Session
 
 from ledger import agreements, holds
 from ledger.manual_contacts import Made, record
+from ledger.no_calls import refuse_calls
 from ledger.notes import add_note
 from ledger.own_promises import promise_to_customer
-from ledger.receipts import addresses_of, opt_out
 from ledger.refusals import Refused
 from ledger.sealing import Sealer
 from policies import negotiation
 from policies.facts import Outcome
-from policies.terms import Channel
 
 CallResult = Literal[
     "promise", "dispute", "says_paid", "call_back", "spoke", "third_party", "voicemail", "no_answer", "not_connected",
@@ -76,7 +75,7 @@ def log_call(session: Session, sealer: Sealer, invoice_id: UUID | str, call: Cal
     kept = record(session, invoice_id, made, now=now, actor=actor)
     if not kept.new:
         return Logged(kept.id, ("This call was logged before.",))
-    follows = [_follow(session, invoice_id, call, actor=actor, now=now)]
+    follows = [_follow(session, sealer, invoice_id, call, actor=actor, now=now)]
     if call.words.strip():
         add_note(session, sealer, invoice_id, code="call", words=call.words, actor=actor, now=now)
     return Logged(kept.id, tuple(line for line in follows if line))
@@ -92,7 +91,7 @@ def _complete(call: Call) -> None:
         raise Refused("call-reason", "say what the customer disputes: choose a reason", status=422)
 
 
-def _follow(session: Session, invoice_id: UUID | str, call: Call, *, actor: str, now: datetime) -> str:
+def _follow(session: Session, sealer: Sealer, invoice_id: UUID | str, call: Call, *, actor: str, now: datetime) -> str:
     if call.result == "promise" and call.on is not None:
         wish = negotiation.Promise(on=call.on, amount_minor=call.amount_minor)
         agreed = agreements.ask(session, invoice_id, wish, source="staff", actor=actor, now=now)
@@ -107,8 +106,8 @@ def _follow(session: Session, invoice_id: UUID | str, call: Call, *, actor: str,
         promise_to_customer(session, invoice_id, kind="call_back", due_on=call.on, actor=actor, now=now)
         return f"We owe a call back by {call.on.isoformat()}: it is a task."
     if call.result == "no_more_calls":
-        _no_more_calls(session, invoice_id, call, actor=actor, now=now)
-        return "No more calls to this person, at once and for every invoice of the account."
+        _no_more_calls(session, sealer, invoice_id, call, actor=actor, now=now)
+        return "No more calls to this person, on any of their numbers and for every invoice of the account; messages go on."
     if call.result == "wrong_number":
         return "The number is retired; a task asks for another."
     return ""
@@ -126,14 +125,13 @@ def _says_paid(session: Session, invoice_id: UUID | str, *, actor: str, now: dat
     return f"Held until {until.date().isoformat()} while the payment is looked for."
 
 
-def _no_more_calls(session: Session, invoice_id: UUID | str, call: Call, *, actor: str, now: datetime) -> None:
+def _no_more_calls(session: Session, sealer: Sealer, invoice_id: UUID | str, call: Call, *, actor: str, now: datetime) -> None:
     row = session.execute(
         text(
-            "select i.account_id, p.id as person from invoice i join person p on p.account_id = i.account_id where i.id = :id"
-            " and (cast(:person as uuid) is null or p.id = :person) order by p.created_at, p.id limit 1"
+            "select i.account_id, h.person_id as person from invoice i join manual_contact h on h.invoice_id = i.id"
+            " where i.id = :id and h.ref = :ref and h.person_id is not null"
         ),
-        {"id": str(invoice_id), "person": call.person_id},
+        {"id": str(invoice_id), "ref": call.ref},
     ).one_or_none()
     if row is not None:
-        voice = addresses_of(session, row.person, Channel.VOICE)
-        opt_out(session, row.account_id, voice, now=now, proof=f"call {call.ref}", actor=actor)
+        refuse_calls(session, sealer, row.account_id, row.person, proof=f"call {call.ref}", actor=actor, now=now)

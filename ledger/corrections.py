@@ -61,7 +61,7 @@ def correct_contact(
         session.execute(text("update address set retired_at = null, retired_why = null where id = :id"), {"id": same.id})
         address_id: UUID = same.id
     else:
-        address_id = _add(session, sealer, person, channel, clean, lookup, positions=len(known), now=now)
+        address_id = add_address(session, sealer, person, channel, clean, lookup, positions=len(known), now=now)
     if old is not None:
         retire_address(session, old.id, why="corrected", now=now)
         close_task(session, creditor_id=person.creditor_id, kind="fix_contact", key=str(old.id), outcome="corrected", now=now)
@@ -70,17 +70,14 @@ def correct_contact(
     return address_id
 
 
-def _add(
-    session: Session,
-    sealer: Sealer,
-    person: Row[Any],
-    channel: Channel,
-    clean: str,
-    lookup: bytes,
-    *,
-    positions: int,
+def add_address(
+    session: Session, sealer: Sealer, person: Row[Any], channel: Channel, clean: str, lookup: bytes, *, positions: int,
     now: datetime,
 ) -> UUID:  # fmt: skip
+    """Join an address to a person's card, as it was withdrawn or not wherever this creditor knows it; returns its id.
+
+    `person` is the locked row: id, creditor_id, data_key, sealed.
+    """
     data_key, address_id = sealer.unwrap(person.data_key), new_id()
     card = from_json(sealer.unseal_under(data_key, person.sealed))
     card["addresses"][str(address_id)] = clean

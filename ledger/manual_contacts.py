@@ -25,6 +25,7 @@ from ledger.receipts import retire_address
 from ledger.refusals import Refused, not_found
 from ledger.session import lock_debtor
 from ledger.steps import local_columns
+from ledger.structure import speaks_for
 from policies.facts import Outcome
 
 OLDEST = timedelta(days=90)
@@ -139,7 +140,7 @@ def record(session: Session, invoice_id: UUID | str, made: Made, *, now: datetim
     if kept.rowcount == 0:  # type: ignore[attr-defined]  # told at the same moment about another debtor's invoice
         return _same(session.execute(_SAID, {"creditor": invoice.creditor_id, "ref": made.ref}).one(), invoice.id, person, made)
     if made.outcome == "wrong_number" and person is not None:
-        for address in _dead(session, invoice.account_id, person, channel, made.address_id):
+        for address in _dead(session, person, channel, made.address_id):
             retire_address(session, address, why="wrong_number", now=now, invoice_id=invoice.id)
     if made.outcome == "conversation" and channel == "voice" and person is not None:
         spoken_with(session, invoice.account_id, person, address_id=made.address_id, actor=actor, now=now)
@@ -166,10 +167,10 @@ def contacts_of(session: Session, invoice_id: UUID | str, *, limit: int, cursor:
 def _person(session: Session, account_id: UUID, wanted: UUID | None) -> UUID | None:
     found: UUID | None = session.execute(
         text(
-            "select id from person where account_id = :account and (cast(:wanted as uuid) is null or id = :wanted)"
-            " order by created_at, id limit 1"
+            "select id from person where (account_id = :speaks or account_id = :account and cast(:wanted as uuid) is not null)"
+            " and (cast(:wanted as uuid) is null or id = :wanted) order by created_at, id limit 1"
         ),
-        {"account": account_id, "wanted": wanted},
+        {"account": account_id, "speaks": speaks_for(session, account_id), "wanted": wanted},
     ).scalar()
     if found is None and wanted is not None:
         raise not_found("person of this account", wanted)
@@ -192,14 +193,15 @@ def _same(said: Row[Any], invoice_id: UUID, person: UUID | None, made: Made) -> 
     return Kept(said.id, False)
 
 
-def _dead(session: Session, account_id: UUID, person_id: UUID, channel: str, address_id: UUID | None) -> list[UUID]:
+def _dead(session: Session, person_id: UUID, channel: str, address_id: UUID | None) -> list[UUID]:
     """The addresses that a wrong number was, whoever of the account has it; raises Refused `which-address`."""
     rows = session.execute(
         text(
             "select a.id, a.channel, a.person_id, a.lookup from address a join person p on p.id = a.person_id"
-            " where p.account_id = :account and a.channel = any(:channels) and a.retired_at is null order by a.position, a.id"
+            " where p.account_id = (select account_id from person where id = :person)"
+            " and a.channel = any(:channels) and a.retired_at is null order by a.position, a.id"
         ),
-        {"account": account_id, "channels": list(_FAMILY[channel])},
+        {"person": person_id, "channels": list(_FAMILY[channel])},
     ).all()
     theirs = [row for row in rows if row.person_id == person_id]
     tried = [row for row in theirs if row.id == address_id] if address_id is not None else []

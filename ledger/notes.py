@@ -49,7 +49,8 @@ def add_note(
     row = session.execute(
         text(
             "select i.creditor_id, p.id as person, p.data_key from invoice i left join lateral (select id, data_key from person"
-            " where account_id = i.account_id and erased_at is null order by created_at, id limit 1) p on true where i.id = :id"
+            " where account_id in (i.account_id, (select payer_id from account where id = i.account_id)) and erased_at is null"
+            " order by account_id <> i.account_id, created_at, id limit 1) p on true where i.id = :id"
         ),
         {"id": str(invoice_id)},
     ).one_or_none()

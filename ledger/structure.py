@@ -144,3 +144,15 @@ def _write(session: Session, known: dict[str, dict[str, Any]], account: str, nam
     known[account][column] = other
     if name == "payer" and other is not None:
         known[other]["pays"] = True
+
+
+def speaks_for(session: Session, account_id: UUID | str) -> UUID:
+    """The account whose people are written to and called about another's invoices: its payer where somebody of it is known."""
+    found: UUID = session.execute(
+        text(
+            "select coalesce((select p.id from account p where p.id = a.payer_id and exists (select 1 from person n"
+            " where n.account_id = p.id and n.erased_at is null)), a.id) from account a where a.id = :id"
+        ),
+        {"id": str(account_id)},
+    ).scalar_one()
+    return found

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from policies.case import Case, law_for
 from policies.contactable import first_allowed
 from policies.facts import InvoiceFacts, Reach
+from policies.holder import confirmed
 from policies.manual import Manual
 from policies.terms import Channel
 
@@ -23,6 +24,8 @@ class Answer(NamedTuple):
     """The first allowed moment from the asked one on; None where waiting does not help."""
     rules: tuple[str, ...]
     why: str
+    confirmed: bool = True
+    """Whether the address is known to be theirs; a telephone that nobody confirmed may be asked whose it is and told nothing."""
 
 
 def contactability(
@@ -71,7 +74,8 @@ def _answer(
     rules, why, free = condition
     if not reach.permitted:
         said = "; ".join([*why, reach.why_not or "this person may not be contacted here"])
-        return Answer(reach.person_id, reach.address_id, reach.role, False, None, (*rules, "consent.not_permitted"), said)
+        closed = (*rules, "consent.not_permitted")
+        return Answer(reach.person_id, reach.address_id, reach.role, False, None, closed, said, confirmed(reach, asked))
     case = Case(facts, manual, asked)
     now, later = (
         first_allowed(
@@ -83,4 +87,7 @@ def _answer(
     allowed = not rules and now.allowed
     opens = asked if allowed else later.at if free is not None else None
     said = "; ".join([*why, now.why])
-    return Answer(reach.person_id, reach.address_id, reach.role, allowed, opens, (*rules, *now.rules), said)
+    known = confirmed(reach, asked)
+    if not known:
+        said = f"{said}; nobody confirmed this telephone: nothing of the debt may be said there, only asked whose it is"
+    return Answer(reach.person_id, reach.address_id, reach.role, allowed, opens, (*rules, *now.rules), said, known)
