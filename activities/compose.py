@@ -152,8 +152,10 @@ def _several(told: Sequence[_Told]) -> tuple[Line, ...]:
     return tuple(found.values())
 
 
-def _attached(rendered: Rendered, *, language: str, sender: str, country: str, today: date) -> tuple[Attachment, ...]:
-    """The whole statement, where the message lists only its oldest lines."""
+def _attached(
+    rendered: Rendered, *, language: str, sender: str, country: str, today: date, sheet: bool
+) -> tuple[Attachment, ...]:  # fmt: skip
+    """The whole statement, where the message lists only its oldest lines; the statement of the month as a sheet too."""
     if rendered.whole is None:
         return ()
     title = common()[language[:2]]["statement"]
@@ -162,8 +164,8 @@ def _attached(rendered: Rendered, *, language: str, sender: str, country: str, t
         dated=today,
     )  # fmt: skip
     name = f"{title.lower().replace(' ', '-')}-{today.isoformat()}"
-    sheet = statement_csv(rendered.whole)
-    return (Attachment(f"{name}.pdf", "application/pdf", pdf), Attachment(f"{name}.csv", "text/csv", sheet))
+    lines = (Attachment(f"{name}.csv", "text/csv", statement_csv(rendered.whole)),) if sheet else ()
+    return (Attachment(f"{name}.pdf", "application/pdf", pdf), *lines)
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,14 @@ class Composer:
             category=template,
             attachments=(
                 *papers_for(session, self._sealer, ((one.facts, one.step) for one in told), contact_id),
-                *_attached(rendered, language=language, sender=row.creditor, country=row.country, today=values.today),
+                *_attached(
+                    rendered,
+                    language=language,
+                    sender=row.creditor,
+                    country=row.country,
+                    today=values.today,
+                    sheet=template == STATEMENT,
+                ),
             ),
         )
         return Message(outgoing, rendered, rendered.version, register)

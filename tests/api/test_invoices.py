@@ -180,7 +180,8 @@ def test_reading_shows_the_balance_and_the_level_each_part_of_the_manual_came_fr
     invoice = _post(house, cast.invoice_body(account=account, manual_patch={"send_at": "10:30"})).json()["id"]
     seen = house.client.get(f"/v1/invoices/{invoice}").json()
     assert (seen["state"], seen["balance_minor"], seen["account"]["ref"]) == ("open", 25_000_000, "C-1001")
-    assert seen["instalments"] == [{"number": 1, "due_on": "2026-03-16", "amount_minor": 25_000_000, "balance_minor": 25_000_000}]
+    due = {"number": 1, "due_on": "2026-03-16", "amount_minor": 25_000_000, "balance_minor": 25_000_000}
+    assert seen["instalments"] == [due | {"due_source": "stated", "due_terms": ""}]
     assert seen["manual"]["content"]["send_at"] == "10:30"
     origin = seen["manual"]["origin"]
     assert (origin["send_at"], origin["limits.gap_hours"], origin["ladder"]) == ("invoice", "account", "creditor")

@@ -182,7 +182,7 @@ async def test_while_the_bank_file_is_late_nobody_overdue_is_written_to_and_no_p
     overdue = await stage.post("F-1")
     promised = await stage.post("F-2", account=cast.debtor_ana(ref="C-2", contacts=[]))
     later = await stage.post(
-        "F-3", due_on="2026-03-23",
+        "F-3", due_on="2026-03-25",
         account=cast.debtor_ana(ref="C-3", contacts=[{"role": "holder", "channels": [
             {"channel": "email", "address": "c3@correo.example.com", "consent": "given", "verified": True}]}]),
     )  # fmt: skip
