@@ -62,6 +62,11 @@ _FACTS = Prepared(
                having sum(e.amount_minor) <> 0) p) as payments,
         (select coalesce(-sum(e.amount_minor), 0) from entry e where e.invoice_id = i.id and e.kind = 'erp_adjustment')
             as erp_adjusted_minor,
+        (select coalesce(json_agg(json_build_object('paid_on', i.issued_on, 'recorded_at', x.recorded_at,
+            'amount_minor', x.amount_minor) order by x.recorded_at), '[]') from (
+            select e.recorded_at, -sum(e.amount_minor) as amount_minor from entry e where e.invoice_id = i.id
+            and e.kind = 'erp_adjustment' and e.instalment < 1001 group by e.recorded_at having sum(e.amount_minor) <> 0) x)
+            as settled_in_erp,
         (select coalesce(json_agg(json_build_object('id', h.id, 'kind', h.kind, 'until', h.until, 'reason', h.reason,
             'starts_at', case when h.starts_at <= h.created_at then least(h.starts_at, :now) else h.starts_at end,
             'amount_minor', h.amount_minor) order by h.until), '[]')

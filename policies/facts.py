@@ -289,6 +289,8 @@ class InvoiceFacts(Model):
     revision: int
     instalments: tuple[Instalment, ...]
     payments: tuple[PaymentFact, ...] = ()
+    settled_in_erp: tuple[PaymentFact, ...] = ()
+    """What the creditor's lists settled and no payment of ours explains: its day is not known, so it counts as in time."""
     holds: tuple[Hold, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     contacts: tuple[PastContact, ...] = ()
@@ -359,6 +361,11 @@ class InvoiceFacts(Model):
     """An indexed or foreign debt is paid in this currency, at the value of the day."""
     value_missing_on: date | None = None
     """The debtor's present day, when the value of that day is needed and not known."""
+
+    @property
+    def received(self) -> tuple[PaymentFact, ...]:
+        """All that was paid as far as anybody knows: by it a promise is judged."""
+        return self.payments + self.settled_in_erp
 
     @property
     def balance_minor(self) -> int:

@@ -205,7 +205,7 @@ def _agreed(case: Case) -> Step | None:
     agreement = open_agreement(facts)
     if agreement is None:
         return None
-    verdict = judge(agreement, facts.payments, local_day(now, facts.zone))
+    verdict = judge(agreement, facts.received, local_day(now, facts.zone))
     if verdict.verdict is not None:
         return _not_yet_known(case, agreement, verdict) or _judged(case, agreement, verdict)
     milestone = verdict.milestone
@@ -239,7 +239,7 @@ def _reminder(case: Case, agreement: Agreement) -> Contact | None:
     if not manual.promise.remind_day_before:
         return None
     today = local_day(now, facts.zone)
-    verdict = judge(agreement, facts.payments, today)
+    verdict = judge(agreement, facts.received, today)
     milestone = verdict.milestone
     day = milestone.due_on - timedelta(days=1)
     key = ContactKey(0, facts.cycle, f"{AGREEMENT_REMINDER}-{agreement.id[:8]}-{milestone.number}", 0)

@@ -12,12 +12,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
-from ledger import payments, snapshot_store, snapshots
+from ledger import agreements, payments, snapshot_store, snapshots
 from ledger.facts import gather
 from ledger.import_files import read_table
 from ledger.refusals import Refused
 from ledger.snapshot_apply import Applied, apply_run
+from policies import negotiation
 from policies.forecast import settle
+from policies.next_step import next_step
 from policies.portfolio_map import load_map
 from tests import cast
 from tests.conftest import Database
@@ -314,6 +316,26 @@ def test_the_facts_say_what_was_settled_elsewhere_and_the_policy_closes_by_it(de
     assert {number: facts.erp_adjusted_minor for number, (facts, _) in adjusted.items()} == {"F1": 10_000, "F2": 0}
     _, _, obeyed = settle(*adjusted["F1"], NOON + _days(1))
     assert (obeyed.kind, obeyed.rules) == ("close", ("close.settled_in_erp",))
+
+
+def test_a_promise_is_not_broken_where_a_list_shows_that_it_was_paid(desk: Desk) -> None:
+    """Nobody knows the day of that money: it counts as in time, until the payment itself is known and says otherwise."""
+    desk.run({"F1": "100,00"}, DAY)
+    invoice = desk.column("select id from invoice")[0]
+    with desk.begin() as session:
+        wish = negotiation.Promise(kind="promise", on=DAY + _days(5), amount_minor=6_000)
+        agreements.ask(session, invoice, wish, source="portal", actor="customer", now=NOON)
+    desk.run({"F1": "40,00"}, DAY + _days(11))
+    later = NOON + _days(11)
+    with Session(desk.database.worker) as session:
+        facts, manual = gather(session, invoice, later)
+    assert [(p.amount_minor, p.recorded_at) for p in facts.settled_in_erp] == [(6_000, later)]
+    assert next_step(facts, manual, later).rules == ("agreement.kept",)
+    desk.pay("F1", "late", 6_000, DAY + _days(10), later)
+    with Session(desk.database.worker) as session:
+        facts, manual = gather(session, invoice, later)
+    assert sum(p.amount_minor for p in facts.received) == 6_000
+    assert next_step(facts, manual, later).rules == ("agreement.broken",)
 
 
 def test_nothing_of_a_row_stays_readable_once_it_is_applied(desk: Desk) -> None:
