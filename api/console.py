@@ -30,6 +30,7 @@ from api.console_session import (
     from_our_own_page,
     is_demo_at_home,
     key_for_sign_in,
+    know_browser,
     live_key,
     open_session,
     safe_way_back,
@@ -156,6 +157,8 @@ def sign_in(
         return pages.page("sign_in.html", status=401, back=safe_way_back(back), elsewhere=False, wrong=wrong)
     response = RedirectResponse(safe_way_back(back), 303)
     open_session(request, response, prefix)
+    if by_login:
+        know_browser(request, response, prefix)
     return response
 
 

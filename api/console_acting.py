@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from fastapi import Depends, Form, Request
@@ -57,7 +57,7 @@ def new_once() -> str:
     return uuid4().hex
 
 
-def acting(role: StaffRole) -> Any:
+def acting(role: StaffRole | Literal["anybody"]) -> Any:
     """The guard of a form, as a dependency: a person who may do what asks for `role`, with the token of their session.
 
     The form carries `csrf` and `once`. Raises Stop 403 for whoever may not, which is audited, and SignIn.
@@ -100,7 +100,7 @@ def note_refusal(session: Session, who: Looker, request: Request, code: str, now
     session.commit()
 
 
-def _refuse_stranger(who: Looker, role: StaffRole, csrf: str, once: str) -> None:
+def _refuse_stranger(who: Looker, role: str, csrf: str, once: str) -> None:
     if not who.role:
         raise Stop(403, "key-only-looks", "An API key only looks: sign in with a login of your own to act.")
     if not who.may(role):

@@ -43,6 +43,10 @@ NO_NUL = r"^[^\x00]*$"
 """What every field of a form is: a character that no table can hold is refused with the form."""
 _PURPOSE = "console session"
 _FORM_PURPOSE = "console form"
+_KNOWN_PURPOSE = "console browser"
+KNOWN = "puntual_browser"
+"""The cookie of a browser in which a person signed in before: strangers who lock the login out do not lock out that browser."""
+KNOWN_FOR = timedelta(days=180)
 _KEY = re.compile(r"pk_([0-9a-f]{10})_[A-Za-z0-9_-]{43}")
 _COOKIE = re.compile(r"([0-9a-f]{10}|[0-9a-f]{32}-\d{1,9})\.(\d{1,12})\.([A-Za-z0-9_-]{43})")
 _NOBODY = hash_key("no key has this hash")
@@ -78,10 +82,10 @@ class Looker:
         return may(self.role, needed)
 
 
-def signed(sealer: Sealer, prefix: str, ends: datetime) -> str:
+def signed(sealer: Sealer, prefix: str, ends: datetime, purpose: str = _PURPOSE) -> str:
     """The cookie of a session that ends at `ends` (machine time), of a key's prefix or of `staff_prefix`."""
     stamp = str(int(ends.timestamp()))
-    return f"{prefix}.{stamp}.{sealer.token(_PURPOSE, f'{prefix}.{stamp}')}"
+    return f"{prefix}.{stamp}.{sealer.token(purpose, f'{prefix}.{stamp}')}"
 
 
 def staff_prefix(staff_id: UUID, session_version: int) -> str:
@@ -89,13 +93,13 @@ def staff_prefix(staff_id: UUID, session_version: int) -> str:
     return f"{staff_id.hex}-{session_version}"
 
 
-def prefix_of(sealer: Sealer, cookie: str, now: datetime) -> str | None:
+def prefix_of(sealer: Sealer, cookie: str, now: datetime, purpose: str = _PURPOSE) -> str | None:
     """The prefix of a cookie that we signed and that has not ended; `now` is machine time."""
     shape = _COOKIE.fullmatch(cookie)
     if shape is None:
         return None
     prefix, stamp, mac = shape.groups()
-    if not hmac.compare_digest(mac, sealer.token(_PURPOSE, f"{prefix}.{stamp}")):
+    if not hmac.compare_digest(mac, sealer.token(purpose, f"{prefix}.{stamp}")):
         return None
     return prefix if datetime.fromtimestamp(int(stamp), UTC) > now else None
 
@@ -173,6 +177,20 @@ def open_session(request: Request, response: Response, prefix: str) -> None:
         COOKIE, signed(request.app.state.sealer, prefix, wall_now() + LASTS), max_age=int(LASTS.total_seconds()), path=PATH,
         secure=secure, httponly=True, samesite="strict",
     )  # fmt: skip
+
+
+def know_browser(request: Request, response: Response, prefix: str) -> None:
+    """Remember that this person signed in here, until the password changes; it opens nothing."""
+    cookie = signed(request.app.state.sealer, prefix, wall_now() + KNOWN_FOR, _KNOWN_PURPOSE)
+    secure = urlsplit(request.app.state.settings.public_url).scheme == "https"
+    response.set_cookie(
+        KNOWN, cookie, max_age=int(KNOWN_FOR.total_seconds()), path=PATH, secure=secure, httponly=True, samesite="strict"
+    )
+
+
+def is_known_browser(request: Request, prefix: str) -> bool:
+    """Whether the person of that prefix signed in here before, with the present password."""
+    return prefix_of(request.app.state.sealer, request.cookies.get(KNOWN, ""), wall_now(), _KNOWN_PURPOSE) == prefix
 
 
 def close_session(response: Response) -> None:

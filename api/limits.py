@@ -43,6 +43,8 @@ class Limits:
     webhook_bytes: int = 2 * 1024 * 1024
     key: Rate = Rate(100, 400)
     """Requests of one API key."""
+    known_browser: Rate = field(default_factory=lambda: Rate(5 / 900, 5))
+    """Passwords of one login in browsers where that person signed in before: as many as before a login rests."""
     refused_keys: Rate = field(default_factory=lambda: a_minute(30))
     """Keys that open nothing, of one client address."""
     portal_link: Rate | None = field(default_factory=lambda: a_minute(120))
@@ -90,6 +92,7 @@ class Doors:
             return None if rate is None else TokenBuckets(rate, limits.remembered)
 
         self.keys = TokenBuckets(limits.key, limits.remembered)
+        self.known_browsers = TokenBuckets(limits.known_browser, limits.remembered)
         self.refused_keys = TokenBuckets(limits.refused_keys, limits.remembered)
         self.refused_webhooks = TokenBuckets(limits.refused_webhooks, limits.remembered)
         self.portal_links = buckets(limits.portal_link)

@@ -27,8 +27,10 @@ MAY: dict[str, tuple[str, ...]] = {
     "lead": ("lead", "admin"),
     "admin": ("admin",),
     "auditor": ("auditor", "lead", "admin"),
+    "anybody": ROLES,
 }
-"""Which roles may do what asks for one: a lead does all that a collector does; an auditor reads all and changes nothing."""
+"""Which roles may do what asks for one: a lead does all that a collector does; an auditor reads all and changes nothing.
+What concerns a person's own login is for `anybody` who has one."""
 
 ATTEMPTS_MAX = 5
 """Wrong passwords in a row before a login rests."""
@@ -135,6 +137,29 @@ def staff_by_id(session: Session, staff_id: UUID | str) -> Row[Any] | None:
         text("select id, creditor_id, login, role, session_version, disabled_at from door_staff_session(:id)"),
         {"id": str(staff_id)},
     ).one_or_none()
+
+
+def change_own_password(session: Session, staff_id: UUID, version: int, kept: str, given: str) -> int | None:
+    """A person's own new password, through the door; returns the version of the only session that goes on.
+
+    `kept` is the hash of the present one, which was compared before; None where another change came first. Raises Refused
+    `staff-password`.
+    """
+    found: int | None = session.execute(
+        text("select door_staff_password(:id, :version, :old, :new)"),
+        {"id": staff_id, "version": version, "old": kept, "new": _hashed(given)},
+    ).scalar()
+    return found
+
+
+def session_version_of(session: Session, staff_id: UUID) -> int:
+    """The version of a person's present sessions; the session is the creditor's own."""
+    return int(session.execute(text("select session_version from staff where id = :id"), {"id": staff_id}).scalar_one())
+
+
+def hash_of(session: Session, staff_id: UUID) -> str:
+    """The hash of a person's password; the session is the creditor's own."""
+    return str(session.execute(text("select password_hash from staff where id = :id"), {"id": staff_id}).scalar_one())
 
 
 def take_attempt(session: Session, staff_id: UUID, now: datetime) -> bool:

@@ -87,6 +87,61 @@ def test_an_address_that_tries_too_many_logins_waits(house: House) -> None:
     assert answers == [401, 429]
 
 
+def test_who_locks_a_login_out_does_not_lock_out_the_browser_of_its_person(house: House) -> None:
+    _add(house)
+    _sign_in(house)
+    known = house.public.cookies["puntual_browser"]
+    house.public.cookies.clear()
+
+    def tries(password: str, cookie: str = "") -> int:
+        form = {"creditor": "brill", "login": "ana-7", "password": password}
+        headers = {"cookie": f"puntual_browser={cookie}"} if cookie else {}
+        answer = house.public.post("/console/sign-in", data=form, headers=headers, follow_redirects=False)
+        house.public.cookies.clear()
+        return answer.status_code
+
+    for _ in range(staff.ATTEMPTS_MAX):
+        tries("wrong")
+    assert (tries(PASSWORD), tries(PASSWORD, known[:-1] + "A"), tries(PASSWORD, known)) == (401, 401, 303)
+    for _ in range(staff.ATTEMPTS_MAX):
+        tries("wrong", known)
+    assert tries(PASSWORD, known) == 401, "a stolen cookie is no way to guess on and on"
+    assert Desk(house.public, f"puntual_console={known}", "").get("/console").status_code == 303, "it opens nothing"
+
+
+def test_a_person_changes_their_own_password_and_only_this_browser_goes_on(house: House) -> None:
+    _add(house, role="auditor")
+    _sign_in(house)
+    cookie = f"puntual_console={house.public.cookies['puntual_console']}"
+    house.public.cookies.clear()
+    desk, new = Desk(house.public, cookie, "ana-7"), "cinco perros pardos"
+    for wrong in (
+        {"present": "wrong", "wanted": new, "again": new}, {"present": PASSWORD, "wanted": new, "again": new + "x"},
+        {"present": PASSWORD, "wanted": "short", "again": "short"}, {"present": PASSWORD, "wanted": PASSWORD, "again": PASSWORD},
+    ):  # fmt: skip
+        answer = desk.post("/console/password", **wrong)
+        assert answer.status_code == 422 and new not in answer.text and PASSWORD not in answer.text
+    assert desk.get("/console").status_code == 200
+    answer = desk.post("/console/password", present=PASSWORD, wanted=new, again=new)
+    fresh = Desk(house.public, f"puntual_console={answer.cookies['puntual_console']}", "ana-7")
+    assert answer.status_code == 303 and desk.get("/console").status_code == 303, "the old session is over"
+    house.public.cookies.clear()
+    assert fresh.get("/console/password").status_code == 200
+    assert (_sign_in(house).status_code, _sign_in(house, new).status_code) == (401, 303)
+    assert [row.subject for row in audited(house, "password")] == ["staff:ana-7"] and new not in str(audited(house))
+
+
+def test_a_stolen_session_does_not_guess_the_password_on_and_on(house: House) -> None:
+    _add(house)
+    _sign_in(house)
+    desk = Desk(house.public, f"puntual_console={house.public.cookies['puntual_console']}", "ana-7")
+    house.public.cookies.clear()
+    new = "cinco perros pardos"
+    for _ in range(staff.ATTEMPTS_MAX):
+        assert desk.post("/console/password", present="wrong", wanted=new, again=new).status_code == 422
+    assert desk.post("/console/password", present=PASSWORD, wanted=new, again=new).status_code == 422
+
+
 @pytest.mark.parametrize("how", ["password", "disable", "role"])
 def test_a_new_password_another_role_or_an_end_closes_the_sessions_at_once(house: House, how: str) -> None:
     desk = at_desk(house, "collector")

@@ -892,13 +892,21 @@ returns table (id uuid, creditor_id uuid, login text, role text, session_version
 language sql stable security definer set search_path = public, pg_temp as
 $$ select s.id, s.creditor_id, s.login, s.role, s.session_version, s.disabled_at from staff s where s.id = asked_id $$;
 
+-- A person's own new password: only by who holds the hash of the old one and the session in force. Every session ends with it.
+create function door_staff_password(asked_id uuid, asked_version int, old_hash text, new_hash text)
+returns int
+language sql volatile security definer set search_path = public, pg_temp as
+$$ update staff set password_hash = new_hash, session_version = session_version + 1, failed_count = 0, locked_until = null
+   where id = asked_id and session_version = asked_version and password_hash = old_hash and disabled_at is null
+   returning session_version $$;
+
 -- The owner is under forced row-level security too: these functions belong to the worker's role, which bypasses it.
 do $$
 declare f text;
 begin
     grant create on schema public to puntual_worker;
     foreach f in array array['door_api_key(text)', 'door_webhook(bytea)', 'door_portal(bytea)', 'door_address(bytea)', 'door_contact(uuid)',
-        'door_staff_login(text, text)', 'door_staff_session(uuid)'] loop
+        'door_staff_login(text, text)', 'door_staff_session(uuid)', 'door_staff_password(uuid, int, text, text)'] loop
         execute format('alter function %s owner to puntual_worker', f);
         execute format('revoke all on function %s from public', f);
         execute format('grant execute on function %s to puntual_api', f);
