@@ -1,4 +1,4 @@
-"""The real parts under the tests: one PostgreSQL and one Temporal for the session, a fresh migrated database for each test."""
+"""The real parts under the tests: one PostgreSQL and one Temporal for the session, an empty migrated database for each test."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import Engine
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 import clock  # noqa: F401  (first: it points zoneinfo at the pinned tables)
 from embedded import Postgres, Temporal
 from ledger.migrations import bootstrap_sql, migrate
-from ledger.session import make_engine
 from stack import Ports
 from supervise import Supervisor, free_port
+from tests.databases import TEMPLATE, Database, Laundry, drop, new_database
 
-TEMPLATE = "puntual_template"
+__all__ = ["TEMPLATE", "Database"]
+
 PROJECT = Path(__file__).parent.parent
-_numbers = itertools.count(1)
 _homes = itertools.count(1)
 _not_run = pytest.StashKey[int]()
+_laundries = pytest.StashKey[Laundry]()
 
 # A slow machine is not a wrong answer, so examples have no deadline of their own.
 hypothesis_settings.register_profile("everyday", max_examples=100, deadline=None, print_blob=True)
@@ -105,7 +105,7 @@ def ports() -> Ports:
 
 
 @pytest.fixture(scope="session")
-def postgres(short_folder: Path) -> Iterator[Postgres]:
+def postgres(short_folder: Path, pytestconfig: pytest.Config) -> Iterator[Postgres]:
     """The embedded server, with durability off, the roles made and the migrated template ready."""
     home = short_folder / "pg"
     server = Postgres(home, durable=False)
@@ -115,39 +115,28 @@ def postgres(short_folder: Path) -> Iterator[Postgres]:
         server.query(bootstrap_sql())
         server.create_database(TEMPLATE)
         migrate(server.url("puntual_owner", TEMPLATE))
+        pytestconfig.stash[_laundries] = Laundry(server)
         yield server
     finally:
         supervisor.stop()
 
 
-@dataclass(frozen=True)
-class Database:
-    """A database of one test, as each role sees it."""
-
-    name: str
-    owner_url: str
-    api_url: str
-    worker_url: str
-    owner: Engine
-    api: Engine
-    worker: Engine
-
-
 @pytest.fixture
-def database(postgres: Postgres) -> Iterator[Database]:
-    """A fresh, migrated, empty database; dropped afterwards."""
-    name = f"test_{next(_numbers)}"
-    postgres.create_database(name, template=TEMPLATE)
-    urls = {role: postgres.url(f"puntual_{role}", name) for role in ("owner", "api", "worker")}
-    engines = {role: make_engine(url, pool_size=20, name=f"test-{role}") for role, url in urls.items()}
+def database(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A migrated, empty database: a new one where workflows run or the server is a room's own, else perhaps one washed."""
+    laundry = request.config.stash.get(_laundries, None)
+    if laundry is None or not laundry.is_of(postgres) or "temporal" in request.fixturenames:
+        fresh = new_database(postgres)
+        try:
+            yield fresh
+        finally:
+            drop(postgres, fresh)
+        return
+    taken = laundry.take()
     try:
-        yield Database(
-            name=name, owner_url=urls["owner"], api_url=urls["api"], worker_url=urls["worker"], **engines,
-        )  # fmt: skip
+        yield taken.database
     finally:
-        for engine in engines.values():
-            engine.dispose()
-        postgres.drop_database(name)
+        laundry.give_back(taken)
 
 
 @dataclass(frozen=True)
