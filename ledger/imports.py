@@ -29,7 +29,7 @@ from policies.instalment_rows import are_instalments, as_one, groups_of, togethe
 from policies.intake import Problem, Unreadable
 from policies.intake_model import InvoiceIn
 from policies.portfolio_map import PortfolioMap, is_wanted, load_map
-from policies.portfolio_rows import Credit, Nothing, looks_like_credit, read_row
+from policies.portfolio_rows import Credit, Nothing, looks_like_credit, number_of, read_row
 
 PART_ROWS = 500
 _PERSONAL = frozenset({"debtor", "name", "salutation", "email", "sms", "whatsapp", "voice", "letter"})
@@ -193,8 +193,8 @@ def _import_part(
 
 
 def _number(how: PortfolioMap, row: tuple[int, dict[str, Any]]) -> str:
-    """The invoice number of a row as it is written: what belongs together has the same."""
-    return str(row[1].get(how.columns.invoice) or "").strip()
+    """The invoice number of a row: what belongs together has the same."""
+    return number_of(how, row[1])
 
 
 def _parts(how: PortfolioMap, rows: Sequence[tuple[int, dict[str, Any]]]) -> Iterator[list[tuple[int, dict[str, Any]]]]:

@@ -62,7 +62,7 @@ def as_one(rows: Sequence[InvoiceIn]) -> InvoiceIn:
     return first.model_copy(
         update={
             "issued_on": min(row.issued_on for row in rows), "due_on": None, "amount_minor": None, "instalments": dues,
-            "carried": _carried(rows),
+            "carried": _carried(rows), "deductions": tuple(one for row in rows for one in row.deductions),
         }
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from policies.deductions import Kind as DeductionKind
 from policies.intake_model import Country
 from policies.plain_errors import plain
 from policies.terms import Currency, Model
@@ -49,7 +50,10 @@ class Columns(Model):
     received_on: str | None = Field(None, description="when the customer received it, where the terms count from there")
     issued_on: str | None = None
     settled_on: str | None = Field(None, description="when it was paid in full: such an invoice comes in as history")
+    series: str | None = Field(None, description="stands before the number, which begins anew in each: A and 1001 is A-1001")
     balance: str | None = Field(None, description="what is still open of the amount")
+    withheld: str | None = Field(None, description="what the customer withholds of the amount by law; the rest is asked for")
+    withheld_kind: str | None = Field(None, description="what it is: retefuente, reteica, irpf, iss_retido, ...")
     applies_to: str | None = Field(None, description="the invoice that a credit (a sum below 0) is for")
     last_contact_on: str | None = None
     last_contact_channel: str | None = None
@@ -90,6 +94,7 @@ class Defaults(Model):
     zone: str | None = None
     language: str | None = None
     consent: Literal["given", "unknown"] = "given"
+    withheld_kind: DeductionKind = "other"
 
 
 class MapCreditor(Model):

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from policies.amounts import bare, parse_amount
 from policies.carried import CarriedIn
+from policies.deductions import of_base
 from policies.intake import Problem, Unreadable
 from policies.intake_model import AccountIn, InvoiceIn
 from policies.money import exponent, minor_units
@@ -77,6 +78,7 @@ def read_row(how: PortfolioMap, row: Mapping[str, Any]) -> InvoiceIn | Credit | 
     cells = _cells(how, row)
     body = _body(cells)
     amount, balance = body["amount_minor"], cells.amount("balance", str(body["currency"]), needed=False)
+    withheld = abs(cells.amount("withheld", str(body["currency"]), needed=False) or 0)
     settled_on = cells.day("settled_on", needed=False)
     if cells.wrong:
         raise Unreadable(cells.wrong)
@@ -93,10 +95,26 @@ def read_row(how: PortfolioMap, row: Mapping[str, Any]) -> InvoiceIn | Credit | 
         return Nothing("its sum is 0")
     if owed == 0 and settled_on is None:
         return Nothing("nothing is open, and no day says when it was paid")
+    if withheld and amount > 0:
+        body["deductions"] = [withholding(cells.withheld_kind(), withheld, amount)]
+        balance = amount if balance == amount - withheld else balance  # what is open is told without what is withheld
     carried = _carried(cells, amount, balance, settled_on)
     if cells.wrong:
         raise Unreadable(cells.wrong)
     return _validated(InvoiceIn, body | ({"carried": carried} if carried else {}))
+
+
+def withholding(kind: str, withheld_minor: int, gross_minor: int) -> dict[str, Any]:
+    """A sum that is withheld as a deduction of the invoice; its rate of the gross where six decimals say it, else of itself."""
+    rate = round(Decimal(withheld_minor) * 100 / gross_minor, 6)
+    exact = abs(of_base(gross_minor, rate) - withheld_minor) <= 1
+    base, told = (gross_minor, f"{rate.normalize():f}") if exact else (withheld_minor, "100")
+    return {"kind": kind, "rate": told, "base_minor": base, "amount_minor": withheld_minor}
+
+
+def number_of(how: PortfolioMap, row: Mapping[str, Any]) -> str:
+    """The invoice number of a row, with its series; "" where it has none."""
+    return _Cells(how, row, []).number()
 
 
 def looks_like_credit(how: PortfolioMap, row: Mapping[str, Any]) -> bool:
@@ -124,7 +142,7 @@ def _body(cells: _Cells) -> dict[str, Any]:
     currency = cells.text("currency").upper() or cells.said_currency() or how.defaults.currency or ""
     due_on, account = cells.day("due_on", needed=how.columns.terms is None), _account(how, cells)
     return {
-        "number": cells.reference("invoice"),
+        "number": cells.number(),
         "currency": currency,
         "issued_on": (cells.day("issued_on") if how.columns.issued_on else None) or due_on,
         "due_on": due_on,
@@ -197,6 +215,13 @@ def _carried(cells: _Cells, amount: int, balance: int | None, settled_on: date |
     return given
 
 
+WITHHELD = {
+    "retefuente": r"rete ?-?fuente|retencion (en|de) la fuente|rte ?fte", "reteiva": r"rete ?-?iva", "reteica": r"rete ?-?ica",
+    "isr_retenido": r"\bisr\b", "iva_retenido": r"\biva\b", "irpf": r"\birpf\b", "retencion_igv": r"\bigv\b",
+    "iss_retido": r"\biss\b",
+    "irrf": r"\birrf\b", "ritenuta": "ritenuta", "retencion_honorarios": "honorarios", "detraccion": "detraccion",
+}  # fmt: skip
+"""Words by which a cell, or a header, names a kind of deduction."""
 _OF_PAID = ("settled_on", "last_contact_on", "last_contact_channel")
 _CHANNELS = {
     "email": "e?-?mail|correo.*", "sms": "sms|mensaje.*", "whatsapp": "whats.*|wsp|wa",
@@ -252,6 +277,15 @@ class _Cells:
         if not text:
             self._complain(target, "is empty")
         return text
+
+    def number(self) -> str:
+        number, series = self.reference("invoice"), self.text("series")
+        return f"{series}-{number}" if number and series else number
+
+    def withheld_kind(self) -> str:
+        """The kind of deduction that the cell names, else the map's own."""
+        text = fold(self.text("withheld_kind"))
+        return next((kind for kind, pattern in WITHHELD.items() if re.search(pattern, text)), self.how.defaults.withheld_kind)
 
     def day(self, target: str, *, needed: bool = True) -> date | None:
         value = self.raw(target)

@@ -125,13 +125,14 @@ def _no_invoice(names: Sequence[str], cells: Cells, invoice: int | None, due_on:
     day = cells[due_on] if due_on is not None and due_on < len(cells) else None
     words = [fold(cell) for _, cell in shown if isinstance(cell, str)]
     total = any(_TOTAL.fullmatch(word) for word in words)
-    if total and is_empty(day) and (is_empty(number) or _TOTAL.fullmatch(fold(number))):
+    if total and (is_empty(day) or _TOTAL.fullmatch(fold(day))) and (is_empty(number) or _TOTAL.fullmatch(fold(number))):
         return "a total"
     if len(shown) == 1 and len(names) > 2:
         text = str(shown[0][1]).strip()
         if " " in text or not any(c.isdigit() for c in text):
             return "a note"
-    if shown and is_empty(number) and all(_is_number(cell) for _, cell in shown):
+    sums = [cell for _, cell in shown if not isinstance(cell, str) or not re.fullmatch(r"\*+|[A-Z]{3}", cell.strip())]
+    if sums and is_empty(number) and is_empty(day) and all(map(_is_number, sums)):  # * and the currency stand beside SAP's sums
         return "a sum without an invoice"
     return ""
 

@@ -18,6 +18,7 @@ from babel.numbers import get_territory_currencies
 from policies.amounts import DecimalSign, decimal_of_column, is_amount
 from policies.due_texts import read_terms
 from policies.portfolio_map import Columns, Defaults, Format, PortfolioMap
+from policies.portfolio_rows import WITHHELD
 from policies.sheet import Cells, Header, LeftOut, Sheet, best_header, fold, is_empty, rows_under
 from policies.sheet_dates import ORDERS, DateOrder, is_day, order_of_column
 from policies.sheet_words import targets_of
@@ -25,7 +26,7 @@ from policies.sheet_words import targets_of
 _NEEDED = 3
 _WEIGHTS = {"invoice": 4, "due_on": 4, "amount": 3, "balance": 3, "debtor": 3, "tax_number": 3, "name": 2}
 _DAYS = ("issued_on", "due_on", "received_on", "settled_on", "last_contact_on", "promised_on", "hold_until")
-_SUMS = ("amount", "balance", "promised_minor")
+_SUMS = ("amount", "balance", "promised_minor", "withheld")
 _MONTH_FIRST = frozenset({"US", "PH", "FM", "PW", "MH", "GU", "PR"})
 _EITHER_WAY = frozenset({"CA", "KE", "GH", "ZA", "MY"})
 """Countries in which both orders are customary."""
@@ -115,7 +116,13 @@ def guess_map(sheet: Sheet, header: Header, asked: Asked) -> Guess:
     guess.map = PortfolioMap(
         format=Format(date=order, integer_ids=whole, debtor=who, **({"decimal": decimal} if decimal is not None else {})),
         columns=Columns(**fields),
-        defaults=Defaults(currency=currency, kind=kind, country=asked.country, zone=asked.zone),
+        defaults=Defaults(
+            currency=currency,
+            kind=kind,
+            country=asked.country,
+            zone=asked.zone,
+            **_withheld_kind(found.get("withheld", ("", ""))[0], guess),
+        ),
         values=values,
     )
     return guess
@@ -161,6 +168,8 @@ def _fits(target: str, cells: list[Any]) -> bool:
         return _share(cells, lambda c: re.fullmatch(r"[A-Z]{2}", str(c).strip()) is not None) >= 0.8
     if target == "region":
         return _share(cells, lambda c: re.fullmatch(r"([A-Z]{2}-)?[A-Z0-9]{1,3}", str(c).strip()) is not None) >= 0.8
+    if target == "series":  # a number alone is a branch or a till; letters tell one numbering from another
+        return bool(cells) and _share(cells, lambda c: re.search(r"[A-Za-z]", str(c)) is not None) >= 0.5
     if target == "invoice":
         return len({str(c) for c in cells}) >= 0.5 * len(cells)
     return bool(cells)
@@ -317,6 +326,15 @@ def _currency(columns: _Columns, found: _Found, asked: Asked, guess: Guess) -> t
         return default or None, {"currency": words} if words else {}
     guess.assumed.append(f"no column says the currency: {own}, that of {asked.country} (else say --currency)")
     return own or None, {}
+
+
+def _withheld_kind(column: str, guess: Guess) -> dict[str, Any]:
+    """What a header like ReteFuente says of the sums under it."""
+    if not column:
+        return {}
+    kind = next((kind for kind, pattern in WITHHELD.items() if re.search(pattern, fold(column))), "other")
+    guess.assumed.append(f"column {column!r} is what the customer withholds by law ({kind}): the rest is asked for")
+    return {"withheld_kind": kind}
 
 
 def _say(columns: _Columns, found: _Found, guess: Guess) -> None:

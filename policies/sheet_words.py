@@ -16,8 +16,9 @@ WORDS: dict[str, tuple[str, ...]] = {
         r"|invoice ?(number|no)|document ?(number|no)|doc ?(number|no|id))\.?",
     ),
     "debtor": (
-        r"(cod(igo)?\.? ?(de )?)?(cliente|customer|deudor|cuenta|client|account|tercero|comprador|tomador|sacado|adquirente)"
+        r"(cod(igo)?\.? ?(de )?)?(cliente|customer|deudor|client|tercero|comprador|tomador|sacado|adquirente)"
         r"( (id|no|n|number|numero|code|cod|codigo|#|n°|nº|ref))?\.?",
+        r"(cod(igo)?\.? ?(de )?)?(cuenta|account)( (id|no|n|number|numero|code|cod|codigo|#|n°|nº|ref))?\.?",
         r"(id|numero|no|n°|nº)\.? (de |del )?(cliente|customer)",
         r"(customer|client|cliente|account|cust)[ _-]?(id|no|number|code|ref)",
     ),
@@ -31,7 +32,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "issued_on": (
         r"((fecha|data|date|f|fec)\.? ?(de |da |del |of )?)(emision|emissao|factura(cion)?|fatura|issue|invoice"
-        r"|documento|doc|expedicion"
+        r"|documento|doc|expedicion|elaboracion|creacion|contabilizacion"
         r"|document)",
         r"(emision|emissao|emitida|emitido|issued( on)?|issue date|invoice ?date|document ?date|billing date|fecha|data|date|dt"
         r"|f\.? ?emision|dt\.? ?emissao|expedicion)\.?",
@@ -54,6 +55,8 @@ WORDS: dict[str, tuple[str, ...]] = {
         r"(importe|valor|monto|total|amount|montante|valor total|importe total|monto total|total factura"
         r"|valor factura|valor original"
         r"|importe original|monto original|original amount|invoice ?amount|total amount|valor (do|da) (titulo|documento|nota)"
+        r"|(amount|importe) (in|en) (doc\.?|document|local|mon\.? ?(doc\.?|local)?)( (curr\.?|currency))?"
+        r"|vlr\.? ?titulo|valor (do )?titulo"
         r"|valor documento|vlr\.? ?(total|factura|documento)?|amount due|importe factura|net amount|neto|bruto"
         r"|gross)( \(?[a-z]{3}\)?)?",
     ),
@@ -65,6 +68,12 @@ WORDS: dict[str, tuple[str, ...]] = {
         r"|amount (open|outstanding|due)|outstanding (amount|balance)|remaining|em aberto|a receber|total ?open ?amount"
         r"|balance due|saldo total)( \(?[a-z]{3}\)?)?",
     ),
+    "series": (r"(serie|series|prefijo|prefixo|prefix)( (de |da |del )?(factura|fatura|documento|nota|titulo))?",),
+    "withheld": (
+        r"((valor|importe|monto|total) ?(de |da )?)?(retencion(es)?|retenido|retido|retencoes|withheld|withholding( tax)?"
+        r"|rete ?-?fuente|rete ?-?iva|rete ?-?ica|retencion en la fuente|irpf|isr retenido|iss retido|irrf|ritenuta)",
+    ),
+    "withheld_kind": (r"(tipo|clase|concepto) (de )?(retencion|deduccion|retencao)|(withholding|deduction) type",),
     "currency": (r"(moneda|moeda|currency|divisa|mon|curr|cur|ccy|invoice currency)\.?",),
     "country": (r"(pais|country)",),
     "region": (r"(region|departamento|estado/provincia|provincia|uf|state)",),
