@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -24,8 +25,8 @@ from policies.ladder import local_day
 
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
 Lead = Annotated[Acting, acting("lead")]
-SHOWN_MAX = 400
-"""Contacts whose words are on one page; narrow the list to see the others."""
+SHOWN_MAX = 900
+"""Contacts whose words are on one page, and the most that one form decides; narrow the list to see the others."""
 HELD_MAX = 40
 STATES = ("proposed", "approved", "declined", "expired", "watched")
 _Typed = Annotated[str, Query(max_length=120, pattern=r"^[^\x00-\x1f]*$")]
@@ -100,21 +101,28 @@ def read_tomorrow(
         totals=_totals(rows), counts=_counts(everything), rungs=sorted({row.rung for row in everything}), states=STATES,
         may_decide=who.may("lead") and not over, over=over, left_out=max(len(rows) - SHOWN_MAX, 0), once=new_once,
         held=_held(who), terms=read_start(who.session, who.creditor_id), done=_done(who, done), shown_count=len(rows),
+        seen=_mark_of(rows),
     )  # fmt: skip
 
 
 @router.post("/tomorrow")
 def decide_tomorrow(
     who: Lead, request: Request, day: _Field, do: _Field, yes: Annotated[list[UUID] | None, Form()] = None,
-    rung: _Field = "", state: _Field = "", q: _Field = "",
+    rung: _Field = "", state: _Field = "", q: _Field = "", seen: _Field = "",
 ) -> Response:  # fmt: skip
-    """`do`: `approve_all` (of the narrowed list), `approve` or `decline` what is ticked, `decline_all` of the narrowed list."""
+    """`do`: `approve_all` (of what the narrowed list shows), `approve` or `decline` what is ticked, `decline_all`.
+
+    Nothing is decided unseen: what came onto the list after the page was made (`seen`), or did not fit on it, stays.
+    """
     now: datetime = request.app.state.clock.now()
     wanted, asked = _day(day), Asked(rung, state, q.strip())
     query = {"day": wanted.isoformat(), **asked.query}
     if not who.taken_before():
         rows = approvals.listed(who.session, who.creditor_id, wanted)
-        ids = [row.id for row in rows if asked.holds(row)] if do.endswith("_all") else list(yes or ())
+        narrowed = [row for row in rows if asked.holds(row)]
+        if do.endswith("_all") and seen and seen != _mark_of(narrowed):
+            raise Stop(409, "list-changed", "The list changed since you opened it: open it again and read what is new.")
+        ids = [row.id for row in narrowed[:SHOWN_MAX]] if do.endswith("_all") else list(yes or ())
         if do not in ("approve", "approve_all", "decline", "decline_all"):
             raise Stop(422, "unknown-choice", "Choose to approve or to decline: open the list again.")
         if not ids:
@@ -125,6 +133,11 @@ def decide_tomorrow(
             once=who.once,
         )  # fmt: skip
     return RedirectResponse(f"{PATH}/tomorrow?{urlencode({**query, 'done': who.once})}", 303)
+
+
+def _mark_of(rows: Sequence[Row[Any]]) -> str:
+    """What stands on a narrowed list, in a word that changes with it."""
+    return hashlib.sha256("".join(sorted(row.id.hex for row in rows)).encode()).hexdigest()[:16]
 
 
 def _day(given: str) -> date:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+from sqlalchemy import text
+
 from api.console_acting import new_once
 from ledger.staff import StaffRole
 from tests import cast
@@ -45,8 +48,8 @@ def test_a_lead_reads_the_words_and_the_sums_by_rung_and_customer(house: House) 
 def test_who_may_not_read_names_sees_what_goes_but_no_words(house: House) -> None:
     drawn(house)
     looker = sign_in(house.public, house.creditor.key.key)
-    for text in (looker.get("/console/tomorrow").text, at_desk(house, "auditor").get("/console/tomorrow").text):
-        assert "F-0" in text and "Ana 0" not in text and "Approve ticked" not in text
+    for said in (looker.get("/console/tomorrow").text, at_desk(house, "auditor").get("/console/tomorrow").text):
+        assert "F-0" in said and "Ana 0" not in said and "Approve ticked" not in said
     collector = page(at_desk(house, "collector"))
     assert "Hola, Ana 0:" in collector.text and "A lead or an admin decides." in collector.text
 
@@ -69,6 +72,24 @@ def test_all_of_a_filter_is_approved_and_what_is_ticked_is_declined(house: House
     send(lead, "decline", shown(house)[1]["id"])
     send(lead, "approve_all")
     assert states(house) == ["approved", "declined", "approved"]
+
+
+def test_nothing_is_approved_unseen(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn(house, 3)
+    lead = at_desk(house, "lead")
+
+    def seen() -> str:
+        return next(a["value"] for tag, a in page(lead).tags if tag == "input" and a.get("name") == "seen")
+
+    before = seen()
+    with house.database.worker.begin() as connection:
+        connection.execute(text("delete from approval where key = (select min(key) from approval) and invoice_id in"
+                                " (select id from invoice where number = 'F-2')"))  # fmt: skip
+    answer = send(lead, "approve_all", seen=before)
+    assert answer.status_code == 409 and "The list changed" in answer.text and states(house) == ["proposed"] * 2
+    monkeypatch.setattr("api.console_tomorrow.SHOWN_MAX", 1)
+    assert "1 more are not shown here" in page(lead).text and "Approve all 1" in page(lead).text
+    assert send(lead, "approve_all", seen=seen()).status_code == 303 and states(house) == ["approved", "proposed"]
 
 
 def test_a_form_that_is_sent_twice_is_one_decision(house: House) -> None:
