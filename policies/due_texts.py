@@ -26,7 +26,7 @@ _NOISE = frozenset(
     data factura fatura emision emissao expedicion invoice invoices from fixed fijo fijos calendar corridos naturales neto net
     netto liquido netos la los nos o of on pago pagos pagamento pagadero pagar payable pay payment payments plazo por prazo
     strictly term terms termos the to vence vencimiento vencimento within zahlbar innerhalb ff fdf ddl plazos issue after
-    despues partir apos nota fiscal boleto transferencia bancaria cheque pix transfer bank sepa wire
+    despues partir apos nota fiscal boleto transferencia bancaria cheque pix transfer bank sepa wire liquidos calendario
     """.split()
 )
 _AT_ONCE = re.compile(
@@ -36,19 +36,26 @@ _ON_RECEIPT = re.compile(r"\b(?:(?:due |payable )?(?:up)?on receipt|a la recepci
 _DISCOUNT = re.compile(r"discount|descuento|desconto|skonto|pronto pago|\bdto\b|rabatt|early payment")
 _PENALTY = re.compile(r"penal|interes|interest|\bmora\b|juros|multa|verzug|late fee|recargo")
 _NET = re.compile(r"\bnet(?:o|to)?\b|\bliquido\b|sin descuento|\bohne abzug\b|\bn\s*/?\s*\d")
+_AFTER_END = re.compile(
+    rf"\b(\d{{1,3}})\s*{_DAY} (?:after|following|despues de|apos)(?: el| o| the)?"
+    r" (fin de mes|fim do mes|end of (?:the )?month)\b"
+)
+_ABOUT_DAYS = re.compile(rf"\d\s*{_DAY}\b|\b{_DAY}\s+\d|\bpag(?:o|os|amento|amentos)\b.*\d")
+_CODE_OF_TABLE = re.compile(r"0\d+|-\s*\d.*")
+"""A row of somebody's table, or a number below 0: no number of days."""
 _END = re.compile(
     r"\bfin(?:al)?(?: de(?:l)?)? mes\b|\bfim d[eo] mes\b|\bend of (?:the )?month\b|\beom\b|\bfm\b|\bfdm\b|\bmes vencido\b"
 )
 _OUT_OF_MONTH = re.compile(r"\b(?:fora (?:o )?mes|dfm|fora mes)\b")
 _FROM_RECEIPT = re.compile(
     r"\b(?:(?:from|after|desde|a partir de|a contar de|de|da|do|fecha(?: de)?)\s+)?(?:la |el |the |date of )*"
-    r"(?:recepcion|recibo de factura|receipt|recebimento|reception|recepcao|delivery|entrega)"
+    r"(?:recepcion|radicacion|recibo de factura|receipt|recebimento|reception|recepcao|delivery|entrega)"
     r"(?:\s+(?:de la factura|of invoice|da nota))?\b"
 )
 _FROM_ACCEPTANCE = re.compile(r"\b(?:aceptacion|acceptance|aceite|conformidad|aceitacao)\b")
 _PAY_DAYS = re.compile(
     r"(?:\b(?:pago|pagos|pagando|paid|pay|payment|pagamento)?\s*(?:on |en |em )?(?:los |el |os |o |the )?(?:dias?|days?)"
-    r"(?: de pago| de pagamento| fijos?| of payment)?|\bpay(?:ment)? days?)\s+"
+    r"(?: de pago| de pagamento| fijos?| of payment)?|\bpay(?:ment)? days?|\bpag(?:os|amentos))\s+"
     rf"((?:\d{{1,2}})(?:{_AND}\d{{1,2}})*)(?:\s+(?:de|of|do) (?:cada |each |every |the )?(?:mes|month))?"
 )
 _LIST = re.compile(rf"^(?:a |net )?(\d{{1,3}}(?:{_AND}\d{{1,3}})+)\s*(?:{_DAY}|ddl)?$")
@@ -57,14 +64,16 @@ _SHARE = re.compile(
     r"(contado|a vista|prepaid|anticipo|anticipad[oa]|adelantad[oa]|antecipad[oa]|on order|upfront))"
 )
 _PREPAID = re.compile(r"prepaid|anticip|adelantad|antecipad|on order|upfront")
-_EARLY = re.compile(r"(\d{1,2}(?:[.,]\d+)?)\s*%?\s*/\s*(\d{1,3})\s*,?\s*(?=n(?:et)?\b|n\s*/?\s*\d)")
+_EARLY = re.compile(r"(\d{1,2}(?:[.,]\d+)?)\s*(?:%?\s*/|%)\s*(\d{1,3})\s*,?\s*(?=n(?:et)?\b|n\s*/?\s*\d)")
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _DOTTED = re.compile(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4})\b")
 _SLASHED = re.compile(
     r"\b(?:hasta(?: el)?|ate(?: o dia)?|vence(?: el| em)?|vencimiento|vencimento)\s+(\d{1,2})/(\d{1,2})/(\d{4})\b"
 )
-_CODES = {"pue": TermRule(end_of_month=True)}
-"""Mexico's PUE is paid in one sum by the end of the month of issue (CFDI, Anexo 20); PPD says only that it is paid later."""
+_CODES = {"pue": TermRule(end_of_month=True), "1": TermRule()}
+"""Mexico's PUE is paid in one sum by the end of the month of issue (CFDI, Anexo 20); PPD says only that it is paid later. In
+Colombia's e-invoices 1 is paid at once and 2 on credit."""
+_WITH_ITS_NAME = re.compile(r"(pue|ppd)\s*[-:]\s*pago en .*")
 _SAYS_NOTHING = frozenset({"ppd", "credito", "credit", "a credito", "on credit", "a prazo", "2", "otros", "other"})
 
 
@@ -92,11 +101,15 @@ def rule_for(text: str, table: TermsTable) -> Known:
 def read_terms(text: str) -> TermRule | None:
     """The rule that a common text means; None when it says no day, or nobody could be sure."""
     plain = _plain(text)
-    if not plain or plain in _SAYS_NOTHING:
+    named = _WITH_ITS_NAME.fullmatch(plain)
+    plain = named[1] if named else re.sub(r"^(\d+)\.0$", r"\1", plain)
+    if not plain or plain in _SAYS_NOTHING or _CODE_OF_TABLE.fullmatch(plain):
         return None
     if plain in _CODES:
         return _CODES[plain]
     plain = re.sub(r"\bnet(?=\d)", "net ", _EARLY.sub("", plain))
+    plain = re.sub(r"\bf\s*[./]\s*f\b\.?", "ff", plain)
+    plain = _AFTER_END.sub(r"\2 + \1 days", plain)
     shares = _shares(plain)
     if shares is not None:
         return shares
@@ -108,7 +121,10 @@ def read_terms(text: str) -> TermRule | None:
         clauses = [c for c in clauses if not _PENALTY.search(c)]
     rules = [rule for rule in (_clause(c) for c in ([", ".join(clauses)] if clauses else [])) if rule is not None]
     if not rules:
-        rules = [rule for rule in map(_clause, clauses) if rule is not None]
+        each = [(_clause(c), c) for c in clauses]
+        if any(rule is None and _ABOUT_DAYS.search(c) for rule, c in each):
+            return None  # it says more about days than was understood
+        rules = [rule for rule, _ in each if rule is not None]
     return rules[0] if len(rules) == 1 else None
 
 
@@ -164,6 +180,8 @@ def _clause(given: str) -> TermRule | None:
     more |= month
     if _AT_ONCE.search(text) and not re.search(r"\d", text):
         return _rule(**more)
+    if re.fullmatch(r".*\b\d+\s*-\s*\d+ days?", text):  # 45-60 days: a range in English
+        return None
     listed = _LIST.match(_bare(text))
     if listed:
         return _list_rule([int(n) for n in re.findall(r"\d{1,3}", listed[1])], more)
@@ -200,6 +218,8 @@ def _month_end(text: str) -> tuple[str, dict[str, Any]]:
 
 def _list_rule(days: list[int], more: dict[str, Any]) -> TermRule | None:
     if "_then" in more or days != sorted(set(days)) or (days[0] < 7 and days[0] != 0) or days[-1] > 400:
+        return None
+    if len(days) == 2 and days[0] and sum(days) == 100:  # 30/70 may be shares of the sum as well
         return None
     return _rule(parts=tuple(Part(days=n) for n in days), **more)
 

@@ -52,6 +52,10 @@ def days(text: str, bases: Bases = BASES) -> list[str]:
         ("30 días desde la aceptación", "2026-02-26"), ("5 días hábiles", "2026-01-27"), ("5 dias úteis", "2026-01-27"),
         ("pago los días 10 y 25", "2026-01-25"), ("30 días, pago días 10 y 25", "2026-02-25"),
         ("Zahlbar ohne Abzug bis 12.12.2026", "2026-12-12"), ("vence el 15/04/2026", "2026-04-15"),
+        ("1% 10 Net 60", "2026-03-21"), ("30 dias líquidos", "2026-02-19"), ("60 días f.f.", "2026-03-21"), ("30.0", "2026-02-19"),
+        ("60 días, pagos 5 y 20", "2026-04-05"), ("30 days after end of month", "2026-03-02"), ("1", "2026-01-20"),
+        ("30 días después de fin de mes", "2026-03-02"), ("PUE - Pago en una sola exhibición", "2026-01-31"),
+        ("30 días de la radicación", "2026-02-22"), ("15 días calendario después de la aceptación", "2026-02-11"),
     ],
 )  # fmt: skip
 def test_a_common_text_leads_to_its_day(text: str, due: str) -> None:
@@ -74,7 +78,8 @@ def test_a_list_of_days_is_instalments(text: str, due: list[str]) -> None:
     "text",
     ["", "PPD", "Crédito", "2/10", "1/3", "Payment within 10 days, 2% discount", "Penalty percentage 10% from due date",
      "2 % discount if paid within 2 days\n Penalty percentage 10% from due date", "as agreed with Ana", "60/30", "45 or 60 days",
-     "transferencia", "40% 30 días, 40% 60 días"],
+     "transferencia", "40% 30 días, 40% 60 días", "01", "00", "-30", "30/70", "45-60 days", "PPD - Pago en parcialidades",
+     "60 días, pagos el 5 de enero", "1+2", "3x sem juros", "12 cuotas", "Z030", "03/04/2026"],
 )  # fmt: skip
 def test_what_says_no_certain_day_is_not_guessed(text: str) -> None:
     assert read_terms(text) is None
