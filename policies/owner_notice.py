@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from policies.calendars import add_working_days
 from policies.case import Case
@@ -23,12 +24,14 @@ TASK = "firm_rung_ahead"
 YES_TASK = "firm_rung_yes"
 SKIPPED_TASK = "key_rung_skipped"
 TOLD_LEAD_DAYS = 5
+STALE_DAYS = 5
+"""A notice that came so much earlier than it would now, because the due date was moved since, is given again."""
 
 
-def notice_key(candidate: Candidate) -> str:
-    """What the notice of a rung is known by among what was dealt with; never the key of a rung."""
+def notice_key(candidate: Candidate, nth: int = 1) -> str:
+    """What a notice of a rung is known by among what was dealt with; never the key of a rung."""
     instalment, cycle, rung, occurrence = candidate.key
-    return str(ContactKey(instalment, cycle, f"ahead-{rung}", occurrence))
+    return str(ContactKey(instalment, cycle, f"ahead{nth if nth > 1 else ''}-{rung}", occurrence))
 
 
 def tell(case: Case, rungs: Sequence[Candidate]) -> Ask | None:
@@ -37,7 +40,7 @@ def tell(case: Case, rungs: Sequence[Candidate]) -> Ask | None:
         if case.now >= _due(case, candidate):
             goes_at = max(candidate.at, _earliest(case, case.now))
             why = f"{candidate.rung.rung} is firm and falls on {local_day(goes_at, case.facts.zone).isoformat()}"
-            key, is_key = notice_key(candidate), case.facts.key_account
+            key, is_key = _notice(case, candidate).key, case.facts.key_account
             may = (
                 "a key account needs a person's yes by then"
                 if is_key
@@ -56,7 +59,12 @@ def waits_for_yes(case: Case, candidate: Candidate) -> Wait | Ask | None:
     `candidate` is what after_notice made of it.
     """
     told = _told_at(case, candidate)
-    if not case.facts.key_account or not _needs(case, candidate) or told is None or notice_key(candidate) in case.facts.firm_yes:
+    if (
+        not case.facts.key_account
+        or not _needs(case, candidate)
+        or told is None
+        or _notice(case, candidate).key in case.facts.firm_yes
+    ):
         return None
     rung = candidate.rung.rung
     if case.now < candidate.at:
@@ -97,9 +105,22 @@ def _untold(case: Case, rungs: Sequence[Candidate]) -> list[Candidate]:
     return [rung for rung in rungs if _needs(case, rung) and _told_at(case, rung) is None]
 
 
+class _Notice(NamedTuple):
+    key: str
+    told_at: datetime | None
+
+
+def _notice(case: Case, candidate: Candidate) -> _Notice:
+    """The notice that counts for the rung as it stands now: given, or still to be given under that key."""
+    told = {past.key: past.passed_at for past in case.facts.skipped}
+    stale, nth = _due(case, candidate) - timedelta(days=STALE_DAYS), 1
+    while (at := told.get(notice_key(candidate, nth))) is not None and at < stale:
+        nth += 1
+    return _Notice(notice_key(candidate, nth), at)
+
+
 def _told_at(case: Case, candidate: Candidate) -> datetime | None:
-    key = notice_key(candidate)
-    return next((past.passed_at for past in case.facts.skipped if past.key == key), None)
+    return _notice(case, candidate).told_at
 
 
 def _due(case: Case, candidate: Candidate) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -88,6 +88,27 @@ def test_after_the_owners_hold_the_rung_goes_without_a_second_notice() -> None:
     assert isinstance(step, Wait) and step.at == until and step.rules == ("hold.owner",)
     gone = obey(facts, at("2026-03-17 09:00"), firm())
     assert isinstance(gone, Contact) and gone.rung == "S3" and gone.at == at("2026-03-17 09:00")
+
+
+def moved(facts: InvoiceFacts, days: int) -> InvoiceFacts:
+    """The due date is amended."""
+    parts = tuple(each.model_copy(update={"due_on": each.due_on + timedelta(days=days)}) for each in facts.instalments)
+    return facts.model_copy(update={"instalments": parts})
+
+
+@pytest.mark.parametrize(("days", "asks"), [(28, True), (2, False), (-1, False)])
+def test_where_the_due_date_was_moved_far_the_owner_is_told_again(days: int, asks: bool) -> None:
+    facts, _, _ = settle(owned(), firm(), NOTICE_AT)
+    later = played(moved(facts, days), NOTICE_AT + timedelta(hours=1))
+    assert [kind for kind, _, _ in later] == (["ask", "contact"] if asks else ["contact"])
+    if asks:
+        assert later == [("ask", "firm_rung_ahead", at("2026-04-07 09:00")), ("contact", "S3", at("2026-04-09 09:00"))]
+
+
+def test_a_yes_of_before_the_due_date_was_moved_is_none_for_the_new_day() -> None:
+    facts, _, _ = settle(key_account(), firm(), NOTICE_AT)
+    agreed = moved(facts.model_copy(update={"firm_yes": ("1.1.ahead-S3.0",)}), 28)
+    assert [what for _, what, _ in played(agreed, NOTICE_AT + timedelta(hours=1))] == ["firm_rung_yes", "key_rung_skipped"]
 
 
 # Key accounts
