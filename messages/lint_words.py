@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from messages.lint_ideas import said_together
 from messages.lint_readings import plain, readings, without_markup
 from messages.registers import LANGUAGES
 
@@ -42,6 +43,9 @@ class Rule:
 
     def find(self, read: str, language: str) -> str | None:
         """The refused words in one reading of a text, or None."""
+        return self._phrase(read, language) or said_together(self.id, read, language)
+
+    def _phrase(self, read: str, language: str) -> str | None:
         match = self.patterns[language].search(read)
         spare = self.spare[language]
         if match is None or spare is None:
