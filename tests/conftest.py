@@ -11,20 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis_settings
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 import clock  # noqa: F401  (first: it points zoneinfo at the pinned tables)
 from embedded import Postgres, Temporal
+from ledger import staff
 from ledger.migrations import bootstrap_sql, migrate
 from stack import Ports
 from supervise import Supervisor, free_port
-from tests.databases import TEMPLATE, Database, Laundry, drop, new_database
+from tests.databases import TEMPLATE, Database, Laundry, Washed
 
 __all__ = ["TEMPLATE", "Database"]
 
 PROJECT = Path(__file__).parent.parent
+PRODUCT_HASHER = staff._HASHER
 _homes = itertools.count(1)
 _not_run = pytest.StashKey[int]()
 _laundries = pytest.StashKey[Laundry]()
@@ -122,21 +125,35 @@ def postgres(short_folder: Path, pytestconfig: pytest.Config) -> Iterator[Postgr
 
 
 @pytest.fixture
-def database(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A migrated, empty database: a new one where workflows run or the server is a room's own, else perhaps one washed."""
+def washed(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[Washed]:
+    """The test's database, with what empties it again; a new one where workflows run or the server is a room's own."""
     laundry = request.config.stash.get(_laundries, None)
     if laundry is None or not laundry.is_of(postgres) or "temporal" in request.fixturenames:
-        fresh = new_database(postgres)
+        laundry = Laundry(postgres)
+        taken = laundry.take()
         try:
-            yield fresh
+            yield taken
         finally:
-            drop(postgres, fresh)
+            laundry.drop(taken)
         return
     taken = laundry.take()
     try:
-        yield taken.database
+        yield taken
     finally:
         laundry.give_back(taken)
+
+
+@pytest.fixture
+def database(washed: Washed) -> Database:
+    """A migrated, empty database."""
+    return washed.database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> None:
+    """A password's hash is slow on purpose; a test of staff asks nothing of that but that the product's is as it should be."""
+    staff._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    staff._NOBODY = staff._HASHER.hash("nobody")
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class Database:
     worker: Engine
 
 
-def new_database(server: Postgres) -> Database:
+def _new_database(server: Postgres) -> Database:
     """A copy of the migrated template under a name that no other test had."""
     name = f"test_{next(_numbers)}"
     server.create_database(name, template=TEMPLATE)
@@ -65,18 +65,11 @@ def new_database(server: Postgres) -> Database:
     return Database(name=name, owner_url=urls["owner"], api_url=urls["api"], worker_url=urls["worker"], **engines)
 
 
-def drop(server: Postgres, database: Database) -> None:
-    """Close its engines and drop it, whoever is connected."""
-    for engine in (database.owner, database.api, database.worker):
-        engine.dispose()
-    server.drop_database(database.name)
-
-
 class Washed:
     """A database that is emptied between tests; `wash` says whether it may serve another one."""
 
     def __init__(self, server: Postgres) -> None:
-        self.database = new_database(server)
+        self.database = _new_database(server)
         self._uses = 0
         self._connection = psycopg2.connect(host=str(server.sockets), user="postgres", dbname=self.database.name)
         self._connection.autocommit = True
@@ -99,13 +92,17 @@ class Washed:
         try:
             if self._state() != self._as_made or self._ask(self._count)[0][0] > ROWS_MAX:
                 return False
-            self._ask(self._empty)
-            self._ask(self._restart)
+            self.empty()
             for engine in engines:
                 _forget_session(engine)
             return not self._ask(_STRANGERS)
         except psycopg2.Error:
             return False
+
+    def empty(self) -> None:
+        """Delete all rows and set the sequences back, past triggers and foreign keys; raises psycopg2.Error."""
+        self._ask(self._empty)
+        self._ask(self._restart)
 
     def close(self) -> None:
         self._connection.close()
@@ -152,14 +149,17 @@ class Laundry:
         if self._ready is None and taken.wash():
             self._ready = taken
         else:
-            self._drop(taken)
+            self.drop(taken)
 
     def close(self) -> None:
         """Drop what is kept."""
         if self._ready is not None:
-            self._drop(self._ready)
+            self.drop(self._ready)
             self._ready = None
 
-    def _drop(self, taken: Washed) -> None:
+    def drop(self, taken: Washed) -> None:
+        """After a test whose database nobody shall have again."""
         taken.close()
-        drop(self._server, taken.database)
+        for engine in (taken.database.owner, taken.database.api, taken.database.worker):
+            engine.dispose()
+        self._server.drop_database(taken.database.name)

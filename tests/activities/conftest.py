@@ -12,6 +12,7 @@ from rehearsal.simulator.world import WorldConfig
 from tests.activities.house import House, build_house
 from tests.channels.outside import Simulator, simulator
 from tests.conftest import Database
+from tests.databases import Washed
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +41,13 @@ def house(build: Callable[..., House]) -> House:
 
 
 @pytest.fixture
-def fresh(database: Database, outside: Simulator) -> Callable[..., House]:
+def fresh(washed: Washed, outside: Simulator) -> Callable[..., House]:
     """Builds a house on an emptied ledger, for the many examples of one property."""
     outside.world.sent.clear()
     outside.world.dice.faults = Faults()
 
     def make(**manual: Any) -> House:
-        with database.owner.begin() as connection:
-            connection.exec_driver_sql("truncate creditor, ledger_clock cascade")
-        return build_house(database.worker, outside, **manual)
+        washed.empty()
+        return build_house(washed.database.worker, outside, **manual)
 
     return make
