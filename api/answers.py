@@ -98,6 +98,7 @@ _SOURCE: dict[str, Any] = {
 _DOCUMENT: dict[str, Any] = {
     "id": _OTHER, "kind": "pdf", "name": "F-1001.pdf", "media_type": "application/pdf", "bytes": 48213,
     "sha256": "5b0c9a1f2e3d4c5b6a79881726354433221100ffeeddccbbaa99887766554433", "recorded_at": "2026-03-02T15:00:00Z",
+    "erased": False,
 }  # fmt: skip
 _PAPERS: dict[str, Any] = {
     "delivery": [{"kind": "accepted", "on": "2026-03-02", "source": "tax_authority", "reason": "", "by": "key 3f9a01c27b",
@@ -151,6 +152,7 @@ ANSWERS: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/delivery": {"changed": True},
     "POST /v1/invoices/{invoice_id}/due-date/confirm": {"changed": True},
     "GET /v1/invoices/{invoice_id}/documents": {"documents": [_DOCUMENT]},
+    "POST /v1/invoices/{invoice_id}/documents": {"documents": [_DOCUMENT]},
     "GET /v1/invoices/{invoice_id}": _ROW | _PAPERS | {"outcome_at": None, "cycle": 1, "revision": 1, "holds": [],
         "deductions": [_DEDUCTION], "conversion": None, "manual": _MANUAL},
     "PATCH /v1/invoices/{invoice_id}": {

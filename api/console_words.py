@@ -150,6 +150,7 @@ _HEADLINES = {
     "accepted": "Accepted", "closed": "Closed", "reopened": "Reopened: money went back", "amended": "Amended",
     "delivery_delivered": "Delivered", "delivery_accepted": "Accepted by the customer", "delivery_rejected": "Not accepted",
     "delivery_waived": "Proof of delivery waived", "due_date_confirmed": "Due date confirmed",
+    "document_added": "Document added",
     "replaces": "Issued in place of another", "replaced": "Issued again under another number",
     "cancelled": "Cancelled by the creditor", "written_off": "Written off", "manual_contact": "A person made contact",
     "paused": "Paused", "resumed": "Resumed", "payment_received": "Payment received",

@@ -201,7 +201,8 @@ class BodyLimits:
     def _allowed(self, path: str) -> int:
         if path == self._batch_path:
             return self._limits.batch_bytes
-        if path == self._batch_path.rpartition("/")[0]:
+        invoices = self._batch_path.rpartition("/")[0]
+        if path == invoices or (path.startswith(f"{invoices}/") and path.endswith("/documents")):
             return self._limits.invoice_bytes
         return self._limits.webhook_bytes if path.startswith("/webhooks/") else self._limits.body_bytes
 

@@ -14,10 +14,12 @@ from api.models import Closed, DoneOut, InvoiceOut, Reason, Word
 from api.problems import responses
 from api.security import Caller, caller
 from ledger.delivery import record_delivery, told_of_delivery
-from ledger.documents import documents_of, file_name, read_document
+from ledger.documents import add_document, documents_of, file_name, read_document
 from ledger.due_dates import confirm_due_date
 from ledger.reading import find_invoice
 from ledger.replacing import links_of
+from policies.intake import Problem, Unreadable
+from policies.papers import DocumentIn, read_documents
 from policies.typed import Day
 
 router = APIRouter(prefix="/v1/invoices/{invoice_id}", tags=["Invoices"], responses=responses(401, 403, 404, 409, 422, 429))
@@ -55,6 +57,7 @@ class DocumentOut(BaseModel):
     bytes: int
     sha256: str
     recorded_at: datetime
+    erased: bool = Field(False, description="its content was erased with the customer it named")
 
 
 class DocumentsOut(BaseModel):
@@ -113,6 +116,19 @@ def get_documents(invoice_id: UUID, who: Reader) -> DocumentsOut:
     return DocumentsOut(documents=_documents(who.session, invoice_id))
 
 
+@router.post("/documents", response_model=DocumentsOut, summary="Add a document that came later")
+def post_document(invoice_id: UUID, body: DocumentIn, who: Writer, request: Request) -> DocumentsOut:
+    """It goes with the messages from now on, and the customer sees it. Told again, nothing changes."""
+    wrong: list[Problem] = []
+    read = read_documents([body], lambda pointer, what: wrong.append(Problem(pointer, what)), under="")
+    if wrong:
+        raise Unreadable([Problem(problem.pointer.removeprefix("/0"), problem.detail) for problem in wrong])
+    state = request.app.state
+    for document in read:
+        add_document(who.session, state.sealer, invoice_id, document, actor=who.actor, now=state.clock.now())
+    return DocumentsOut(documents=_documents(who.session, invoice_id))
+
+
 @router.get(
     "/documents/{document_id}", summary="Download a document", response_class=Response,
     responses={200: {"description": "the document", "content": {"application/pdf": {}, "application/xml": {}}}},
@@ -144,7 +160,7 @@ def _documents(session: Session, invoice_id: UUID) -> list[DocumentOut]:
     return [
         DocumentOut(
             id=row.id, kind=row.kind, name=file_name(row.number, row.kind), media_type=row.media_type, bytes=row.bytes,
-            sha256=bytes(row.sha256).hex(), recorded_at=row.recorded_at,
+            sha256=bytes(row.sha256).hex(), recorded_at=row.recorded_at, erased=row.erased,
         )
         for row in documents_of(session, invoice_id)
     ]  # fmt: skip

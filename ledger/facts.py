@@ -85,7 +85,8 @@ _FACTS = Prepared(
             and not k.given_back) as contacts,
         coalesce((select p.state from portal_step p where p.invoice_id = i.id order by p.on_day desc, p.id desc limit 1), '')
             as portal_state,
-        old.age_from, exists (select 1 from document f where f.invoice_id = i.id and f.kind = 'pdf') as has_document,
+        old.age_from, exists (select 1 from document f where f.invoice_id = i.id and f.kind = 'pdf'
+            and f.sealed is not null) as has_document,
         (select coalesce(json_agg(json_build_object('kind', w.kind, 'at', w.at, 'on', w.on_day, 'source', w.source)
             order by w.at), '[]') from (
             select d.kind, d.recorded_at as at, d.on_day, d.source from delivery d where d.invoice_id = i.id

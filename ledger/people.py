@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from ledger.canonical import ERASED
 from ledger.consents import Told, apply_told
+from ledger.documents import forget_documents
 from ledger.ids import new_ids
 from ledger.refusals import not_found
 from ledger.sealing import Sealer
@@ -189,6 +190,8 @@ def withdraw_consent(session: Session, person_id: UUID | str, channel: str, *, p
 def erase_person(session: Session, sealer: Sealer, person_id: UUID | str, *, now: datetime) -> None:
     """Forget a person: the key, the card, the texts sent and the hashes that would find them again. Sums and dates stay.
 
+    With a consumer's last person the documents of its invoices go too.
+
     Run it with the worker's role, which may delete texts. Raises Refused `not-found`; a second time changes nothing.
     """
     row = session.execute(
@@ -225,6 +228,7 @@ def erase_person(session: Session, sealer: Sealer, person_id: UUID | str, *, now
         text("update person set data_key = null, sealed = null, erased_at = :now where id = :id"),
         {"now": now, "id": str(person_id)},
     )
+    forget_documents(session, row.account_id)
 
 
 def _known_people(session: Session, accounts: set[str]) -> dict[str, list[_Known]]:

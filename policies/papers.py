@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from xml.parsers import expat
@@ -38,9 +38,14 @@ def _sha256(text: str) -> str:
 class DocumentIn(Model):
     """A file that belongs to the invoice. Customers see it as `<invoice number>.pdf`; the name given here is not kept."""
 
-    kind: Literal["pdf", "xml", "other"]
+    kind: Literal["pdf", "xml", "other"] = Field(examples=["pdf"])
     name: str = Field("", max_length=200, pattern=STORABLE)
-    content_base64: str = Field(min_length=4, max_length=4 * ((DOCUMENT_BYTES + 2) // 3) + 8, description="2 MB at most, decoded")
+    content_base64: str = Field(
+        min_length=4,
+        max_length=4 * ((DOCUMENT_BYTES + 2) // 3) + 8,
+        description="2 MB at most, decoded",
+        examples=["JVBERi0xLjQ="],
+    )
     sha256: Annotated[str, AfterValidator(_sha256)] | None = Field(None, description="of the content, in hexadecimal; checked")
 
 
@@ -95,7 +100,7 @@ def read_papers(body: InvoiceIn, *, place: str, table: TermsTable | None, say: S
             say(f"/{one.kind}_on", "that is before the invoice was issued: are the two dates exchanged?")
     if body.replaces is not None and body.replaces == body.number:
         say("/replaces", "an invoice cannot replace itself: give the old number here and the new one as number")
-    documents = _documents(body, say)
+    documents = read_documents(body.documents, say, under="/documents")
     return dues, Papers(
         source, named[:60], terms, body.received_on, told, documents, body.replaces or "", body.keep_age
     )  # fmt: skip
@@ -122,10 +127,11 @@ def _dues(body: InvoiceIn, terms: str, place: str, table: TermsTable, say: Say) 
     return dues, "assumed", rule
 
 
-def _documents(body: InvoiceIn, say: Say) -> tuple[Document, ...]:
+def read_documents(posted: Sequence[DocumentIn], say: Say, *, under: str) -> tuple[Document, ...]:
+    """The documents that are what they say, each once; what is wrong with the others is said at a pointer under `under`."""
     found: dict[bytes, Document] = {}
-    for index, given in enumerate(body.documents):
-        at = f"/documents/{index}"
+    for index, given in enumerate(posted):
+        at = f"{under}/{index}"
         try:
             content = base64.b64decode(given.content_base64, validate=True)
         except (binascii.Error, ValueError):
@@ -140,7 +146,7 @@ def _documents(body: InvoiceIn, say: Say) -> tuple[Document, ...]:
         else:
             found[digest] = Document(given.kind, content, digest)
     if sum(len(one.content) for one in found.values()) > DOCUMENTS_BYTES:
-        say("/documents", f"the documents of one invoice hold at most {DOCUMENTS_BYTES // 1024 // 1024} MB together")
+        say(under, f"the documents of one invoice hold at most {DOCUMENTS_BYTES // 1024 // 1024} MB together")
     return tuple(found.values())
 
 

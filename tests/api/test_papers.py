@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -51,6 +52,20 @@ def test_a_document_comes_back_byte_for_byte_under_the_invoices_number(house: Ho
     assert answer.headers["content-disposition"] == 'attachment; filename="F-1.pdf"'
     other = post(house, "F-2")
     assert house.client.get(f"{other}/documents/{listed['id']}").status_code == 404
+
+
+def test_a_document_that_comes_later_is_kept_once_and_checked(house: House) -> None:
+    path = post(house)
+    for _ in range(2):
+        answer = house.client.post(f"{path}/documents", json=document())
+        assert answer.status_code == 200 and [d["name"] for d in answer.json()["documents"]] == ["F-1.pdf"]
+    timeline = house.client.get(f"{path}/history").json()["events"]
+    assert str(timeline).count("document_added") == 1
+    wrong = house.client.post(f"{path}/documents", json=document(b"<html>"))
+    assert wrong.status_code == 422 and wrong.json()["errors"][0]["pointer"] == "/content_base64"
+    large = [document(PDF + bytes([n]) * (2 * 1024 * 1024 - 100)) for n in range(3)]
+    assert [house.client.post(f"{path}/documents", json=one).status_code for one in large] == [200, 200, 422]
+    assert house.client.post(f"/v1/invoices/{uuid4()}/documents", json=document()).status_code == 404
 
 
 def test_an_invoice_with_five_megabytes_of_documents_fits_and_with_more_is_told_so(house: House) -> None:

@@ -50,6 +50,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/tasks/{task_id}/done": {"outcome": "done"},
     "POST /v1/invoices/{invoice_id}/delivery": {"kind": "delivered", "on": "2026-03-02"},
     "POST /v1/invoices/{invoice_id}/due-date/confirm": {},
+    "POST /v1/invoices/{invoice_id}/documents": {"kind": "pdf", "content_base64": "JVBERi0xLjQ="},
     "PATCH /v1/invoices/{invoice_id}": {"amount_minor": 5, "reason": "test"},
     "POST /v1/invoices/{invoice_id}/cancel": {"reason": "test"},
     "POST /v1/invoices/{invoice_id}/pause": {"until": _UNTIL, "reason": "test"},

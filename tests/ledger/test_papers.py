@@ -16,13 +16,14 @@ from ledger.acceptance import accept, accept_batch
 from ledger.agreements import ask
 from ledger.charges import post_charges
 from ledger.delivery import record_delivery, told_of_delivery
-from ledger.documents import documents_of, file_name, pdf_of
+from ledger.documents import documents_of, file_name, pdf_of, read_document
 from ledger.due_dates import confirm_due_date
 from ledger.facts import gather
 from ledger.holds import open_dispute, say_already_paid
 from ledger.invoices import amend, pause
 from ledger.papers import set_terms_table
 from ledger.payments import record_payment
+from ledger.people import erase_person
 from ledger.refusals import Refused
 from ledger.replacing import links_of
 from ledger.session import as_creditor
@@ -205,6 +206,27 @@ def test_documents_are_sealed_and_known_by_their_hash_and_the_number(desk: Desk)
     assert desk.again("F/1 a", documents=[document(), document(b"<a/>", "xml")]).verdict == "same"
     assert desk.again("F/1 a", documents=[document()]).verdict == "different"
     assert file_name("..", "xml") == "invoice.xml"
+
+
+@pytest.mark.parametrize(("kind", "left"), [("consumer", [None]), ("business", [PDF])])
+def test_with_a_consumers_last_person_the_documents_go_and_their_hash_stays(desk: Desk, kind: str, left: list[Any]) -> None:
+    contacts = [
+        {"role": role, "channels": [{"channel": "email", "address": f"{role}@correo.example.com", "consent": "given"}]}
+        for role in ("holder", "guardian")
+    ]
+    invoice = desk.post("F-1", documents=[document()], account=cast.debtor_ana(kind=kind, contacts=contacts))
+    people = desk.do(lambda session: session.execute(text("select id from person order by id")).scalars().all())
+    for person, there in zip(people, ([PDF], left), strict=True):
+        desk.do(erase_person, cast.sealer(), person, now=NOW)
+        sealed = desk.one("select sealed from document")
+        assert [sealed and cast.sealer().unseal(bytes(sealed))] == there
+    assert desk.facts(invoice).has_document == (left == [PDF])
+    (row,) = desk.as_api(documents_of, invoice)
+    assert (row.erased, bytes(row.sha256).hex()) == (left == [None], hashlib.sha256(PDF).hexdigest())
+    if row.erased:
+        assert desk.as_api(pdf_of, cast.sealer(), invoice) is None
+        with pytest.raises(Refused, match="erased"):
+            desk.as_api(read_document, cast.sealer(), invoice, row.id)
 
 
 BOMB = b'<!DOCTYPE a [<!ENTITY x "ha">]><a>&x;</a>'

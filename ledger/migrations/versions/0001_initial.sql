@@ -411,7 +411,7 @@ create table document (
     media_type text not null,
     bytes int not null,
     sha256 bytea not null,                     -- of the content as it was posted
-    sealed bytea not null,
+    sealed bytea,                              -- null: erased with the consumer it names
     recorded_at timestamptz not null,
     unique (invoice_id, sha256)
 );
