@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 from openpyxl import load_workbook
 
@@ -26,6 +27,10 @@ _SAID_SEPARATOR = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 SEPARATORS = (";", ",", "\t", "|")
 _WHOLE_BYTES = 8_000_000
 """A larger workbook is read line by line, without its merged cells."""
+_WHOLE_UNPACKED = 100_000_000
+_UNPACKED_MAX = 1_000_000_000
+_COLUMNS, _GAP = 512, 1000
+"""Cells further to the right are none of a list of invoices; a longer run of empty lines is left out."""
 
 
 class UnreadableFile(ValueError):
@@ -164,7 +169,7 @@ def _refuse_doubled(path: Path, how: PortfolioMap, names: tuple[str, ...]) -> No
 
 
 def _workbook(path: Path, content: bytes) -> Iterator[Sheet]:
-    small = len(content) <= _WHOLE_BYTES
+    small = _unpacked(path, content) <= _WHOLE_UNPACKED and len(content) <= _WHOLE_BYTES
     try:
         book = load_workbook(io.BytesIO(content), read_only=not small, data_only=True)
     except Exception:  # openpyxl raises whatever its zip and XML readers do
@@ -173,7 +178,35 @@ def _workbook(path: Path, content: bytes) -> Iterator[Sheet]:
         if not small:
             sheet.reset_dimensions()  # some programs write a wrong one, and all but its cells would be unseen
         merged = tuple((r.min_row, r.min_col - 1, r.max_row, r.max_col - 1) for r in sheet.merged_cells.ranges) if small else ()
-        yield Sheet(sheet.title, [(n, list(cells)) for n, cells in enumerate(sheet.iter_rows(values_only=True), 1)], merged)
+        lines = (
+            _filled(sheet) if small else ((n, list(row[:_COLUMNS])) for n, row in enumerate(sheet.iter_rows(values_only=True), 1))
+        )
+        yield Sheet(sheet.title, list(lines), merged)
+
+
+def _unpacked(path: Path, content: bytes) -> int:
+    """How many bytes a workbook unpacks to, as its zip says. Raises UnreadableFile for one that would fill the machine."""
+    try:
+        size = sum(part.file_size for part in ZipFile(io.BytesIO(content)).infolist())
+    except BadZipFile:
+        return 0  # what it is instead is said by who reads it
+    if size > _UNPACKED_MAX:
+        raise UnreadableFile(f"{path} unpacks to more than {_UNPACKED_MAX // 10**6} MB: save it again, or export it as CSV")
+    return size
+
+
+def _filled(sheet: Any) -> Iterator[tuple[int, Cells]]:
+    """The lines up to the last one with a value; one stray cell far below or beside must not make a million empty ones."""
+    filled: dict[int, dict[int, Any]] = {}
+    for (row, column), cell in sheet._cells.items():
+        if cell.value is not None and column <= _COLUMNS:
+            filled.setdefault(row, {})[column] = cell.value
+    width, before = max((max(cells) for cells in filled.values()), default=0), 0
+    for row in sorted(filled):
+        if row - before <= _GAP:
+            yield from ((n, [None] * width) for n in range(before + 1, row))
+        yield row, [filled[row].get(column) for column in range(1, width + 1)]
+        before = row
 
 
 def _cell(value: Any) -> Any:

@@ -75,3 +75,30 @@ def test_a_workbook_whose_dimension_is_wrong_is_read_whole(tmp_path: Path) -> No
         for name in source.namelist():
             target.writestr(name, re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1"', source.read(name)))
     assert _read(tmp_path, wrong.getvalue(), "file.xlsx") == [(2, "F1", 10050)]
+
+
+def test_a_stray_cell_at_the_end_of_the_sheet_makes_no_million_lines(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.worksheets[0]
+    for cells in (["Number", "Customer", "Due", "Amount"], [], ["F1", "C1", "2026-03-16", 100.5]):
+        sheet.append(cells)
+    sheet["XFD1048576"] = " "
+    for column, value in zip("ABCD", ("F2", "C1", "2026-03-17", 7), strict=True):
+        sheet[f"{column}1048576"] = value
+    whole = io.BytesIO()
+    book.save(whole)
+    (tmp_path / "file.xlsx").write_bytes(whole.getvalue())
+    table = read_table(tmp_path / "file.xlsx", MAP)
+    assert [line for line, _ in table.rows] == [3, 1_048_576]
+
+
+def test_a_workbook_that_unpacks_to_more_than_the_machine_holds_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.import_files._UNPACKED_MAX", 1_000_000)
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("xl/worksheets/sheet1.xml", b"0" * 1_000_001)
+    assert len(bomb.getvalue()) < 2_000
+    with pytest.raises(UnreadableFile, match="unpacks to more than 1 MB"):
+        _read(tmp_path, bomb.getvalue(), "file.xlsx")
