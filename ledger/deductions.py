@@ -77,7 +77,8 @@ _GAP = text(
     """
     select i.creditor_id, i.account_id, i.currency, i.number, a.country,
         (select coalesce(json_agg(json_build_array(o.instalment, o.charged, o.paid)), '[]') from (
-            select e.instalment, sum(e.amount_minor) filter (where e.payment_id is null) as charged,
+            select e.instalment,
+                sum(e.amount_minor) filter (where e.payment_id is null and e.kind not in ('interest', 'fee')) as charged,
                 coalesce(-sum(e.amount_minor) filter (where e.payment_id is not null), 0) as paid
             from entry e where e.invoice_id = i.id and e.instalment < :parts_from group by e.instalment) o
          where o.charged > o.paid and o.paid > 0) as gaps,

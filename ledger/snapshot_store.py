@@ -85,7 +85,7 @@ def begin(session: Session, creditor_id: UUID, new: NewRun, items: Sequence[Item
     ]  # fmt: skip
     session.execute(_ITEMS, {"run": run_id, "creditor": creditor_id, "rows": to_json(rows).decode()})
     if new.why:
-        why = f"the list of {new.as_of} is much smaller than the last one ({new.why}): confirm or discard it"
+        why = f"the list of {new.as_of} is not like the last one ({new.why}): confirm or discard it"
         open_task(session, creditor_id=creditor_id, kind=TASK, key=str(run_id), why=why, due_at=now + DECIDE_WITHIN, now=now)
     else:
         _ask_to_finish(session, creditor_id, run_id, new.as_of, now)

@@ -23,7 +23,7 @@ from policies.intake import Problem, Unreadable
 from policies.intake_model import InvoiceIn
 from policies.portfolio_map import PortfolioMap, is_wanted
 from policies.portfolio_rows import Credit, Nothing, read_row
-from policies.snapshot import absent, compare, fell_too_far, tally
+from policies.snapshot import absent, compare, fell_too_far, tally, written_otherwise
 
 
 @dataclass
@@ -99,7 +99,9 @@ def preview(session: Session, slug: str, listed: Listed, *, as_of: date, absent_
         if mine.number not in there and change.adjust_minor:
             rows.append((mine.currency, "absent", change.adjust_minor))
     figures = tally(rows)
-    return Preview(as_of, figures, fell_too_far(_base(before, book), _totals(figures)), close_absent)
+    fell = fell_too_far(_base(before, book), _totals(figures))
+    odd = written_otherwise(there - known.keys(), (mine.number for mine in book if mine.number not in there))
+    return Preview(as_of, figures, "; ".join(filter(None, (fell, odd))), close_absent)
 
 
 def begin(

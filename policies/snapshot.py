@@ -6,6 +6,7 @@ and it does not yet, so nothing is raised: overdue rungs wait and operations are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
@@ -79,6 +80,21 @@ def tally(rows: Iterable[tuple[str, str, int]]) -> dict[str, dict[str, tuple[int
         count, total = kinds.get(kind, (0, 0))
         kinds[kind] = count + 1, total + amount
     return found
+
+
+def written_otherwise(new: Iterable[str], gone: Iterable[str]) -> str:
+    """Why a person must look first, or "": numbers that are new and numbers that are gone differ by signs or zeros only.
+
+    A spreadsheet makes 12345 of 000012345: the whole book would close and enter anew.
+    """
+    known = {_squeezed(number): number for number in gone}
+    pairs = [(number, known[_squeezed(number)]) for number in new if _squeezed(number) in known]
+    return f"{len(pairs)} numbers are ours but for signs or zeros, as {pairs[0][0]} and {pairs[0][1]}" if pairs else ""
+
+
+def _squeezed(number: str) -> str:
+    parts = re.findall(r"[a-z]+|\d+", number.casefold())
+    return ".".join(part.lstrip("0") or "0" for part in parts)
 
 
 def fell_too_far(before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]]) -> str:

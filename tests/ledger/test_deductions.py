@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from ledger import allocation
 from ledger.deductions import deductions_of
 from ledger.facts import gather
 from ledger.holds import open_dispute
@@ -196,6 +197,29 @@ def test_a_proposal_that_is_paid_after_all_is_moot(desk: Desk) -> None:
     desk.pay("p1", 115_500, invoice)
     desk.pay("p2", 3_500, invoice)
     assert desk.states(invoice) == [("retefuente", "moot", 0)] and task_whys(desk) == []
+
+
+def test_a_late_charge_is_no_part_of_the_gap_and_leaves_the_proposal_standing(desk: Desk) -> None:
+    def charged(invoice: UUID) -> None:
+        desk.session.execute(
+            text(
+                "insert into entry (creditor_id, account_id, invoice_id, instalment, kind, amount_minor, currency, dated_on,"
+                " recorded_at, cause) select creditor_id, account_id, id, 1, 'interest', 42, currency, issued_on, :now, 'late'"
+                " from invoice where id = :id"
+            ),
+            {"id": invoice, "now": NOW},
+        )
+        allocation.settle(desk.session, invoice, now=NOW)
+        allocation.refresh_balance(desk.session, invoice)
+
+    before, after = desk.invoice(amount=119_000), desk.invoice(number="F-2", amount=119_000)
+    charged(before)
+    for ref, invoice in (("p1", before), ("p2", after)):
+        desk.pay(ref, 115_500, invoice)
+    charged(after)
+    for invoice in (before, after):
+        assert [state for _, state, _ in desk.states(invoice)] == ["proposed"] and desk.asked(invoice) == 3_542
+        assert [d.amount_minor for d in deductions_of(desk.session, [invoice])[invoice]] == [3_500]
 
 
 def test_a_receipt_without_a_name_that_equals_the_net_may_be_for_that_invoice(desk: Desk) -> None:

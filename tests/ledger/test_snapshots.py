@@ -214,6 +214,15 @@ def test_a_list_that_fell_by_more_than_a_fifth_waits_for_a_person_and_expires(de
         snapshot_store.discard(session, run.id, actor="lead", now=now)
 
 
+def test_numbers_that_lost_their_zeros_wait_for_a_person(desk: Desk) -> None:
+    desk.run({"0001": "100,00", "0002": "100,00"}, DAY)
+    assert desk.run({"1": "100,00", "2": "100,00"}, DAY + _days(1), looked=False).results == {"waits": 1}
+    assert desk.run({"0001": "100,00", "0002": "100,00", "3": "1,00"}, DAY + _days(2), looked=False).results == {
+        "same": 2,
+        "new": 1,
+    }
+
+
 def test_a_drop_of_exactly_a_fifth_does_not_wait(desk: Desk) -> None:
     five = {f"F{n}": "100,00" for n in range(5)}
     desk.run(five, DAY)

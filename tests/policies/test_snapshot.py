@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from policies.snapshot import Change, Ours, absent, compare, fell_too_far, held_until
+from policies.snapshot import Change, Ours, absent, compare, fell_too_far, held_until, written_otherwise
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,16 @@ def test_rows_or_one_currency_more_than_a_fifth_lower_wait_for_a_person() -> Non
 def test_a_balance_that_differs_is_held_for_two_working_days_beyond_the_next_list() -> None:
     # Thursday's list: the next is Friday's; Monday is a holiday in Colombia (Saint Joseph), so Tuesday and Wednesday.
     assert held_until(date(2026, 3, 19), "CO", "America/Bogota").isoformat() == "2026-03-26T00:00:00-05:00"
+
+
+@pytest.mark.parametrize(
+    ("new", "gone", "said"),
+    [
+        (["12345"], ["000012345"], "1 numbers are ours but for signs or zeros, as 12345 and 000012345"),
+        (["FV1-7", "f001-12"], ["FV-1-7", "F001-0000012"], "2 numbers"), (["F-10"], ["F-1", "F-100"], ""), ([], ["1"], ""),
+        (["A-1001"], ["B-1001", "1001"], ""),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_only_written_in_another_way_are_told(new: list[str], gone: list[str], said: str) -> None:
+    found = written_otherwise(new, gone)
+    assert found.startswith(said) and bool(found) == bool(said)
