@@ -31,6 +31,7 @@ from policies.holder import PHONES
 from policies.ladder import local_day
 from policies.manual import Manual
 from policies.reachable import contactability
+from policies.recipients import tiers
 from policies.terms import Channel
 
 router = APIRouter(prefix=PATH, route_class=PageRoute, include_in_schema=False)
@@ -55,7 +56,9 @@ def call_page(who: Looker, request: Request, invoice_id: UUID, say: str, refusal
     _note_seen(request, who, invoice_id, now)
     sealer = request.app.state.sealer
     facts, manual = gather(who.session, invoice_id, now)
-    people = whom_to_call(who.session, sealer, row.account_id, now)
+    aside = _not_about_it(facts)
+    people = sorted(whom_to_call(who.session, sealer, row.account_id, now), key=lambda callee: str(callee.id) in aside)
+    first = next((callee for callee in people if str(callee.id) not in aside), None)
     situations = [each for each in SITUATIONS if each != "promise_broken" or _missed(facts)]
     situation = say if say in situations else "promise_broken" if _missed(facts) else "first_call"
     today = local_day(now, facts.zone)
@@ -63,7 +66,7 @@ def call_page(who: Looker, request: Request, invoice_id: UUID, say: str, refusal
         "call.html", status=refusal.status if refusal else 200, who=who, now=now,
         waiting=overview.waiting_for_people(who.session, now), stopped=pages.is_stopped(who.creditor, now), once=new_once,
         refusal=refusal, typed=defaultdict(str, refusal.typed if refusal else {}), row=row, people=people, today=today,
-        script=script_for(who.session, facts, manual, people[0] if people else None, situation, now), situation=situation,
+        script=script_for(who.session, facts, manual, first, situation, now), situation=situation, aside=aside,
         situations=situations, may_call=_may_call(facts, manual, now), results=RESULTS, disputes=DISPUTES, ago=AGO_MINUTES,
         promise_until=today + timedelta(days=manual.promise.days_max), notes=notes_of(who.session, sealer, invoice_id, limit=5),
         own_until=today + timedelta(days=60), done=None,
@@ -113,11 +116,18 @@ def _may_call(facts: InvoiceFacts, manual: Manual, now: datetime) -> Any:
 
     A number kept for messages is asked as one for calls, unless its holder wants none there.
     """
-    phones = [each for each in facts.reach if each.channel in PHONES]
+    aside = _not_about_it(facts)
+    phones = [each for each in facts.reach if each.channel in PHONES and each.person_id not in aside]
     closed = {each.number for each in phones if each.channel is Channel.VOICE and not each.permitted}
     asked = (each for each in phones if each.channel is Channel.VOICE or each.number not in closed)
     reach = tuple(each.model_copy(update={"channel": Channel.VOICE}) for each in asked)
     return contactability(facts.model_copy(update={"reach": reach}), manual, Channel.VOICE, now, by="person")[0]
+
+
+def _not_about_it(facts: InvoiceFacts) -> set[str]:
+    """Whom nobody speaks with about the debt: a minor whose guardian is asked, sales, family, references, guarantors."""
+    spoken = {each.person_id for tier in tiers(facts.reach, (), minor=facts.minor) for each in tier}
+    return {each.person_id for each in facts.reach} - spoken
 
 
 def _note_seen(request: Request, who: Looker, invoice_id: UUID, now: datetime) -> None:

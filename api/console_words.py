@@ -43,6 +43,7 @@ TASKS |= {
     "firm_rung_yes": "A firm rung for a key account: yes or no?", "key_rung_skipped": "A firm rung was passed over",
     "own_document": "Send the document, as promised", "firm_rung_ahead": "A firm rung is ahead: hold it or let it go",
     "automatic_stop": "Sending stopped by itself: find out why", "approve_missent": "Approve what is done about a mis-sent batch",
+    "confirm_snapshot": "Confirm a list of open items",
 }  # fmt: skip
 RESULTS = {
     "promise": "Promises to pay", "dispute": "Disputes it", "says_paid": "Says it is paid", "call_back": "Call back",

@@ -20,6 +20,8 @@ from policies.owner_notice import YES_TASK
 ENDS_ELSEWHERE = {
     "answer_dispute": "close the dispute on the invoice's page",
     "approve_placement": "approve or decline the placement",
+    "approve_missent": "approve or decline the batch on the page of mis-sent batches",
+    "confirm_snapshot": "confirm or discard the list of open items",
     "review_stop": "lift or renew the stop",
 }
 """Tasks that end with the act they ask for; calling them done would leave that act undone."""

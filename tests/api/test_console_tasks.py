@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger import holds
+from ledger.task_acts import ENDS_ELSEWHERE
 from tests import cast
 from tests.api.conftest import House
 from tests.api.console_desk import Page
@@ -45,6 +47,16 @@ def test_a_task_is_taken_given_back_and_finished_by_whoever_may_act(house: House
     assert one(house, "select outcome || ' ' || done_by from task") == "found staff:collector-1"
     assert [row.act for row in audited(house) if row.act.startswith("task_")] == ["task_taken", "task_given_back", "task_done"]
     assert act(desk, task, "take") == 409
+
+
+@pytest.mark.parametrize("kind", sorted(ENDS_ELSEWHERE))
+def test_a_task_that_asks_for_another_act_is_not_called_done(house: House, invoice: UUID, kind: str) -> None:
+    with house.database.worker.begin() as connection:
+        connection.execute(text("update task set kind = :kind"), {"kind": kind})
+    task, desk = one(house, "select id::text from task"), at_desk(house, "lead")
+    said = Page(desk.get("/console/tasks").text).text
+    assert ENDS_ELSEWHERE[kind][1:] in said and act(desk, task, "done") == 409
+    assert one(house, "select done_at from task") is None
 
 
 def test_another_creditors_task_is_not_there(house: House) -> None:

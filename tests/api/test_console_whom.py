@@ -82,3 +82,16 @@ def test_a_number_that_was_silent_for_half_a_year_is_shown_as_not_confirmed(hous
     assert [each["confirmed"] for each in said["people"]] == [False] and "nobody confirmed this telephone" in said["why"]
     by_mail = house.client.get(f"/v1/debtors/{cast.debtor_ana()['ref']}/contactability", params={"channel": "email"}).json()
     assert [each["confirmed"] for each in by_mail["people"]] == [True]
+
+
+def test_a_minor_is_not_called_and_neither_is_the_family(house: House, desk: Desk) -> None:
+    def person(role: str, name: str, number: str) -> dict[str, Any]:
+        return {"role": role, "name": name, "channels": [{"channel": "sms", "address": number, "consent": "given"}]}
+
+    contacts = [person("holder", "Ana Niña", "+573001112233"), person("guardian", "Tutora Rosa", "+573004445566")]
+    contacts += [person("family_member", "Tío Pepe", "+573007778899")]
+    account = cast.debtor_ana(contacts=contacts, minor=True)
+    invoice = cast.accepted_invoice(house.database.worker, house.creditor, account=account)
+    page = Page(desk.get(f"/console/invoices/{invoice}/call").text)
+    assert [link for link in page.hrefs() if link.startswith("tel:")] == ["tel:+573004445566"]
+    assert page.text.count("Not to be spoken with about this invoice.") == 2 and "¿Hablo con Tutora Rosa?" in page.text
