@@ -6,10 +6,11 @@ unapplied receipt is. It counts in no promise and in no punctuality: nobody paid
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from ledger import payments, unmatched
@@ -71,6 +72,54 @@ def accept_credit(session: Session, creditor_id: UUID | str, credit: Credit, *, 
     ).one()  # fmt: skip
     unmatched.ask_whose(session, kept, now)
     return Accepted("new", kept.id)
+
+
+def follow_credit(
+    session: Session, creditor_id: UUID | str, credit: Credit, *, as_of: date, now: datetime, sealer: Sealer
+) -> Accepted:
+    """A credit as a list of open items shows it: what the creditor's own system has used of it is taken off ours.
+
+    What was applied here already is not taken back: then the list does not know of that yet.
+    """
+    known = session.execute(
+        text(
+            "select * from payment where creditor_id = :creditor and source = :source and source_ref = :number"
+            " and kind = 'payment' and currency = :currency"
+        ),
+        {"creditor": str(creditor_id), "source": SOURCE, "number": credit.number, "currency": credit.currency},
+    ).one_or_none()
+    if known is None or credit.amount_minor > known.amount_minor:
+        return accept_credit(session, creditor_id, credit, now=now, sealer=sealer)
+    _lower(session, known, credit.amount_minor, as_of=as_of, now=now)
+    return Accepted("same", known.id)
+
+
+def use_up_absent(session: Session, run_id: UUID, creditor_id: UUID | str, *, as_of: date, ends: datetime, now: datetime) -> int:
+    """Credits that were known by the end of a list's day and that it does not have are used up there; returns how many."""
+    rows = session.execute(
+        text(
+            "select p.* from payment p where p.creditor_id = :creditor and p.source = :source and p.kind = 'payment'"
+            " and p.unallocated_minor > 0 and p.paid_on <= :as_of and p.recorded_at < :ends and not exists (select 1"
+            " from snapshot_item s where s.run_id = :run and s.number = p.source_ref) order by p.account_id, p.id"
+        ),
+        {"creditor": str(creditor_id), "source": SOURCE, "as_of": as_of, "ends": ends, "run": run_id},
+    ).all()
+    for row in rows:
+        _lower(session, row, 0, as_of=as_of, now=now)
+    return len(rows)
+
+
+def _lower(session: Session, credit: Row[Any], left_minor: int, *, as_of: date, now: datetime) -> None:
+    used = credit.unallocated_minor - left_minor
+    if used <= 0:
+        return
+    payments.record_reversal(
+        session, credit.creditor_id, source=SOURCE, source_ref=f"{credit.source_ref}:{as_of}:{left_minor}",
+        payment_ref=credit.source_ref, amount_minor=used, currency=credit.currency, reversed_on=as_of, now=now,
+        reason="used in the creditor's own system",
+    )  # fmt: skip
+    if not left_minor:
+        unmatched.settled(session, credit, now, "used in the creditor's own system")
 
 
 def _ref(credit: Credit, sealer: Sealer) -> str:

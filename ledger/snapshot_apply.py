@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from ledger import snapshot_adjust, snapshot_book, snapshot_store
 from ledger.acceptance import Accepted, accept_batch
-from ledger.credits import accept_credit
+from ledger.credits import follow_credit, use_up_absent
 from ledger.events import note_fact
 from ledger.ids import new_id
 from ledger.invoices import amend
@@ -155,7 +155,9 @@ def _accept(session: Session, run: Row[Any], items: Sequence[Row[Any]], now: dat
             results.append((item, next(accepted), "new" if item.balance_minor > 0 else "history"))
     for item, body in given:
         if isinstance(body, Credit):
-            results.append((item, accept_credit(session, run.creditor_id, body, now=now, sealer=sealer), "credit"))
+            results.append(
+                (item, follow_credit(session, run.creditor_id, body, as_of=run.as_of, now=now, sealer=sealer), "credit")
+            )
     for item, result, what in results:
         if result.verdict == "refused":
             why = "; ".join(f"{problem.pointer}: {problem.detail}" for problem in result.problems)
@@ -242,6 +244,7 @@ def _close_absent(transaction: Transaction, run: Row[Any], now: Callable[[], dat
             day, _ = _day_of(session, run)
             part = snapshot_book.open_items(session, day, after=after, limit=PART_ITEMS)
             if not part:
+                use_up_absent(session, run.id, run.creditor_id, as_of=run.as_of, ends=day.ends, now=now())
                 return
             after = part[-1].id
             listed = set(

@@ -376,3 +376,22 @@ def test_rows_of_one_number_are_instalments_and_a_credit_is_kept_once(desk: Desk
         assert desk.apply(run.id, now).results == results
     assert desk.column("select sum(amount_minor) from entry group by instalment order by instalment") == [0, 5_000]
     assert desk.column("select unallocated_minor from payment where source = 'credit_note'") == [3_000]
+
+
+def test_a_credit_shrinks_as_the_list_uses_it_and_ends_when_the_list_has_it_no_more(desk: Desk) -> None:
+    head = "Factura;Cliente;Fecha;Vence;Importe;Saldo\nF1;C1;01/02/2026;27/02/2026;100,00;{}\n"
+    credit = "NC1;C1;01/02/2026;27/02/2026;-30,00;{}\n"
+    left, tasks = [], []
+    for day, owed, open_minor in ((0, "100,00", "-30,00"), (1, "80,00", "-10,00"), (2, "80,00", "-10,00"), (3, "70,00", "")):
+        path, as_of, now = desk.folder / f"{day}.csv", DAY + _days(day), NOON + _days(day)
+        path.write_text(head.format(owed) + (credit.format(open_minor) if open_minor else ""))
+        table = read_table(path, MAP)
+        listed = snapshots.read_list(MAP, table)
+        with desk.begin() as session:
+            seen = snapshots.preview(session, "brill", listed, as_of=as_of, absent_anyway=False, now=now)
+            run = snapshots.begin(session, "brill", listed, seen, file=path, digest=table.digest, now=now, sealer=cast.sealer())
+        assert desk.apply(run.id, now).refused == []
+        left.append(desk.column("select sum(unallocated_minor) from payment")[0])
+        tasks.append(desk.column("select count(*) from task where kind = 'match_payment' and done_at is null")[0])
+    assert (left, tasks) == ([3_000, 1_000, 1_000, 0], [1, 1, 1, 0])
+    assert desk.book()["F1"][0] == 7_000
