@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -31,11 +32,12 @@ def test_a_sum_that_is_none_is_refused(desk: Desk, invoice: UUID) -> None:
 
 def test_a_day_a_ceiling_or_a_window_that_is_none_is_refused(desk: Desk, invoice: UUID) -> None:
     for day in ("0001-01-01", "9999-12-31", "2026-02-30", ""):
-        for path, name, more in (
-            ("acts/promise", "on", {}), ("acts/snooze", "until", {}), ("acts/own-promise", "due_on", {"kind": "send_copy"}),
-            ("call", "back_on", {"result": "call_back"}),
-        ):  # fmt: skip
-            answer = desk.post(f"/console/invoices/{invoice}/{path}", **more, **{name: day})
+        forms: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("acts/promise", {"on": day}), ("acts/snooze", {"until": day}), ("call", {"back_on": day, "result": "call_back"}),
+            ("acts/own-promise", {"due_on": day, "kind": "send_copy"}),
+        )  # fmt: skip
+        for path, form in forms:
+            answer = desk.post(f"/console/invoices/{invoice}/{path}", **form)
             assert answer.status_code == 422, (path, day, answer.status_code)
     for ceiling in ("²", "٣", "-1", "1e3", "99999999"):
         assert desk.post("/console/start", ceiling=ceiling).status_code == 422, ceiling
@@ -47,7 +49,7 @@ def test_a_day_a_ceiling_or_a_window_that_is_none_is_refused(desk: Desk, invoice
 
 def test_a_character_that_no_table_holds_is_refused_in_every_form(house: House, desk: Desk, invoice: UUID) -> None:
     here = f"/console/invoices/{invoice}"
-    forms: list[tuple[str, dict[str, str]]] = [
+    forms: list[tuple[str, dict[str, Any]]] = [
         (f"{here}/acts/owner", {"login": NUL}), (f"{here}/acts/note", {"code": NUL, "words": "x"}),
         (f"{here}/acts/hold", {"days": "1", "reason": NUL}), (f"{here}/acts/own-promise", {"kind": NUL, "due_on": "2026-03-04"}),
         (f"{here}/acts/dispute-closed", {"outcome": NUL}), (f"{here}/call", {"result": NUL}), ("/console/start", {"what": NUL}),

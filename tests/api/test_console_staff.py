@@ -93,7 +93,7 @@ def test_who_locks_a_login_out_does_not_lock_out_the_browser_of_its_person(house
     known = house.public.cookies["puntual_browser"]
     house.public.cookies.clear()
 
-    def tries(password: str, cookie: str = "") -> int:
+    def tries(password: str, cookie: str = "") -> Any:
         form = {"creditor": "brill", "login": "ana-7", "password": password}
         headers = {"cookie": f"puntual_browser={cookie}"} if cookie else {}
         answer = house.public.post("/console/sign-in", data=form, headers=headers, follow_redirects=False)
@@ -115,10 +115,11 @@ def test_a_person_changes_their_own_password_and_only_this_browser_goes_on(house
     cookie = f"puntual_console={house.public.cookies['puntual_console']}"
     house.public.cookies.clear()
     desk, new = Desk(house.public, cookie, "ana-7"), "cinco perros pardos"
-    for wrong in (
+    forms: tuple[dict[str, Any], ...] = (
         {"present": "wrong", "wanted": new, "again": new}, {"present": PASSWORD, "wanted": new, "again": new + "x"},
         {"present": PASSWORD, "wanted": "short", "again": "short"}, {"present": PASSWORD, "wanted": PASSWORD, "again": PASSWORD},
-    ):  # fmt: skip
+    )  # fmt: skip
+    for wrong in forms:
         answer = desk.post("/console/password", **wrong)
         assert answer.status_code == 422 and new not in answer.text and PASSWORD not in answer.text
     assert desk.get("/console").status_code == 200

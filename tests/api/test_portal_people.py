@@ -57,7 +57,7 @@ def test_an_insolvency_that_a_customer_claims_holds_for_two_working_days_once_wh
     asked = [each for (each,) in rows(house, "select id from task where kind = 'confirm_insolvency' order by created_at")]
     assert len(asked) == 2
 
-    def says(task: UUID, outcome: str) -> int:
+    def says(task: UUID, outcome: str) -> Any:
         return house.client.post(f"/v1/tasks/{task}/done", json={"outcome": outcome}).status_code
 
     assert says(asked[0], "done") == 422 and says(asked[0], "not_confirmed") == 200
