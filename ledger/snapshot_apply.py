@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from ledger import snapshot_adjust, snapshot_book, snapshot_store
+from ledger import feeds, snapshot_adjust, snapshot_book, snapshot_store
 from ledger.acceptance import Accepted, accept_batch
 from ledger.credits import follow_credit, use_up_absent
 from ledger.events import note_fact
@@ -25,6 +25,7 @@ from ledger.sealing import Sealer
 from ledger.session import lock_debtor
 from ledger.snapshot_book import Day
 from ledger.tasks import open_task
+from policies.calendars import add_working_days
 from policies.intake import Unreadable
 from policies.money import written
 from policies.portfolio_rows import Credit
@@ -272,6 +273,7 @@ def _finish(session: Session, run_id: UUID, now: datetime) -> None:
         text("update snapshot_run set state = 'applied', finished_at = :now where id = :id"), {"now": now, "id": run_id}
     )
     snapshot_store.finished(session, run, "applied", now)
+    _erp_was_heard(session, run, now)
     session.execute(
         text("delete from snapshot_item where creditor_id = :creditor and run_id <> :id"),
         {"creditor": run.creditor_id, "id": run_id},
@@ -289,6 +291,16 @@ def _finish(session: Session, run_id: UUID, now: datetime) -> None:
             session, creditor_id=run.creditor_id, kind=TASK, key=run.as_of.isoformat(), now=now, due_at=run.expires_at,
             why=f"the ERP's open items of {run.as_of} show more than we know of: {said}; see `puntual snapshot differences`",
         )  # fmt: skip
+
+
+def _erp_was_heard(session: Session, run: Row[Any], now: datetime) -> None:
+    """A list of the last working day or later is word of the creditor's own system, where that is a declared source."""
+    day, country = _day_of(session, run)
+    if add_working_days(run.as_of, 1, country) < now.astimezone(ZoneInfo(day.zone)).date():
+        return
+    for feed in feeds.feeds_of(session, run.creditor_id):
+        if feed.kind == "erp":
+            feeds.told(session, run.creditor_id, feed.name, now=now, actor=ACTOR)
 
 
 def _day_of(session: Session, run: Row[Any]) -> tuple[Day, str]:
