@@ -195,9 +195,8 @@ class Composer:
         told = [_Told(facts, manual, step), *(_Told(r.facts, r.entry.manual, r.step) for r in along)]
         voice = min(told, key=lambda t: (-t.firmness, t.due_on, t.facts.order))
         lines = _several(told) if along else ()
-        template = voice.step.template
-        if along:
-            template = text_for_several((t.step.template for t in told), firmest=voice.firmness)
+        several = (t.step.template for t in told)
+        template = text_for_several(several, firmest=voice.firmness) if along else voice.step.template
         given = {
             "invoice": voice.facts.invoice_id, "person": step.person_id, "instalment": 0 if along else voice.step.instalment,
             "invoices": [one.facts.invoice_id for one in told],
