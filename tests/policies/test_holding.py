@@ -289,7 +289,8 @@ def test_each_row_of_the_playbook_names_its_rules_and_its_end(row: str) -> None:
 # The statement of the month stands beside the ladder.
 
 MONTHLY = MANUAL.replace(
-    "  - {rung: S6,", "  - {rung: K3, day: M+1wd, repeat: {every_days: 28, at_most: 12}, channels: [email], template: monthly_statement}\n"
+    "  - {rung: S6,",
+    "  - {rung: K3, day: M+1wd, repeat: {every_days: 28, at_most: 12}, channels: [email], template: monthly_statement}\n"
     "  - {rung: S6,"
 )  # fmt: skip
 
