@@ -83,7 +83,8 @@ def test_a_stray_cell_at_the_end_of_the_sheet_makes_no_million_lines(tmp_path: P
     for cells in (["Number", "Customer", "Due", "Amount"], [], ["F1", "C1", "2026-03-16", 100.5]):
         sheet.append(cells)
     sheet["XFD1048576"] = " "
-    for column, value in zip("ABCD", ("F2", "C1", "2026-03-17", 7), strict=True):
+    last: tuple[str | int, ...] = ("F2", "C1", "2026-03-17", 7)
+    for column, value in zip("ABCD", last, strict=True):
         sheet[f"{column}1048576"] = value
     whole = io.BytesIO()
     book.save(whole)
