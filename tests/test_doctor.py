@@ -51,7 +51,8 @@ def test_a_missing_shared_folder_is_counted_and_said_and_a_wrong_one_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "conftest.py").write_text((PROJECT / "tests" / "conftest.py").read_text())
+    for name in ("conftest.py", "databases.py"):
+        (tmp_path / "tests" / name).write_text((PROJECT / "tests" / name).read_text())
     (tmp_path / "tests" / "test_it.py").write_text(
         "import pytest\n@pytest.mark.shared\ndef test_a(): ...\n@pytest.mark.drill\ndef test_b(): ...\ndef test_c(): ...\n"
     )
