@@ -16,7 +16,7 @@ from messages import sms
 from messages.catalogue import TEMPLATES, Template, template
 from messages.lint_packs import lint_law
 from messages.lint_readings import plain, spaced_capitals, without_markup
-from messages.lint_words import Finding, refused, rules
+from messages.lint_words import Finding, refused, rules, sounding
 from messages.notices import REVEALING, SMS_SEGMENTS_MAX
 from messages.notices import WHATSAPP_MAX as WHATSAPP_WITH_NOTICES_MAX
 from messages.registers import LANGUAGES
@@ -81,6 +81,9 @@ def lint_words(text: str, language: str, *, stage: str = "early", name: str = ""
         lawful = stage == rule.except_stage or name in rule.except_templates or (final and rule.final_allowed)
         if not lawful and rule.id in said:
             found.append(Finding(rule.id, said[rule.id], rule.why))
+    free = stage == "formal" or final or any(name in rule.except_templates for rule in rules())
+    if not said and not free and (heard := sounding(text, language)):
+        found.append(Finding("tone", heard, "it sounds like what the house refuses: say it another way"))
     found += _shouting(without_markup(text))
     if _register_mixed(text, language):
         found.append(Finding("register", text[:60], "two ways of addressing the reader in one message"))

@@ -1,7 +1,7 @@
 """Kinds of refused sentence that no order of words hides: the ideas of lint_ideas.yaml that stand together in one sentence.
 
-A pattern knows a phrase; this knows what a phrase says. Each idea is a group of words of a language, and a kind of sentence is the
-ideas that must stand near one another in it, less those that make it harmless.
+A pattern knows a phrase; this knows what a phrase says. Each idea is a group of words of a language, and a kind of sentence is
+the ideas that must stand near one another in it, less those that make it harmless.
 """
 
 from __future__ import annotations

@@ -12,11 +12,13 @@ import yaml
 
 from messages.lint_ideas import said_together
 from messages.lint_readings import plain, readings, without_markup
+from messages.lint_tone import sounds_refused
 from messages.registers import LANGUAGES
 
-__all__ = ["Finding", "Rule", "plain", "refused", "rules"]
+__all__ = ["Finding", "Rule", "plain", "refused", "rules", "sentences", "sounding"]
 
 _SENTENCE = re.compile(r"(?<=[\w)\u00bb\"%][\w)\u00bb\"%][.!?;])\s+|\n\s*\n")
+_ADDRESS = re.compile(r"https?://\S+|\S+@\S+\.\w+")
 _NUMBER = re.compile(r"(?<![^\W\d])\d+(?:[.,/]\d+)*(?![^\W\d])")
 
 
@@ -63,6 +65,21 @@ def refused(text: str, language: str) -> dict[str, str]:
             where = next(filter(None, (rule.find(read, language) for read in readings(sentence))), sentence)
             found.setdefault(rule.id, where)
     return found
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text as they are weighed: plain, without addresses, every number alike."""
+    return [plain(_NUMBER.sub("7", sentence)) for sentence in _SENTENCE.split(_ADDRESS.sub(" ", without_markup(text)))]
+
+
+def sounding(text: str, language: str) -> str | None:
+    """The weightiest words of the first sentence that sounds like those refused, or None."""
+    return next(filter(None, (_sounding(read, language) for read in sentences(text))), None)
+
+
+@lru_cache(maxsize=8192)
+def _sounding(read: str, language: str) -> str | None:
+    return sounds_refused(read, language)
 
 
 @lru_cache(maxsize=8192)

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from messages.lint import lint, lint_words
-from messages.lint_words import rules
+from messages.lint_tone import sounding, sounds_refused, weights
+from messages.lint_words import rules, sentences
 from messages.registers import LANGUAGES
 from messages.render import Rendered, render
 from policies.terms import Channel
@@ -18,6 +19,8 @@ from tests.messages.samples import ANA
 HERE = Path(__file__).parent
 REFUSED: dict[str, dict[str, list[str]]] = yaml.safe_load((HERE / "lint_refused.yaml").read_text(encoding="utf-8"))
 PASSED = yaml.safe_load((HERE / "lint_passed.yaml").read_text(encoding="utf-8"))
+MORE: dict[str, dict[str, list[str]]] = yaml.safe_load((HERE / "lint_refused_more.yaml").read_text(encoding="utf-8"))
+MORE_PASSED = yaml.safe_load((HERE / "lint_passed_more.yaml").read_text(encoding="utf-8"))
 KINDS = [(language, rule) for language, told in REFUSED.items() for rule in told]
 
 
@@ -45,6 +48,42 @@ def test_each_kind_of_sentence_is_known_by_its_own_rule(language: str, rule: str
 def test_an_innocent_sentence_passes(language: str) -> None:
     found = {text: findings for text in PASSED[language] if (findings := lint_words(text, language))}
     assert found == {}
+
+
+@pytest.mark.parametrize(("language", "rule"), [(language, rule) for language, told in MORE.items() for rule in told])
+def test_what_nobody_thought_of_when_the_rules_were_written_is_refused(language: str, rule: str) -> None:
+    assert [text for text in MORE[language][rule] if not lint_words(text, language)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_ordinary_sentences_of_a_good_house_pass(language: str) -> None:
+    found = {text: findings for text in MORE_PASSED[language] if (findings := lint_words(text, language))}
+    assert found == {}
+    for text in MORE_PASSED["formal_stage"][language]:
+        assert lint_words(text, language, stage="formal") == []
+
+
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        ("es", ("Con su jefe hablaremos el lunes.", "El lunes, su jefe tendr\u00e1 noticias: hablaremos con \u00e9l.")),
+        ("pt", ("Com seu chefe falaremos na segunda.", "Na segunda, seu chefe vai receber uma liga\u00e7\u00e3o nossa.")),
+        ("en", ("To your boss we will speak on Monday.", "On Monday your boss gets a call from us.")),
+    ],
+)
+def test_the_order_of_the_words_does_not_hide_who_is_told(language: str, texts: tuple[str, ...]) -> None:
+    for text in texts:
+        assert "third_party" in {finding.rule for finding in lint_words(text, language)}, text
+
+
+def test_a_sentence_no_rule_knows_is_weighed_except_where_its_words_are_lawful() -> None:
+    read = sentences("Le conviene que su gente no sepa nada, usted decide cu\u00e1nto aguanta.")[0]
+    assert sounding(read, weights("es")) > sounding(sentences("Su factura vence el lunes 3 de mayo.")[0], weights("es"))
+    assert sounds_refused("gracias", "es") is None, "too few words to judge"
+    for language in LANGUAGES:
+        told = weights(language)
+        loud = " ".join(f[2:] for f, weight in sorted(told.of.items(), key=lambda each: -each[1]) if f.startswith("w:"))[:200]
+        assert sounds_refused(loud, language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
