@@ -26,9 +26,9 @@ from tests.rehearsal.oracle import LADDER, differences, expected, too_close
 MAP = Path(__file__).parent / "maps" / "ibm.yaml"
 HEADER = "countryCode,customerID,PaperlessDate,invoiceNumber,InvoiceDate,DueDate,InvoiceAmount,Disputed,SettledDate"
 PORTFOLIO = Path("1_portfolio/ibm_ar_customers_A.csv")
-SLICE = 60
+SLICE = 150
 """Rows of the everyday slice: it has every rung of the ladder, and disputed rows; the drill plays all."""
-WEEKLY_SLICE = 60
+WEEKLY_SLICE = 100
 
 
 def map_of(database: Database) -> PortfolioMap:
