@@ -41,6 +41,7 @@ _KNOWN_CAPITALS: Final = frozenset(
     UF UDI UVR SOAT AM PM HS
     """.split()
 )
+_SPOKEN_PLAINLY: Final = frozenset(name for rule in rules() for name in rule.except_templates)
 _LOUD: Final = re.compile(r"[!\u00a1]{2,}|[\u203c\u2757\u26a0]|\U0001f6a8|\U0001f534")
 _ANSWER: Final = {
     "es": r"respo?nd|contest|ya pague|devolver",
@@ -81,7 +82,7 @@ def lint_words(text: str, language: str, *, stage: str = "early", name: str = ""
         lawful = stage == rule.except_stage or name in rule.except_templates or (final and rule.final_allowed)
         if not lawful and rule.id in said:
             found.append(Finding(rule.id, said[rule.id], rule.why))
-    free = stage == "formal" or final or any(name in rule.except_templates for rule in rules())
+    free = stage == "formal" or final or name in _SPOKEN_PLAINLY
     if not said and not free and (heard := sounding(text, language)):
         found.append(Finding("tone", heard, "it sounds like what the house refuses: say it another way"))
     found += _shouting(without_markup(text))

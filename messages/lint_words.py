@@ -74,12 +74,13 @@ def sentences(text: str) -> list[str]:
 
 def sounding(text: str, language: str) -> str | None:
     """The weightiest words of the first sentence that sounds like those refused, or None."""
-    return next(filter(None, (_sounding(read, language) for read in sentences(text))), None)
+    said = _SENTENCE.split(_ADDRESS.sub(" ", without_markup(text)))
+    return next(filter(None, (_sounding(_NUMBER.sub("7", sentence), language) for sentence in said)), None)
 
 
 @lru_cache(maxsize=8192)
-def _sounding(read: str, language: str) -> str | None:
-    return sounds_refused(read, language)
+def _sounding(sentence: str, language: str) -> str | None:
+    return sounds_refused(plain(sentence), language)
 
 
 @lru_cache(maxsize=8192)
