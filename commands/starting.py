@@ -27,9 +27,7 @@ def creditor_start(
     rung: Annotated[list[str] | None, typer.Option(help="Repeatable, as B8=approve; auto takes it back.")] = None,
     segment: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Repeatable, as key=approve, kind:consumer=watch, debt_type:trade=approve, from:USD:1000000=approve."
-        ),
+        typer.Option(help="Repeatable, as key=approve, kind:consumer=watch, debt_type:trade=approve, from:USD:1000000=approve."),
     ] = None,
     list_at: Annotated[str, typer.Option(help="Creditor's local hour of the list for the next working day, as 15:00.")] = "",
     ceiling: Annotated[int | None, typer.Option(min=0, help="Most messages a day, all channels; 0 takes it away.")] = None,
