@@ -128,7 +128,7 @@ def test_the_temporal_ui_tells_what_is_owed_what_comes_next_and_what_happened(sc
     now = cast.NOW + timedelta(days=12)
     with Session(scene.database.worker) as session, session.begin():
         record_payment(
-            session, brill.id, source="standard", source_ref="p-1", amount_minor=10_000_000, currency="COP",
+            session, brill.id, source="standard", source_ref="p-1", amount_minor=5_000_000, currency="COP",
             paid_on=cast.day("2026-03-14"), value_on=cast.day("2026-03-14"), now=now, invoice_id=invoice,
         )  # fmt: skip
     scene.settle()
@@ -137,7 +137,7 @@ def test_the_temporal_ui_tells_what_is_owed_what_comes_next_and_what_happened(sc
     browser.wait_for(text="User Metadata")
     browser.click("User Metadata")
     for words in (
-        f"Invoice F-1001 of account C-1001 ({brill.slug})", "Open in the console", "COP 150,000.00", "S2",
+        f"Invoice F-1001 of account C-1001 ({brill.slug})", "Open in the console", "COP 200,000.00", "S2",
         "Thu 19 Mar 2026 09:00", "America/Bogota", "S2 falls on 2026-03-19", "payment received", "S1 by email",
     ):  # fmt: skip
         browser.wait_for(text=words)
