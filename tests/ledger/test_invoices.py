@@ -150,7 +150,9 @@ def test_a_payment_and_an_amendment_at_once_end_in_one_consistent_ledger(desk: D
     assert cached == summed == max(charged - 60, 0)
     assert free == max(60 - charged, 0)
     revision = desk.one("select revision from invoice where id = :id")
-    assert revision == len(desk.events()) == desk.one("select count(*) from outbox")
+    # a gap that looks like a deduction on the way is told beside the payment that left it, and rings nothing of its own
+    facts = [kind for kind in desk.events() if not kind.startswith("deduction_")]
+    assert revision == len(facts) == desk.one("select count(*) from outbox")
 
 
 def test_two_overlapping_batches_at_once_never_deadlock_and_make_each_invoice_once(database: Database) -> None:
