@@ -72,7 +72,7 @@ def verify_stripe(
 
 def read_stripe(body: bytes) -> GatewayEvent:
     """What a verified Stripe event says; `nothing` for types that are only stored. Raises BadBody."""
-    event = _object(body)
+    event = json_object(body)
     kind, thing = event.get("type"), event.get("data", {})
     thing = thing.get("object") if isinstance(thing, dict) else None
     if not isinstance(event.get("id"), str) or not isinstance(kind, str) or not isinstance(thing, dict):
@@ -97,7 +97,8 @@ def stripe_minor(amount: int, currency: str) -> tuple[int, str]:
     return amount * times // parts, code
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """The object that a body is; raises BadBody."""
     try:
         event = json.loads(body)
     except ValueError as error:

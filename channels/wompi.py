@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from channels.gateways import BadBody, GatewayEvent, What
+from channels.gateways import BadBody, GatewayEvent, What, json_object
 from channels.shapes import BadSignature
 from policies.clearing import meaning
 
@@ -25,7 +25,7 @@ _WHAT: dict[str, What] = {"paid": "paid", "in_process": "in_process", "failed": 
 
 def verify_wompi(body: bytes, headers: Mapping[str, str], *, secret: str, now: datetime | None = None) -> None:
     """Check the event's checksum against the events secret; with `now`, its age too. Raises BadSignature."""
-    event = _read(body)
+    event = json_object(body)
     signature, stamp = event.get("signature"), event.get("timestamp")
     if not isinstance(signature, dict) or not isinstance(signature.get("properties"), list) or not isinstance(stamp, int):
         raise BadSignature("the event carries no signature with properties, or no timestamp")
@@ -43,7 +43,7 @@ def verify_wompi(body: bytes, headers: Mapping[str, str], *, secret: str, now: d
 
 def read_wompi(body: bytes) -> GatewayEvent:
     """What a verified event says; `nothing` for events that are no transaction. Raises BadBody."""
-    event = _read(body)
+    event = json_object(body)
     thing = (event.get("data") or {}).get("transaction") if isinstance(event.get("data"), dict) else None
     at = _instant(event["timestamp"]) if isinstance(event.get("timestamp"), int) else datetime.fromtimestamp(0, tz=UTC)
     kind = str(event.get("event", ""))
@@ -66,16 +66,6 @@ def read_wompi(body: bytes) -> GatewayEvent:
         )  # fmt: skip
     except KeyError as error:
         raise BadBody(f"transaction lacks a field it must have: {error}") from error
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    try:
-        event = json.loads(body)
-    except ValueError as error:
-        raise BadBody("the body is not JSON") from error
-    if not isinstance(event, dict):
-        raise BadBody("the body is not a JSON object")
-    return event
 
 
 def _value(data: Any, path: str) -> str:
