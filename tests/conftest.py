@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -32,9 +33,14 @@ _homes = itertools.count(1)
 _not_run = pytest.StashKey[int]()
 _laundries = pytest.StashKey[Laundry]()
 
-# A slow machine is not a wrong answer, so examples have no deadline of their own.
-hypothesis_settings.register_profile("everyday", max_examples=100, deadline=None, print_blob=True)
-hypothesis_settings.register_profile("drill", max_examples=20_000, deadline=None, print_blob=True)
+# A slow machine is not a wrong answer, so examples have no deadline of their own. No other conftest loads a profile: what is
+# loaded while tests are collected would undo the drill.
+hypothesis_settings.register_profile(
+    "everyday", max_examples=100, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.register_profile(
+    "drill", max_examples=20_000, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
+)
 
 
 def find_shared() -> Path | None:

@@ -42,7 +42,7 @@ limits = st.fixed_dictionaries(
 due_dates = st.lists(st.integers(0, 25), min_size=1, max_size=6)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(25, settings().max_examples // 40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(limits=limits, dues=due_dates, entered_days=st.integers(0, 12))
 def play(build: Callable[..., House], limits: dict[str, Any], dues: list[int], entered_days: int) -> None:
     house = build(limits={k: v for k, v in limits.items() if v is not None}, ladder=LADDER)

@@ -279,7 +279,7 @@ def _once(drawn: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 @given(drawn=events, order=st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=max(25, settings().max_examples // 40), deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_order_of_payments_reversals_and_repeats_leads_to_the_same_balances(
     stage: Stage, drawn: list[Any], order: Any
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.facts import Agreement, Hold, Instalment, InvoiceFacts, Milestone, PaymentFact, Placement, Suppression
@@ -82,6 +82,10 @@ def lives(draw: st.DrawFn) -> tuple[InvoiceFacts, Manual]:
         state = draw(st.sampled_from(["proposed", "approved", "declined"]))
         change["placement"] = Placement(id="p", state=state, proposed_at=START, decide_by=draw(instants))
     return invoice(**change), draw(st.sampled_from(MANUALS))
+
+
+def test_a_drill_draws_twenty_thousand_examples_and_an_everyday_run_a_hundred(drilling: bool) -> None:
+    assert settings().max_examples == (20_000 if drilling else 100)
 
 
 @given(life=lives(), now=instants)

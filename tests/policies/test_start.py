@@ -210,7 +210,7 @@ words = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=max(40, settings().max_examples // 10))
 @given(
     default=modes, rungs=st.dictionaries(st.sampled_from(["S1", "S2", "S3"]), modes), said=st.lists(words, max_size=3),
     used=st.integers(0, 2), begins_days=st.integers(0, 20),
