@@ -54,7 +54,10 @@ def manual_of(given: str) -> Manual:
 
     path = Path(given)
     try:
-        chosen = load_manual(path.read_text(), str(path)) if path.suffix in (".yaml", ".yml") else builtin_manual(given)
+        is_file = path.suffix in (".yaml", ".yml")
+        chosen = load_manual(path.read_text(encoding="utf-8"), str(path)) if is_file else builtin_manual(given)
+    except UnicodeDecodeError:
+        raise Trouble(f"{path} is not text in UTF-8: save it again as UTF-8") from None
     except OSError as error:
         raise Trouble(f"{path} cannot be read ({error.strerror}): check its name, or give one of our manuals") from None
     except (ValueError, KeyError) as error:

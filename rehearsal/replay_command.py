@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import date
@@ -14,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from commands.common import manual_of
 from ledger.session import make_engine
-from policies.manual import Manual, ManualError, builtin_manual, load_manual
 from policies.portfolio_map import MapError, PortfolioMap, load_map
 from rehearsal.advance import Stalled
 from rehearsal.late_bank import LateBank
@@ -46,7 +47,8 @@ class ReplayAsked:
 
 def replay(asked: ReplayAsked, *, out: Console, err: Console) -> dict[str, Any]:
     """Run it; raises Trouble for what a person can put right."""
-    manual, how = _manual(asked.manual), _map(asked.map)
+    manual, how = manual_of(asked.manual), _map(asked.map)
+    _refuse_unwritable(asked.out)
     portfolio = read_portfolio(asked.portfolio, how, first=asked.first)
     for line in portfolio.unreadable[:20]:
         err.print(line, markup=False, soft_wrap=True)
@@ -101,21 +103,20 @@ def _played(playing: Coroutine[Any, Any, Played]) -> Played:
         raise Trouble(str(stalled)) from None
 
 
-def _manual(given: str) -> Manual:
-    try:
-        path = Path(given)
-        return load_manual(path.read_text(), str(path)) if path.suffix in (".yaml", ".yml") else builtin_manual(given)
-    except OSError as error:
-        raise Trouble(f"{given} cannot be read ({error.strerror}): check its name, or give one of our manuals") from None
-    except (ManualError, ValueError, KeyError) as error:
-        raise Trouble(str(error.args[0] if isinstance(error, KeyError) else error)) from None
+def _refuse_unwritable(out: Path) -> None:
+    """Before anything is played: what takes minutes must not end in a file that cannot be written."""
+    folder = out.absolute().parent
+    if out.is_dir() or not folder.is_dir() or not os.access(out if out.exists() else folder, os.W_OK):
+        raise Trouble(f"{out} cannot be written: give with --out a file in a folder that is there and that you may write")
 
 
 def _map(path: Path) -> PortfolioMap:
     try:
-        return load_map(path.read_text(), str(path))
+        return load_map(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise Trouble(f"{path} cannot be read ({error.strerror}): give the YAML that names the columns") from None
+    except UnicodeDecodeError:
+        raise Trouble(f"{path} is not text in UTF-8: save it again as UTF-8") from None
     except MapError as error:
         raise Trouble(str(error)) from None
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 import cli
 from tests import cast
-from tests.conftest import Database
+from tests.conftest import PROJECT, Database
 
 
 @pytest.fixture
@@ -61,6 +61,9 @@ def test_what_is_wrong_is_one_line_and_never_a_trace(
 ) -> None:
     manual = tmp_path / "ours.yaml"
     manual.write_text(cast.MANUAL_BRILL.replace("template: pre_due", "template: predue"))
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes("name: peque\xf1a".encode("latin-1"))
+    ibm = str(PROJECT / "tests" / "rehearsal" / "maps" / "ibm.yaml")
     for words, said in {
         ("creditor", "add", "Acme_1", "--name", "A", "--country", "CO", "--zone", "America/Bogota"): "small letters",
         ("creditor", "add", "acme", "--name", "A", "--country", "CO", "--zone", "Bogota"): "IANA",
@@ -69,6 +72,11 @@ def test_what_is_wrong_is_one_line_and_never_a_trace(
         ("webhook", "add", "--creditor", "nobody", "--kind", "stripe"): "give it as --secret",
         ("manual", "check", "nope"): "there is no manual 'nope'",
         ("manual", "check", str(manual)): "there is no message 'predue'",
+        ("manual", "check", str(latin)): "latin.yaml is not text in UTF-8",
+        ("replay", str(manual), "--map", str(latin)): "latin.yaml is not text in UTF-8",
+        ("replay", str(manual), "--map", ibm, "--manual", str(latin)): "latin.yaml is not text in UTF-8",
+        ("replay", str(manual), "--map", ibm, "--out", str(tmp_path / "no" / "c.csv")): "cannot be written: give with --out",
+        ("replay", str(manual), "--map", ibm, "--out", str(tmp_path)): "cannot be written: give with --out",
         ("api",): "PUNTUAL_API_URL must be set",
     }.items():
         assert puntual(monkeypatch, *words) == 1
