@@ -89,6 +89,7 @@ def _folder(home: Path) -> str:
 def _database_files(home: Path) -> str:
     postgres = Postgres(home)
     postgres.check()
+    Temporal(home).check_file()
     return f"{postgres.data}" if postgres.data.exists() else "will be made at the first start"
 
 

@@ -34,6 +34,8 @@ ROOT_RUNS_AS = "nobody"
 YIELDS = 5
 """Webhooks are acknowledged before workflows go on: on a busy machine Temporal and the worker step back for the API."""
 RETENTION = "400d"
+_SQLITE_HEAD = b"SQLite format 3\0"
+"""How a file of SQLite begins."""
 SEARCH_ATTRIBUTES = {
     "PuntualCreditor": "Keyword",
     "PuntualAccount": "Keyword",
@@ -313,6 +315,7 @@ class Temporal:
         self.port = port
         self.ui_port = ui_port
         self._headless = headless
+        self._file = home / "temporal.db"
 
     @staticmethod
     def binary() -> Path:
@@ -332,17 +335,37 @@ class Temporal:
         return f"http://127.0.0.1:{self.ui_port}"
 
     def check(self) -> None:
-        """Raise Trouble when the binary is missing or a port is taken."""
+        """Raise Trouble when the binary is missing, the file is no database, or a port is taken."""
         self.binary()
+        self.check_file()
+        # A first start that was killed at once leaves an empty file, in which the server would look for its tables in vain.
+        with contextlib.suppress(FileNotFoundError):
+            if self._file.stat().st_size == 0:
+                self._file.unlink()
         refuse_busy_port(self.port, what="Temporal", option="--temporal-port")
         if not self._headless:
             refuse_busy_port(self.ui_port, what="the Temporal UI", option="--ui-port")
+
+    def check_file(self) -> None:
+        """Raise Trouble when there is a file and it is no database. It may be lost: the ledger has everything."""
+        try:
+            with self._file.open("rb") as opened:
+                head = opened.read(len(_SQLITE_HEAD))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise Trouble(f"{self._file} cannot be read ({error.strerror}): change its owner, or remove {self._file}*") from None
+        if head not in (b"", _SQLITE_HEAD):
+            raise Trouble(
+                f"{self._file} is not a database of Temporal: remove {self._file}* and start again;"
+                " every open invoice is taken up again from the ledger"
+            )
 
     def part(self) -> Part:
         """What a supervisor needs to keep it running."""
         command = [
             str(self.binary()), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self.port),
-            "--db-filename", str(self.home / "temporal.db"), "--log-level", "warn",
+            "--db-filename", str(self._file), "--log-level", "warn",
             "--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal",
         ]  # fmt: skip
         command += ["--headless"] if self._headless else ["--ui-port", str(self.ui_port), "--ui-disable-news-fetch"]

@@ -22,7 +22,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
 import embedded
 from clock import monotonic
-from doctor import running_on
+from doctor import examine, running_on
 from embedded import SEARCH_ATTRIBUTES, Postgres, Temporal
 from stack import Ports, Stack, keep_secrets
 from supervise import Part, Supervisor, Trouble, command_of, free_port
@@ -235,6 +235,26 @@ def test_a_damaged_cluster_is_told_with_the_servers_own_reason(home: Path) -> No
         Supervisor(home).start(server.part())
     assert "postgres ended at start:" in one_line(trouble)
     assert "PANIC" in one_line(trouble) or "FATAL" in one_line(trouble)
+
+
+def test_a_broken_file_of_temporal_is_named_with_what_to_do(home: Path) -> None:
+    home.mkdir()
+    file, server = home / "temporal.db", Temporal(home, port=free_port(), ui_port=free_port())
+    file.write_bytes(b"not a database at all, but long enough")
+    with pytest.raises(Trouble) as trouble:
+        Supervisor(home).start(server.part())
+    assert f"remove {file}* and start again" in one_line(trouble)
+    assert [found.what for found in examine(home, Ports()) if not found.fine and found.what != "port"] == ["database files"]
+    file.write_bytes(b"SQLite format 3\0 and so on")
+    server.check()
+    assert file.exists()
+
+
+def test_an_empty_file_of_temporal_is_what_a_killed_first_start_left_and_is_cleared(home: Path) -> None:
+    home.mkdir()
+    (home / "temporal.db").touch()
+    Temporal(home, port=free_port(), ui_port=free_port()).check()
+    assert not (home / "temporal.db").exists()
 
 
 def test_a_missing_binary_says_how_to_get_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
