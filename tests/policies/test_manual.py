@@ -299,6 +299,7 @@ def test_each_manual_of_the_product_is_read_and_fits_the_published_schema(name: 
     assert manual.name == name
     text = files("policies").joinpath("manuals", f"{name}.yaml").read_text(encoding="utf-8")
     jsonschema.validate(yaml.safe_load(text), manual_schema())
+    assert text.startswith("# yaml-language-server: $schema=../manual.schema.json\n"), "an editor finds the schema"
 
 
 def test_every_yaml_file_of_the_product_is_a_manual_with_a_name() -> None:
