@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from ledger.events import note_fact, tell
 from ledger.sealing import Sealer
+from ledger.session import Prepared
 from ledger.steps import local_columns
 from policies.facts import InvoiceFacts
 from policies.steps import Contact
@@ -24,7 +25,8 @@ CLAIM_SECONDS = 5
 AGAIN = "again: "
 """Begins why_failed of an attempt that surely did not go out, so that its channel may be tried again."""
 
-_CLAIM = text(
+_CLAIM = Prepared(
+    "claim",
     """
     insert into contact (id, creditor_id, account_id, invoice_id, person_id, address_id, key, attempt, rung, channel, template,
         state, amount_minor, currency, at_utc, zone, at_local, local_date, utc_offset_min, claim_until, claim_revision, late_days,
@@ -33,20 +35,26 @@ _CLAIM = text(
         (select coalesce(max(attempt), 0) + 1 from contact where invoice_id = :invoice and key = :key),
         :rung, :channel, :template, 'claimed', :amount, :currency, :at, :zone, :local, :day, :offset, :until, :revision, :late,
         :provider, :step, :into)
-    """
-)
+    """,
+    id="uuid", creditor="uuid", account="uuid", invoice="uuid", person="uuid", address="uuid", key="text", rung="text",
+    channel="text", template="text", amount="bigint", currency="text", at="timestamptz", zone="text", local="timestamp",
+    day="date", offset="int", until="timestamptz", revision="bigint", late="int", provider="text", step="bigint", into="uuid",
+)  # fmt: skip
 
-_CALL = text(
+_CALL = Prepared(
+    "call",
     """
     update contact k set state = 'calling', text_version = :version
     where (k.id = :id or k.folded_into = :id) and k.state = 'claimed' and not exists (
         select 1 from contact o join invoice i on i.id = o.invoice_id where (o.id = :id or o.folded_into = :id)
             and (o.state <> 'claimed' or o.claim_until <= :now or i.revision <> o.claim_revision))
     returning k.id
-    """
-)
+    """,
+    id="uuid", version="text", now="timestamptz",
+)  # fmt: skip
 
-_FINISH = text(
+_FINISH = Prepared(
+    "finish",
     """
     with old as (select id, state from contact where id = :id or folded_into = :id order by id for update)
     update contact k set state = :state, why_failed = nullif(:why, ''), settled_at = :now,
@@ -54,10 +62,12 @@ _FINISH = text(
     from old where k.id = old.id and old.state in ('calling', 'unknown')
     returning old.state as was, k.id, k.folded_into, k.invoice_id, k.key, k.rung, k.channel, k.amount_minor, k.currency,
         k.late_days
-    """
-)
+    """,
+    id="uuid", state="text", ref="text", why="text", now="timestamptz",
+)  # fmt: skip
 
-_LEFT = text(
+_LEFT = Prepared(
+    "leftovers",
     """
     with lead as (
         select id from contact where invoice_id = :invoice and folded_into is null and state in ('claimed', 'calling')
@@ -66,8 +76,9 @@ _LEFT = text(
         why_failed = case state when 'claimed' then cast(:void as text) else 'the worker stopped during the call' end
     where k.state in ('claimed', 'calling') and (k.id in (select id from lead) or k.folded_into in (select id from lead))
     returning k.id, k.folded_into, k.invoice_id, k.key, k.rung, k.channel, k.state
-    """
-)
+    """,
+    invoice="uuid", now="timestamptz", void="text",
+)  # fmt: skip
 _VOID = text(
     "update contact set state = 'failed', why_failed = :why, settled_at = :now"
     " where (id = :id or folded_into = :id) and state = 'claimed'"
@@ -97,7 +108,7 @@ def settle_leftovers(session: Session, invoice_id: UUID | str, now: datetime) ->
     void, or settles the unknown by its own result. A rung that went with another invoice's message is settled with that one.
     """
     void = AGAIN + "the claim was never used"
-    for row in session.execute(_LEFT, {"invoice": str(invoice_id), "now": now, "void": void}).all():
+    for row in _LEFT.ask(session, {"invoice": str(invoice_id), "now": now, "void": void}).all():
         detail = _about(row)
         if str(row.invoice_id) != str(invoice_id):
             _ring(session, row, "outcome_unknown" if row.state == "unknown" else "claim_void", detail, now)
@@ -132,8 +143,8 @@ def claim(
     """
     until = into.until if into else min(step.window_ends, now + timedelta(seconds=CLAIM_SECONDS))
     contact_id = uuid4()
-    session.execute(
-        _CLAIM,
+    _CLAIM.ask(
+        session,
         {
             "id": str(contact_id),
             "creditor": facts.creditor_id,
@@ -175,7 +186,7 @@ def went_along(session: Session, invoice_id: UUID | str, now: datetime) -> str:
 def start_call(session: Session, contact_id: UUID, *, text_version: str, now: datetime) -> bool:
     """Mark the call as begun; False when the claim has run out, or a fact came in between on any invoice that the message is
     about: then it is void and asked again."""
-    return session.execute(_CALL, {"id": str(contact_id), "version": text_version, "now": now}).first() is not None
+    return _CALL.ask(session, {"id": str(contact_id), "version": text_version, "now": now}).first() is not None
 
 
 def void_claim(session: Session, contact_id: UUID, *, why: str, now: datetime) -> None:
@@ -210,7 +221,7 @@ def finish(
     `again_at`: the provider asked to be tried again then. Who went with the message waits for that and is not woken before.
     """
     given = {"id": str(contact_id), "state": state, "ref": provider_ref, "why": why, "now": now}
-    rows = session.execute(_FINISH, given).all()
+    rows = _FINISH.ask(session, given).all()
     settled: Settled | None = None
     for row in sorted(rows, key=lambda r: (r.folded_into is not None, r.invoice_id, r.key)):
         if row.folded_into is None:

@@ -1,4 +1,4 @@
-"""What the policy may know, gathered from the rows in two questions: ids, sums, dates and states, never personal data."""
+"""What the policy may know, gathered from the rows in a few questions: ids, sums, dates and states, never personal data."""
 
 from __future__ import annotations
 
@@ -161,7 +161,8 @@ _FACTS = Prepared(
 
 # The same human under another account is known by an address; limits of a person count over all accounts of the creditor, and
 # where the house collects as an agency over all creditors for whom it does.
-_BUDGET = text(
+_BUDGET = Prepared(
+    "budget",
     """
     with same as (
         select distinct mine.person_id as person, o.id as other, o.account_id as account,
@@ -196,7 +197,21 @@ _BUDGET = text(
     from same s join manual_contact h on h.account_id = s.account and h.person_id = s.other
     where h.outcome <> 'wrong_number' and h.at_utc > :since
     order by 6, 2
+    """,
+    account="uuid",
+    since="timestamptz",
+    house="boolean",
+)
+
+_NEAR = Prepared(
+    "near",
     """
+    select id::text from invoice where account_id in (select g.id from account g where :account in (g.id, g.payer_id))
+        and id <> :id and outcome is null and (revision > seen_revision or next_kind = 'contact' or next_at < :ends)
+    """,
+    account="uuid",
+    id="uuid",
+    ends="timestamptz",
 )
 
 _NOT_FACTS = ("manual", "next_at", "seen_revision", "outcome", "terms", "creditor_law", "creditor_start")
@@ -222,7 +237,7 @@ class _Content:
 
 def _budget(session: Session, account_id: str, now: datetime, *, house: bool) -> list[dict[str, Any]]:
     since = now - timedelta(days=BUDGET_DAYS)
-    rows = session.execute(_BUDGET, {"account": account_id, "since": since, "house": house}).mappings()
+    rows = _BUDGET.ask(session, {"account": account_id, "since": since, "house": house}).mappings()
     return [dict(row) for row in rows]
 
 
@@ -288,13 +303,6 @@ def gather_book(session: Session, account_id: UUID | str, now: datetime) -> list
 
 def gather_near(session: Session, facts: InvoiceFacts, now: datetime, ends: datetime) -> list[BookEntry]:
     """The debtor's other open invoices that may have something to say before `ends`; the caller holds the debtor's lock."""
-    rows = session.execute(
-        text(
-            "select id::text from invoice where account_id in (select g.id from account g where :account in (g.id, g.payer_id))"
-            " and id <> :id and outcome is null"
-            " and (revision > seen_revision or next_kind = 'contact' or next_at < :ends)"
-        ),
-        {"account": facts.account_id, "id": facts.invoice_id, "ends": ends},
-    )
-    near = list(rows.scalars())
+    asked = {"account": facts.account_id, "id": facts.invoice_id, "ends": ends}
+    near = list(_NEAR.ask(session, asked).scalars())
     return _entries(session, near, now) if near else []

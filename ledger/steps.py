@@ -9,12 +9,13 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
+from pydantic_core import to_json
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger import consequences, deductions, feeds, handoff
 from ledger.events import tell
+from ledger.session import Prepared
 from ledger.tasks import open_task
 from policies.facts import InvoiceFacts
 from policies.feeds import is_late
@@ -38,14 +39,17 @@ _SETTLED = ("paid", "credited", "cancelled", "written_off", "recalled_paid", "se
 _FREE = text("delete from contact where invoice_id = :invoice and state = 'planned'")
 _VERSIONS = {"policy": version("puntual"), "tzdata": version("tzdata"), "holidays": version("holidays")}
 
-_STEP = text(
+_STEP = Prepared(
+    "step",
     """
     insert into step (creditor_id, invoice_id, asked_at, kind, at_utc, key, rung, channel, why, rules, revision, facts, answer,
         versions)
     values (:creditor, :invoice, :asked, :kind, :at, :key, :rung, :channel, :why, :rules, :revision, :facts, :answer, :versions)
     returning id
-    """
-).bindparams(bindparam("facts", type_=JSONB), bindparam("answer", type_=JSONB), bindparam("versions", type_=JSONB))
+    """,
+    creditor="uuid", invoice="uuid", asked="timestamptz", kind="text", at="timestamptz", key="text", rung="text", channel="text",
+    why="text", rules="text[]", revision="bigint", facts="jsonb", answer="jsonb", versions="jsonb",
+)  # fmt: skip
 
 _NEXT = text(
     """
@@ -126,8 +130,9 @@ def take_along(session: Session, rider: Rider, now: datetime) -> int:
 
 def _record(session: Session, facts: InvoiceFacts, step: Step, now: datetime) -> int:
     key = step.rung_key if isinstance(step, Ask) else getattr(step, "key", None)
-    row = session.execute(
-        _STEP,
+    versions = {**_VERSIONS, "manual": facts.manual_id[:16], "law": _law_versions(facts)}
+    row = _STEP.ask(
+        session,
         {
             "creditor": facts.creditor_id,
             "invoice": facts.invoice_id,
@@ -140,9 +145,9 @@ def _record(session: Session, facts: InvoiceFacts, step: Step, now: datetime) ->
             "why": step.why,
             "rules": list(step.rules),
             "revision": facts.revision,
-            "facts": facts.model_dump(mode="json", exclude_defaults=True),
-            "answer": step.model_dump(mode="json"),
-            "versions": {**_VERSIONS, "manual": facts.manual_id[:16], "law": _law_versions(facts)},
+            "facts": facts.model_dump_json(exclude_defaults=True),
+            "answer": step.model_dump_json(),
+            "versions": to_json(versions).decode(),
         },
     )
     return int(row.scalar_one())

@@ -24,6 +24,9 @@ from worker import INVOICES, Relay
 from workflows.words import DUE
 
 RING_AGAIN_SECONDS = 1.0
+"""So long without any answer, those in flight are rung again: a ring may have been lost with the server that took it."""
+LOST_SECONDS = 10.0
+"""So long without an answer of its own, one is rung again although others answer."""
 STALLED_SECONDS = 180.0
 """So long without any answer is an error that names who does not answer, not a wait without an end."""
 _POLL_SECONDS = 0.004
@@ -62,6 +65,11 @@ class _Due(NamedTuple):
 class _Flight:
     due: _Due
     rung_at: float
+
+
+def _lost(rung_at: float, *, answered_at: float) -> bool:
+    now = monotonic()
+    return now - max(rung_at, answered_at) > RING_AGAIN_SECONDS or now - rung_at > LOST_SECONDS
 
 
 async def _poll() -> None:
@@ -146,7 +154,7 @@ class Player:
                     del flying[account]
                     self.answers += 1
                     began = monotonic()
-                elif monotonic() - flight.rung_at > RING_AGAIN_SECONDS:
+                elif _lost(flight.rung_at, answered_at=began):
                     fresh = await asyncio.to_thread(self._one, flight.due.invoice_id)
                     flying[account] = _Flight(fresh, monotonic())
                     await self._ring(fresh)

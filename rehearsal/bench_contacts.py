@@ -115,7 +115,7 @@ def played(house: House, sizes: Sizes) -> list[Figure]:
     given = {known[name]: value for name, value in environment.items() if name in known}
     settings = Settings(**{**given, "clock": "ledger", "demo": "1", "metrics_address": ""})
     engine = make_engine(settings.worker_url, pool_size=THREADS + 4, name="puntual-bench", tested=False)
-    begins = datetime(2026, 3, 2, tzinfo=UTC)
+    begins = datetime(2026, 2, 2, tzinfo=UTC)
     creditor = add_bench_creditor(engine, house.sealer, every_day(10), slug="played", now=begins)
     bodies = [invoice(f"P-{n}", f"C-{n}", (begins + timedelta(days=5 + n % 7)).date()) for n in range(sizes.played_invoices)]
     with house.simulator():

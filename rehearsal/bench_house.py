@@ -198,9 +198,12 @@ def invoice(number: str, account: str, due_on: date, issued_on: date | None = No
 
 
 def every_day(contacts: int) -> Manual:
-    """A manual with a rung on each of so many days in a row, by e-mail, without limits; it rests for a day after the last."""
+    """A manual with a rung on each of so many working days in a row, by e-mail, without limits; it rests a day after the last.
+
+    Working days, so that every rung is a message of its own: one of a Sunday would go with Monday's.
+    """
     head = 'name: daily\nversion: 1\ndeadline_basis: as_stated\nsend_at: "09:00"\nladder:\n'
-    rung = "  - {{rung: R{0}, day: D+{0}, channels: [email], template: first_reminder, expires_days: 1}}\n"
+    rung = "  - {{rung: R{0}, day: D+{0}wd, channels: [email], template: first_reminder, expires_days: 1}}\n"
     return load_manual(head + "".join(rung.format(day) for day in range(1, contacts + 1)), "daily.yaml")
 
 
