@@ -68,7 +68,7 @@ def do(
 
 def outlook(who: Looker, row: Row[Any], now: datetime) -> list[str]:
     """What comes next for an invoice, at most three steps, each in one line; nothing personal."""
-    if overview.siblings(who.session, row.account_id) > BOOK_MAX:
+    if overview.book_size(who.session, row.account_id) > BOOK_MAX:
         return ["Not drawn: this account has many open invoices."]
     book = gather_book(who.session, row.account_id, now)
     if not any(entry.facts.invoice_id == str(row.id) for entry in book):

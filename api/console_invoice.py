@@ -26,7 +26,7 @@ from policies.manual import Manual, Rung
 
 AHEAD = timedelta(days=365)
 BOOK_MAX = 120
-"""Open invoices of one account beyond which the plan, which plays them all, is drawn only when asked for."""
+"""Open invoices of an account and of those with its payer beyond which the plan, which plays them all, is drawn only when asked."""
 
 
 class Due(NamedTuple):
@@ -67,8 +67,8 @@ def invoice_page(session: Session, invoice_id: UUID, *, now: datetime, today: da
     manual = Manual.model_validate(pinned.content)
     place = overview.place_of(session, invoice_id)
     dues = [_due(due, manual, place, today, closed=row.outcome is not None) for due in view.dues]
-    siblings = overview.siblings(session, row.account_id)
-    drawn = whole_book or siblings <= BOOK_MAX
+    book = overview.book_size(session, row.account_id)
+    drawn = whole_book or book <= BOOK_MAX
     plan: list[PlannedStep] = []
     if drawn and row.outcome is None:
         plan = plan_of(gather_book(session, row.account_id, now), str(invoice_id), now=now, until=now + AHEAD)
@@ -84,7 +84,8 @@ def invoice_page(session: Session, invoice_id: UUID, *, now: datetime, today: da
         "payable_minor": row.balance_minor - row.apart_minor, "converted": conversion_out(session, row.creditor_id, row, now),
         "row": row, "dues": dues, "papers": papers_of(session, invoice_id),
         "beside": beside, "state": say.invoice_state(_With(row, overdue_minor), beside),
-        "overdue_minor": overdue_minor, "plan": plan, "plan_drawn": drawn, "siblings": siblings, "lines": lines,
+        "overdue_minor": overdue_minor, "plan": plan, "plan_drawn": drawn, "book": book, "lines": lines,
+        "siblings": overview.siblings(session, row.account_id),
         "holds": holds_of(session, invoice_id, now), "agreements": overview.agreements_of(session, invoice_id),
         "placement": overview.placement_of(session, invoice_id),
         "law": law_of(session, invoice_id, now, today) if row.outcome is None else None,

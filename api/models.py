@@ -288,8 +288,8 @@ class AmendedOut(BaseModel):
     changed: bool
     balance_minor: int
     freed_minor: int = Field(description="paid money that no longer has a debt to lie on, now unallocated")
-    plan_before: Plan
-    plan_after: Plan
+    plan_before: Plan | None = Field(description="null where the account has more than 120 open invoices")
+    plan_after: Plan | None
 
 
 class DoneOut(BaseModel):

@@ -210,10 +210,23 @@ def place_of(session: Session, invoice_id: UUID) -> tuple[str, str]:
 
 
 def siblings(session: Session, account_id: UUID) -> int:
-    """How many open invoices the account has; the forecast plays all of them."""
+    """How many open invoices the account has."""
     return int(
         session.execute(
             text("select count(*) from invoice where account_id = :id and outcome is null"), {"id": str(account_id)}
+        ).scalar_one()
+    )
+
+
+def book_size(session: Session, account_id: UUID) -> int:
+    """How many open invoices the forecast plays for an account: its own and those of all whom its payer pays for."""
+    return int(
+        session.execute(
+            text(
+                "select count(*) from account me join account g on coalesce(me.payer_id, me.id) in (g.id, g.payer_id)"
+                " join invoice i on i.account_id = g.id where me.id = :id and i.outcome is null"
+            ),
+            {"id": str(account_id)},
         ).scalar_one()
     )
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from ledger.facts import gather, gather_book
+from ledger.overview import book_size
 from ledger.session import lock_debtor, lock_debtor_of
 from ledger.stops import exempt, suppress
 from policies.facts import InvoiceFacts
@@ -62,6 +63,7 @@ def test_the_plan_says_so_for_every_branch(house: House, two: tuple[UUID, UUID])
     ((owner,),) = house.rows("select account_id from invoice where number = 'B-2'")
     with Session(house.worker) as session:
         book = gather_book(session, owner, now)
+        assert book_size(session, owner) == len(book)
     assert sorted(entry.facts.order for entry in book) == ["B-1", "B-2", "HQ-1"]
     told = [p for p in forecast(book, now=now, until=now + timedelta(days=13)) if isinstance(p.step, Contact)]
     assert [(p.at.date().isoformat(), bool(p.together_with)) for p in told] == [("2026-03-13", False), ("2026-03-13", True)]

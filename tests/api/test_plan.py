@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from tests.api.conftest import House
 from tests.api.outside import change
 from tests.cast import accepted_invoice
@@ -24,6 +26,15 @@ def test_an_amendment_answers_with_the_plan_before_and_after_it(house: House) ->
     assert _contacts(done["plan_after"])[0] == ("S1", "2026-03-27T09:00")
     again = house.client.patch(f"/v1/invoices/{invoice}", json={"due_on": "2026-03-30", "reason": "new date agreed"}).json()
     assert again["changed"] is False and again["plan_before"] == again["plan_after"] == done["plan_after"]
+
+
+def test_an_amendment_in_a_large_book_is_not_kept_waiting_for_its_plans(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    invoice = accepted_invoice(house.database.worker, house.creditor)
+    accepted_invoice(house.database.worker, house.creditor, "F-2")
+    monkeypatch.setattr("api.invoices.BOOK_MAX", 1)
+    done = house.client.patch(f"/v1/invoices/{invoice}", json={"due_on": "2026-03-30", "reason": "new date agreed"}).json()
+    assert (done["changed"], done["plan_before"], done["plan_after"]) == (True, None, None)
+    assert _contacts(house.client.get(f"/v1/invoices/{invoice}/plan").json())[0] == ("S1", "2026-03-27T09:00")
 
 
 def test_the_history_tells_each_event_with_its_contact_and_receipts(house: House) -> None:
