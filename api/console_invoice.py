@@ -26,7 +26,7 @@ from policies.manual import Manual, Rung
 
 AHEAD = timedelta(days=365)
 BOOK_MAX = 120
-"""Open invoices of an account and of those with its payer beyond which the plan, which plays them all, is drawn only when asked."""
+"""Open invoices of an account and those with its payer beyond which the plan, which plays them all, is drawn when asked for."""
 
 
 class Due(NamedTuple):
