@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from api.problems import responses
 from api.security import Caller, caller
 from ledger.charges import charges_of
 from ledger.facts import gather
@@ -17,7 +18,7 @@ from ledger.reading import find_invoice
 from policies.law.late_debts import money_rules
 from policies.law.limitation import Unknown, limitation_of
 
-router = APIRouter(prefix="/v1/invoices", tags=["explain"])
+router = APIRouter(prefix="/v1/invoices", tags=["Explain"], responses=responses(401, 403, 404, 422, 429))
 
 
 class Sentences(BaseModel):
@@ -111,7 +112,7 @@ def _example(body: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {"application/json": {"example": body}}}}
 
 
-@router.get("/{invoice_id}/charges", responses=_example(_CHARGES))
+@router.get("/{invoice_id}/charges", summary="Late interest and fees, line by line", responses=_example(_CHARGES))
 def read_charges(invoice_id: UUID, who: Annotated[Caller, caller("invoices:read")]) -> ChargesOut:
     """Late interest and fees, each with its lines: sum, days, rate, rule, and a sentence in three languages."""
     currency = find_invoice(who.session, invoice_id).row.currency
@@ -122,7 +123,7 @@ def read_charges(invoice_id: UUID, who: Annotated[Caller, caller("invoices:read"
     )  # fmt: skip
 
 
-@router.get("/{invoice_id}/limitation", responses=_example(_LIMITATION))
+@router.get("/{invoice_id}/limitation", summary="Until when it can be sued for", responses=_example(_LIMITATION))
 def read_limitation(invoice_id: UUID, request: Request, who: Annotated[Caller, caller("invoices:read")]) -> LimitationOut:
     """Until when the invoice can be sued for, by which rule; past it nothing firm is sent, and no word of court."""
     find_invoice(who.session, invoice_id)

@@ -9,10 +9,11 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from api.problems import responses
 from api.security import Caller, caller
 from ledger.snapshots import differences
 
-router = APIRouter(prefix="/v1/snapshots", tags=["explain"])
+router = APIRouter(prefix="/v1/snapshots", tags=["Explain"], responses=responses(401, 403, 429))
 
 
 class DifferenceOut(BaseModel):
@@ -34,7 +35,7 @@ class DifferencesOut(BaseModel):
     differences: list[DifferenceOut]
 
 
-@router.get("/differences")
+@router.get("/differences", summary="Invoices that the creditor's own list shows higher")
 def read_differences(who: Annotated[Caller, caller("invoices:read")]) -> DifferencesOut:
     """Invoices whose balance in the creditor's system is above ours: nothing is raised until they agree."""
     rows = differences(who.session, who.creditor_id)

@@ -87,6 +87,14 @@ def test_every_answer_is_of_a_known_form_and_has_an_example(house: House) -> Non
     assert free == [] and len(found) > 30
 
 
+def test_every_operation_stands_under_one_heading_with_a_summary_of_its_own(house: House) -> None:
+    operations = [operation for ops in _described(house)["paths"].values() for operation in ops.values()]
+    assert {len(operation["tags"]) for operation in operations} == {1}
+    assert [each["tags"] for each in operations if each["tags"][0] != each["tags"][0].capitalize()] == []
+    made = [each["summary"] for each in operations if each["operationId"].startswith(each["summary"].lower().replace(" ", "_"))]
+    assert [summary for summary in made if summary.istitle() and " " in summary] == [], "made up from a function's name"
+
+
 def test_every_webhook_shows_its_body(house: House) -> None:
     operations = {path: ops["post"] for path, ops in _described(house)["paths"].items() if path.startswith("/webhooks/")}
     assert len(operations) == 7 and [path for path, operation in operations.items() if "requestBody" not in operation] == []
