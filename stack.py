@@ -143,7 +143,9 @@ class Stack:
             self.postgres.create_database(self._database)
         migrate(self.postgres.url("puntual_owner", self._database))
         self.supervisor.start(self.temporal.part())
-        (self.home / "run" / "ports.json").write_text(json.dumps(asdict(self.ports)))
+        fresh = self.home / "run" / "ports.new"
+        fresh.write_text(json.dumps(asdict(self.ports)))
+        fresh.replace(self.home / "run" / "ports.json")
 
     def start_services(self) -> None:
         """The simulated world where it is needed, the worker and the API; raises Trouble."""
@@ -220,6 +222,9 @@ def settings_here() -> Settings:
     home = home_folder()
     if not (home / "run" / "ports.json").exists() or not Postgres(home).ready():
         raise Trouble("no ledger to work on: start `puntual up` in another terminal, or set PUNTUAL_WORKER_URL to its database")
-    ports = Ports(**json.loads((home / "run" / "ports.json").read_text()))
+    try:
+        ports = Ports(**json.loads((home / "run" / "ports.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        raise Trouble(f"{home / 'run' / 'ports.json'} cannot be read: stop `puntual up` and start it again") from None
     os.environ.update(Stack(home, ports).environment())
     return settings_given()

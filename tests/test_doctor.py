@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from doctor import examine
-from stack import Ports
-from supervise import free_port
+from embedded import Postgres
+from stack import Ports, settings_here
+from supervise import Trouble, free_port
 from tests.conftest import PROJECT, find_shared
 
 
@@ -45,6 +46,17 @@ def test_the_command_says_one_line_and_ends_with_1(home: Path, short_folder: Pat
     assert done.stderr == (
         "puntual: no ledger to work on: start `puntual up` in another terminal, or set PUNTUAL_WORKER_URL to its database\n"
     )
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"api": 1, "more": 2}'])
+def test_a_damaged_note_of_the_ports_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    (home / "run").mkdir(parents=True)
+    (home / "run" / "ports.json").write_text(content)
+    monkeypatch.setenv("PUNTUAL_HOME", str(home))
+    monkeypatch.delenv("PUNTUAL_WORKER_URL", raising=False)
+    monkeypatch.setattr(Postgres, "ready", lambda self: True)
+    with pytest.raises(Trouble, match="cannot be read: stop `puntual up` and start it again"):
+        settings_here()
 
 
 def test_a_missing_shared_folder_is_counted_and_said_and_a_wrong_one_is_refused(

@@ -34,8 +34,11 @@ def save(world: World, path: Path) -> None:
 
 
 def load(world: World, path: Path) -> datetime:
-    """Fill a new world from the file and return its time; raises ValueError when it is of another version or seed."""
-    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    """Fill a new world from the file and return its time; raises ValueError when it is damaged, or of another version or seed."""
+    try:
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError(f"{path} is damaged: remove it; the simulated outside world begins anew, the ledger keeps all") from None
     if kept.get("version") != VERSION or kept.get("seed") != world.config.seed:
         raise ValueError(f"{path} is of another version or seed: remove it, or start with --seed {kept.get('seed')}")
     for one in kept["debtors"]:

@@ -16,6 +16,8 @@ from channels import carrier, email_sendgrid, sms_twilio
 from channels.gateways import read_stripe, verify_stripe
 from clock import wall_now
 from policies.terms import Channel
+from rehearsal.simulator.app import create_simulator
+from rehearsal.simulator.keeping import load
 from rehearsal.simulator.people import CHARACTERS, Character
 from rehearsal.simulator.world import WorldConfig
 from tests.channels.outside import Listener, free_address, listener, simulator
@@ -277,6 +279,13 @@ def test_a_stopped_simulator_goes_on_where_it_was(played: Played, tmp_path: Path
         played.house.got.clear()
         after.play(30)
     assert len(played.payments()) == 1
+
+
+def test_a_damaged_file_of_the_world_says_what_to_do(tmp_path: Path) -> None:
+    config = WorldConfig(api_url="http://127.0.0.1:1", state_file=str(tmp_path / "world.json"))
+    (tmp_path / "world.json").write_text("{")
+    with pytest.raises(ValueError, match=r"world\.json is damaged: remove it"):
+        load(create_simulator(config).state.world, tmp_path / "world.json")
 
 
 def test_on_the_wall_clock_it_runs_by_itself_and_one_deaf_address_stops_nothing(played: Played) -> None:
