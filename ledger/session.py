@@ -67,8 +67,8 @@ def _try_rested(given: DBAPIConnection, record: ConnectionPoolEntry, proxy: Pool
         raise DisconnectionError("the server was restarted; the pool connects again") from error
 
 
-PLAN_SECONDS = 20.0
-"""So old a plan may be: one that was made while a table was empty would read the whole of it when it has grown."""
+PLAN_SECONDS = 60.0
+"""So old a plan may be: it was made for the tables as they were."""
 
 
 class Prepared:
@@ -78,7 +78,8 @@ class Prepared:
         places = {parameter: f"${place}" for place, parameter in enumerate(types, 1)}
         body = re.sub(r"(?<![:\w]):(\w+)", lambda found: places[found[1]], question)
         self._name = f"puntual_{name}"
-        self._prepare = text(f"prepare {self._name} ({', '.join(types.values())}) as {body}")
+        # Made while a table is empty, a plan would read the whole of it, and go on doing so when it has grown.
+        self._prepare = text(f"set local enable_seqscan = off; prepare {self._name} ({', '.join(types.values())}) as {body}")
         self._forget = text(f"deallocate {self._name}")
         self._execute = text(f"execute {self._name} ({', '.join(f'cast(:{p} as {t})' for p, t in types.items())})")
 
