@@ -11,8 +11,8 @@ _ROW: dict[str, Any] = {
     "id": _ID, "number": "F-1001", "currency": "COP", "issued_on": "2026-03-01", "state": "open", "balance_minor": 25000000,
     "payable_minor": 25000000, "payment_currency": None,
     "account": {"id": _ACCOUNT, "ref": "C-1001", "kind": "consumer", "country": "CO", "zone": "America/Bogota"},
-    "instalments": [{"number": 1, "due_on": "2026-03-16", "amount_minor": 25000000, "balance_minor": 25000000,
-                     "due_source": "terms", "due_terms": "15D"}],
+    "instalments": [{"number": 1, "due_on": "2026-03-16", "effective_due_on": "2026-03-16", "amount_minor": 25000000,
+                     "balance_minor": 25000000, "due_source": "terms", "due_terms": "15D"}],
     "next": {
         "kind": "contact", "at": "2026-03-13T14:00:00Z", "rung": "S1", "channel": "email", "why": "S1 falls on 2026-03-13.",
     },

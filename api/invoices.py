@@ -250,7 +250,8 @@ def _row(view: View) -> dict[str, Any]:
         ),
         "balance_minor": row.balance_minor, "payable_minor": max(row.balance_minor - row.apart_minor, 0), "next": step,
         "payment_currency": row.payment_currency, "held_why": row.held_why, "entered_at": row.entered_at,
-        "instalments": [DueOut.model_validate(due, from_attributes=True) for due in view.dues], "workflow_id": row.workflow_id,
+        "instalments": [DueOut(**due._mapping, effective_due_on=view.effective_due(due.due_on)) for due in view.dues],
+        "workflow_id": row.workflow_id,
     }  # fmt: skip
 
 

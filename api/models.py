@@ -118,7 +118,11 @@ class DueOut(BaseModel):
     """An instalment with what is left of it."""
 
     number: int
-    due_on: date
+    due_on: date = Field(description="as stated, or as its terms say")
+    effective_due_on: date = Field(
+        description="the day deadlines count from: moved to the next working day of the place of payment, unless the manual"
+        " counts as stated"
+    )
     amount_minor: int
     balance_minor: int
     due_source: Literal["stated", "terms", "assumed"] = Field(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from ledger import lateness
 from ledger.refusals import Refused, not_found
+from policies.calendars import effective_due
 
 State = Literal[
     "open", "closed", "paid", "cancelled", "written_off", "credited", "ladder_ended", "recalled_paid", "returned",
@@ -30,6 +31,7 @@ _COLUMNS = f"""
     i.id, i.number, i.currency, i.issued_on, i.status, i.outcome, i.outcome_at, i.balance_minor, i.apart_minor,
     i.payment_currency, i.creditor_id, i.entered_at, i.cycle,
     i.revision, i.next_kind, i.next_at, i.next_why, i.next_rung, i.next_channel, i.held_why, i.manual_id, i.account_id,
+    i.place_of_payment, i.place_of_payment_region,
     a.ref as account_ref, a.kind as account_kind, a.country as account_country, a.zone as account_zone,
     'invoice:' || c.slug || ':' || i.number as workflow_id,
     {_STATE} as state
@@ -56,10 +58,15 @@ class Filter:
 
 @dataclass(frozen=True)
 class View:
-    """An invoice's row with its present instalments."""
+    """An invoice's row with its present instalments; `basis` is how its manual counts due dates."""
 
     row: Row[Any]
     dues: Sequence[Row[Any]]
+    basis: Literal["effective", "as_stated"]
+
+    def effective_due(self, due_on: date) -> date:
+        """The day that deadlines count from, as the policy and the console count it."""
+        return effective_due(due_on, self.basis, self.row.place_of_payment, self.row.place_of_payment_region)
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,15 @@ def find_invoice(session: Session, invoice_id: UUID | str) -> View:
     row = session.execute(text(f"select {_COLUMNS} {_FROM} where i.id = :id"), {"id": str(invoice_id)}).one_or_none()
     if row is None:
         raise not_found("invoice", invoice_id)
-    return View(row, session.execute(_DUES, {"ids": [str(row.id)]}).all())
+    return View(row, session.execute(_DUES, {"ids": [str(row.id)]}).all(), _bases(session, [row.manual_id])[row.manual_id])
+
+
+def _bases(session: Session, manual_ids: Sequence[str]) -> dict[str, Literal["effective", "as_stated"]]:
+    rows = session.execute(
+        text("select id, coalesce(content ->> 'deadline_basis', 'effective') from manual where id = any(:ids)"),
+        {"ids": sorted(set(manual_ids))},
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def manual_of(session: Session, manual_id: str) -> Row[Any]:
@@ -113,7 +128,8 @@ def list_invoices(session: Session, wanted: Filter, *, limit: int, cursor: str |
     dues: dict[UUID, list[Row[Any]]] = {}
     for due in session.execute(_DUES, {"ids": [str(row.id) for row in rows]}):
         dues.setdefault(due.invoice_id, []).append(due)
-    return Page([View(row, dues.get(row.id, [])) for row in rows], _cursor(rows[-1]) if more else None)
+    bases = _bases(session, [row.manual_id for row in rows])
+    return Page([View(row, dues.get(row.id, []), bases[row.manual_id]) for row in rows], _cursor(rows[-1]) if more else None)
 
 
 def _clauses(wanted: Filter) -> tuple[list[str], dict[str, Any]]:

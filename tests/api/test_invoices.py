@@ -181,11 +181,26 @@ def test_reading_shows_the_balance_and_the_level_each_part_of_the_manual_came_fr
     seen = house.client.get(f"/v1/invoices/{invoice}").json()
     assert (seen["state"], seen["balance_minor"], seen["account"]["ref"]) == ("open", 25_000_000, "C-1001")
     due = {"number": 1, "due_on": "2026-03-16", "amount_minor": 25_000_000, "balance_minor": 25_000_000}
-    assert seen["instalments"] == [due | {"due_source": "stated", "due_terms": ""}]
+    assert seen["instalments"] == [due | {"effective_due_on": "2026-03-16", "due_source": "stated", "due_terms": ""}]
     assert seen["manual"]["content"]["send_at"] == "10:30"
     origin = seen["manual"]["origin"]
     assert (origin["send_at"], origin["limits.gap_hours"], origin["ladder"]) == ("invoice", "account", "creditor")
     assert not any(word in str(seen) for word in cast.PERSONAL)
+
+
+@pytest.mark.parametrize(
+    ("basis", "place", "counts_from"),
+    [("effective", "CO", "2026-03-24"), ("effective", "MX", "2026-03-23"), ("as_stated", "CO", "2026-03-21")],
+)
+def test_an_invoice_shows_the_day_its_deadlines_count_from(house: House, basis: str, place: str, counts_from: str) -> None:
+    # A Saturday; the Monday after it is the day of Saint Joseph in Colombia.
+    body = cast.invoice_body(due_on="2026-03-21", place_of_payment=place, manual_patch={"deadline_basis": basis})
+    _post(house, cast.invoice_body("F-9"))
+    found = _post(house, body).json()["id"]
+    one = house.client.get(f"/v1/invoices/{found}").json()
+    listed = {row["number"]: row for row in house.client.get("/v1/invoices").json()["invoices"]}
+    for seen in (one, listed["F-1001"]):
+        assert [(due["due_on"], due["effective_due_on"]) for due in seen["instalments"]] == [("2026-03-21", counts_from)]
 
 
 def test_the_list_pages_through_everything_once_while_more_comes_in(house: House) -> None:
