@@ -35,8 +35,8 @@ class Clock(Protocol):
         """The business instant, in UTC."""
         ...
 
-    def wake_at(self, at: datetime, started: datetime) -> datetime:
-        """The instant `at` on the clock of a workflow whose activity began at `started` (its own time)."""
+    def wake_at(self, at: datetime, *, now: datetime, started: datetime) -> datetime:
+        """The instant `at` on the clock of a workflow whose activity began at `started` (its own time) and read `now` here."""
         ...
 
 
@@ -46,7 +46,7 @@ class RealClock:
     def now(self) -> datetime:
         return wall_now()
 
-    def wake_at(self, at: datetime, started: datetime) -> datetime:
+    def wake_at(self, at: datetime, *, now: datetime, started: datetime) -> datetime:
         return at
 
 
@@ -71,8 +71,8 @@ class LedgerClock:
         finally:
             connection.close()
 
-    def wake_at(self, at: datetime, started: datetime) -> datetime:
-        return at - (self.now() - started)
+    def wake_at(self, at: datetime, *, now: datetime, started: datetime) -> datetime:
+        return at - (now - started)
 
 
 _READ = "select at_utc, running_since from ledger_clock where id = 1"

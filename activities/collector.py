@@ -59,7 +59,7 @@ class Collector:
             now = self._tools.clock.now()
             known, _, step, step_id = self._ask(session, ref.id, now)
             session.commit()
-        return self._next(known, step, step_id)
+        return self._next(known, step, step_id, now)
 
     @activity.defn(name="send_email")
     def send_email(self, ref: InvoiceRef) -> Next:
@@ -127,7 +127,7 @@ class Collector:
                 if not isinstance(step, Contact) or step.at > now:
                     elsewhere = contacts.went_along(session, invoice_id, now)
                     session.commit()
-                    return self._next(known, step, step_id, along=elsewhere)
+                    return self._next(known, step, step_id, now, along=elsewhere)
                 sender = self._tools.senders.get(step.channel) or NoSender(step.channel)
                 claimed = contacts.claim(session, known, step, step_id, provider=sender.provider, now=now)
                 starting.count_send(session, known, step, claimed.id)
@@ -179,7 +179,8 @@ class Collector:
             if unlike := approvals.unlike_shown(session, going.parts, message.version):
                 self._not_as_shown(session, going, unlike)
                 return None
-            if not contacts.start_call(session, contact_id, text_version=message.version, now=tools.clock.now()):
+            now, version = tools.clock.now(), message.version
+            if not contacts.start_call(session, contact_id, text_version=version, register=message.register, now=now):
                 lock_debtor_of(session, known.invoice_id)
                 contacts.void_claim(session, contact_id, why="a fact came in, or the time ran out", now=tools.clock.now())
                 session.commit()
@@ -228,14 +229,16 @@ class Collector:
             did += f", in one message with {len(going.along)} more"
         if step.late_days:
             did += f", {days_said(step.late_days)} late"
-        return self._next(fresh, following, step_id, did=did)
+        return self._next(fresh, following, step_id, now, did=did)
 
-    def _next(self, known: InvoiceFacts, step: Contact | Wait | Close, step_id: int, *, did: str = "", along: str = "") -> Next:
+    def _next(
+        self, known: InvoiceFacts, step: Contact | Wait | Close, step_id: int, now: datetime, *, did: str = "", along: str = ""
+    ) -> Next:
         held = isinstance(step, Contact) and step.at > step.rung_at and bool(step.rules[1:])
         return Next(
             kind=step.kind,
             step=step_id,
-            wake=self._tools.clock.wake_at(step.at, activity.info().started_time),
+            wake=self._tools.clock.wake_at(step.at, now=now, started=activity.info().started_time),
             when=spoken(step.at, known.zone),
             why=step.why,
             rung=getattr(step, "rung", ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -176,6 +176,8 @@ class Message:
     rendered: Rendered
     version: str
     register: str
+    key: bytes = field(repr=False)
+    """The person's, under which the message is kept."""
 
 
 class Composer:
@@ -254,7 +256,7 @@ class Composer:
                 ),
             ),
         )
-        return Message(outgoing, rendered, rendered.version, register)
+        return Message(outgoing, rendered, rendered.version, register, card.key)
 
     @staticmethod
     def _listed(session: Session, voice: _Told, template: str) -> tuple[Line, ...]:
@@ -298,10 +300,7 @@ class Composer:
                 {"name": a.name, "type": a.media_type, "content": base64.b64encode(a.content).decode()}
                 for a in message.outgoing.attachments
             ]
-        session.execute(
-            text("update contact set register = :register where id = :id or folded_into = :id"),
-            {"register": message.register, "id": str(contact_id)},
-        )
         keep_body(
-            session, self._sealer, contact_id, creditor_id=facts.creditor_id, person_id=step.person_id, body=json.dumps(body)
-        )
+            session, self._sealer, contact_id, creditor_id=facts.creditor_id, person_id=step.person_id, key=message.key,
+            body=json.dumps(body),
+        )  # fmt: skip

@@ -18,6 +18,15 @@ class InvoiceRef(_Wire):
     id: str
 
 
+class InvoiceInput(InvoiceRef):
+    """What a workflow is started with: an InvoiceRef, and after a continue-as-new the page as the run before left it."""
+
+    past: tuple[str, ...] = ()
+    """What happened, oldest first, as `workflows.words.page` takes it."""
+    held: str = ""
+    """Why a contact was last held back."""
+
+
 class Next(_Wire):
     """What the workflow obeys: reach out at `wake`, wait until `wake`, or end."""
 

@@ -44,13 +44,13 @@ _CLAIM = Prepared(
 _CALL = Prepared(
     "call",
     """
-    update contact k set state = 'calling', text_version = :version
+    update contact k set state = 'calling', text_version = :version, register = :register
     where (k.id = :id or k.folded_into = :id) and k.state = 'claimed' and not exists (
         select 1 from contact o join invoice i on i.id = o.invoice_id where (o.id = :id or o.folded_into = :id)
             and (o.state <> 'claimed' or o.claim_until <= :now or i.revision <> o.claim_revision))
     returning k.id
     """,
-    id="uuid", version="text", now="timestamptz",
+    id="uuid", version="text", register="text", now="timestamptz",
 )  # fmt: skip
 
 _FINISH = Prepared(
@@ -183,10 +183,11 @@ def went_along(session: Session, invoice_id: UUID | str, now: datetime) -> str:
     return f"{row.rung} by {row.channel} is in the message about {row.number}" if row is not None else ""
 
 
-def start_call(session: Session, contact_id: UUID, *, text_version: str, now: datetime) -> bool:
+def start_call(session: Session, contact_id: UUID, *, text_version: str, now: datetime, register: str = "") -> bool:
     """Mark the call as begun; False when the claim has run out, or a fact came in between on any invoice that the message is
-    about: then it is void and asked again."""
-    return _CALL.ask(session, {"id": str(contact_id), "version": text_version, "now": now}).first() is not None
+    about: then it is void and asked again. `register`: how the text addresses the person."""
+    given = {"id": str(contact_id), "version": text_version, "register": register, "now": now}
+    return _CALL.ask(session, given).first() is not None
 
 
 def void_claim(session: Session, contact_id: UUID, *, why: str, now: datetime) -> None:
@@ -256,10 +257,11 @@ def _say_how_it_ended(session: Session, row: Row[Any], *, state: str, why: str, 
         session.execute(text("update invoice set next_at = :at where id = :id"), {"at": again_at, "id": row.invoice_id})
 
 
-def keep_body(session: Session, sealer: Sealer, contact_id: UUID, *, creditor_id: str, person_id: str, body: str) -> None:
-    """Keep a message as it was sent, sealed under its person's key; erasing the person makes it unreadable."""
-    wrapped = session.execute(text("select data_key from person where id = :id"), {"id": person_id}).scalar_one()
-    sealed = sealer.seal_under(sealer.unwrap(wrapped), body.encode())
+def keep_body(
+    session: Session, sealer: Sealer, contact_id: UUID, *, creditor_id: str, person_id: str, key: bytes, body: str
+) -> None:  # fmt: skip
+    """Keep a message as it was sent, sealed under its person's `key`; erasing the person makes it unreadable."""
+    sealed = sealer.seal_under(key, body.encode())
     session.execute(
         text("insert into message_body (contact_id, creditor_id, person_id, sealed) values (:k, :c, :p, :sealed)"),
         {"k": str(contact_id), "c": creditor_id, "p": person_id, "sealed": sealed},

@@ -33,6 +33,8 @@ class PersonCard:
     name: str
     salutation: str
     addresses: dict[str, str] = field(repr=False)
+    key: bytes = field(default=b"", repr=False, compare=False)
+    """Under which what is sent to this person is kept."""
 
 
 @dataclass(slots=True)
@@ -162,8 +164,9 @@ def person_card(session: Session, sealer: Sealer, person_id: UUID | str) -> Pers
     ).one_or_none()
     if row is None:
         raise not_found("person", person_id)
-    card = from_json(sealer.unseal_under(sealer.unwrap(row.data_key), row.sealed))
-    return PersonCard(card["name"], card["salutation"], card["addresses"])
+    key = sealer.unwrap(row.data_key)
+    card = from_json(sealer.unseal_under(key, row.sealed))
+    return PersonCard(card["name"], card["salutation"], card["addresses"], key)
 
 
 def retire_address(session: Session, address_id: UUID | str, *, why: str, now: datetime) -> bool:

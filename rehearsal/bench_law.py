@@ -116,7 +116,7 @@ class _Fixed:
     def now(self) -> datetime:
         return self.at
 
-    def wake_at(self, at: datetime, started: datetime) -> datetime:
+    def wake_at(self, at: datetime, *, now: datetime, started: datetime) -> datetime:
         return at
 
 

@@ -48,7 +48,7 @@ class DailyClock:
         days, rest = divmod(wall_now() - self._began, DAY_LASTS)
         return self._first + days * DAY + rest
 
-    def wake_at(self, at: datetime, started: datetime) -> datetime:
+    def wake_at(self, at: datetime, *, now: datetime, started: datetime) -> datetime:
         days, rest = divmod(at - self._first, DAY)
         return self._began + (days if rest < DAY_LASTS else days + 1) * DAY_LASTS + (rest if rest < DAY_LASTS else timedelta(0))
 

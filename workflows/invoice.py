@@ -2,7 +2,7 @@
 
 Address book
     workflow id   invoice:{creditor}:{number}
-    input         InvoiceRef (the ledger's id)
+    input         InvoiceInput (the ledger's id; what is not given is empty)
     signals       any name; each is a ring that says "the ledger changed, ask again": payment_received, promise_made, disputed...
                   `due` is the ring of a played clock and means what the timer means: the moment has come
     activities    plan (queue invoices); send_email, send_sms, send_whatsapp, call_voice, post_letter (a queue each)
@@ -17,7 +17,7 @@ from temporalio import workflow
 from temporalio.common import Priority, RawValue, RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
-    from activities.wire import InvoiceRef, Next
+    from activities.wire import InvoiceInput, InvoiceRef, Next
     from workflows.words import ACTIVITY, DUE, Shown, attributes, page
 
 _RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
@@ -34,16 +34,16 @@ class InvoiceWorkflow:
     """Ask for the next step, wait until its time or a ring, do it, repeat."""
 
     @workflow.init
-    def __init__(self, ref: InvoiceRef) -> None:
-        self._ref = ref
+    def __init__(self, given: InvoiceInput) -> None:
+        self._ref = InvoiceRef(v=given.v, id=given.id)
         self._rings = 0
         self._due = 0
-        self._past: list[str] = []
-        self._held = ""
+        self._past: list[str] = list(given.past)
+        self._held = given.held
         self._shown: Shown = {}
 
     @workflow.run
-    async def run(self, ref: InvoiceRef) -> str:
+    async def run(self, given: InvoiceInput) -> str:
         heard = self._rings
         step = await self._plan("first look")
         while not (step.kind == "close" and self._rings == heard):
@@ -55,7 +55,8 @@ class InvoiceWorkflow:
             else:
                 step = await self._plan("ask again")
             if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(ref)
+                page_so_far = {"past": tuple(self._past), "held": step.held or self._held}
+                workflow.continue_as_new(given.model_copy(update=page_so_far))
         self._tell(step)
         return step.why
 

@@ -39,8 +39,12 @@ def attributes(step: Next, shown: Shown) -> tuple[Shown, list[SearchAttributeUpd
         OWED: step.owed_major,
         RUNG: step.rung or "-",
         NEXT_AT: None if step.kind == "close" else step.wake.replace(microsecond=0),
+        CHANNEL: step.channel or "-",
     }
     changed = {key: value for key, value in now.items() if key not in shown or shown[key] != value}
+    if changed.keys() == {CHANNEL}:
+        # Histories from before it was written have no event here; it goes with the next change.
+        return shown, []
     return now, [key.value_unset() if value is None else key.value_set(value) for key, value in changed.items()]
 
 

@@ -28,7 +28,7 @@ class StoppedClock:
     def now(self) -> datetime:
         return self.at
 
-    def wake_at(self, at: datetime, started: datetime) -> datetime:
+    def wake_at(self, at: datetime, *, now: datetime, started: datetime) -> datetime:
         return at
 
 

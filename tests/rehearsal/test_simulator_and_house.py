@@ -48,7 +48,7 @@ class OutsidesClock:
     def now(self) -> datetime:
         return self.at
 
-    def wake_at(self, at: datetime, started: datetime) -> datetime:
+    def wake_at(self, at: datetime, *, now: datetime, started: datetime) -> datetime:
         return at
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.wire import InvoiceRef
+    from activities.wire import InvoiceInput
     from workflows.invoice import InvoiceWorkflow
 
 
@@ -14,10 +14,10 @@ class ThinksFirst(InvoiceWorkflow):
     """Something new happens before what was recorded."""
 
     @workflow.init
-    def __init__(self, ref: InvoiceRef) -> None:
-        super().__init__(ref)
+    def __init__(self, given: InvoiceInput) -> None:
+        super().__init__(given)
 
     @workflow.run
-    async def run(self, ref: InvoiceRef) -> str:
+    async def run(self, given: InvoiceInput) -> str:
         await workflow.sleep(1)
-        return await super().run(ref)
+        return await super().run(given)

@@ -51,7 +51,7 @@ class ServerClock:
     def now(self) -> datetime:
         return activity.info().started_time
 
-    def wake_at(self, at: datetime, started: datetime) -> datetime:
+    def wake_at(self, at: datetime, *, now: datetime, started: datetime) -> datetime:
         return at
 
 
