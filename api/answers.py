@@ -134,6 +134,21 @@ ANSWERS: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/cession": {"id": _OTHER},
     "POST /v1/invoices/{invoice_id}/cession/end": {"done": True},
     "POST /v1/invoices/{invoice_id}/deadlines": {"done": True},
+    "GET /v1/tasks": {"tasks": [{
+        "id": _OTHER, "kind": "approve_placement", "invoice_id": _ID, "number": "F-1001", "account_ref": "C-1001",
+        "why": "The ladder has ended: decide whether the debt is kept or goes to the agency.", "due_at": "2026-06-12T23:00:00Z",
+        "created_at": "2026-06-05T14:00:00Z", "assigned_to": None, "ends_with": "approve or decline the placement",
+    }], "cursor": None},
+    "GET /v1/placements": {"placements": [{
+        "id": _OTHER, "invoice_id": _ID, "number": "F-1001", "account_ref": "C-1001", "currency": "COP", "state": "proposed",
+        "recommend": "place", "figures": {
+            "balance_minor": 25000000, "expected_house_minor": 1000000, "house_cost_minor": 1500000,
+            "agency_gross_minor": 6250000, "commission_minor": 1562500, "expected_agency_minor": 4687500,
+            "advantage_minor": 3687500, "minimum_minor": 20000000,
+        },
+        "payable_minor": 25000000, "proposed_at": "2026-06-05T14:00:00Z", "decide_by": "2026-06-12T23:00:00Z",
+        "decided_by": None, "decided_at": None, "placed_at": None, "return_by": None, "ended_at": None,
+    }], "cursor": None},
     "POST /v1/tasks/{task_id}/done": {"done": True},
     "GET /v1/reports/conduct": {"since": "2026-03-01", "until": "2026-03-31", "contacts": 214, "avoidable": []},
     "POST /webhooks/wompi/{token}": {"received": True, "result": "in_process"},

@@ -18,6 +18,7 @@ from api import (
     accounts,
     actions,
     approvals,
+    awaiting,
     charges,
     contactability,
     contacts,
@@ -47,7 +48,7 @@ ROLE = "puntual_api"
 GC_THRESHOLD = 50_000
 ROOMS = (
     invoices, papers, own_promises, account_owners, contacts, contactability, plan, charges, accounts, actions, approvals,
-    payment_data, deductions, snapshots, reasons, payer_portals, webhooks, portal_papers, portal,
+    awaiting, payment_data, deductions, snapshots, reasons, payer_portals, webhooks, portal_papers, portal,
 )  # fmt: skip
 """What answers under /v1, /webhooks and /p; a test holds each of their routes against its guard."""
 DESCRIPTION = """\

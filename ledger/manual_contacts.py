@@ -6,9 +6,6 @@ Words of lists only, no free text, so that nothing personal is kept. A wrong num
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from ledger.cursors import cursor_after, read_cursor
 from ledger.events import note_fact
 from ledger.holders import spoken_with
 from ledger.ids import new_id
@@ -157,11 +155,12 @@ def record(session: Session, invoice_id: UUID | str, made: Made, *, now: datetim
 
 def contacts_of(session: Session, invoice_id: UUID | str, *, limit: int, cursor: str | None) -> ContactPage:
     """What was sent by itself and what people told, oldest first; reserved slots are none. Raises Refused `bad-cursor`."""
-    after_at, after_id = _read_cursor(cursor) if cursor is not None else (None, None)
+    after_at, after_id = read_cursor(cursor) if cursor is not None else (None, None)
     rows = session.execute(
         _LIST, {"invoice": str(invoice_id), "after_at": after_at, "after_id": after_id, "limit": limit + 1}
     ).all()
-    return ContactPage(rows[:limit], _cursor(rows[limit - 1]) if len(rows) > limit else None)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return ContactPage(rows[:limit], None if last is None else cursor_after(last.at_utc, last.id))
 
 
 def _person(session: Session, account_id: UUID, wanted: UUID | None) -> UUID | None:
@@ -216,15 +215,3 @@ def _dead(session: Session, person_id: UUID, channel: str, address_id: UUID | No
             more={"addresses": known},
         )  # fmt: skip
     return [row.id for row in rows if bytes(row.lookup) in lookups]
-
-
-def _cursor(row: Row[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([row.at_utc.isoformat(), str(row.id)]).encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, contact_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return datetime.fromisoformat(at), str(UUID(contact_id))
-    except (binascii.Error, ValueError, TypeError, AttributeError):
-        raise Refused("bad-cursor", "this cursor was not made here: start the list again without one", status=422) from None

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +12,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from ledger import lateness
-from ledger.refusals import Refused, not_found
+from ledger.cursors import cursor_after, read_cursor
+from ledger.refusals import not_found
 from policies.calendars import effective_due
 
 State = Literal[
@@ -113,7 +111,7 @@ def list_invoices(session: Session, wanted: Filter, *, limit: int, cursor: str |
     """By time of entry, oldest first; rows that come later never shift a page. Raises Refused `bad-cursor`."""
     clauses, values = _clauses(wanted)
     if cursor is not None:
-        values["after_at"], values["after_id"] = _read_cursor(cursor)
+        values["after_at"], values["after_id"] = read_cursor(cursor)
         clauses.append("(i.entered_at, i.id) > (:after_at, cast(:after_id as uuid))")
     where = f" where {' and '.join(clauses)}" if clauses else ""
     source = _FROM
@@ -129,7 +127,8 @@ def list_invoices(session: Session, wanted: Filter, *, limit: int, cursor: str |
     for due in session.execute(_DUES, {"ids": [str(row.id) for row in rows]}):
         dues.setdefault(due.invoice_id, []).append(due)
     bases = _bases(session, [row.manual_id for row in rows])
-    return Page([View(row, dues.get(row.id, []), bases[row.manual_id]) for row in rows], _cursor(rows[-1]) if more else None)
+    views = [View(row, dues.get(row.id, []), bases[row.manual_id]) for row in rows]
+    return Page(views, cursor_after(rows[-1].entered_at, rows[-1].id) if more else None)
 
 
 def _clauses(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
@@ -149,18 +148,6 @@ def _clauses(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
         clauses.append("i.outcome is null and i.next_at < :next_before")
         values["next_before"] = wanted.next_before
     return clauses, values
-
-
-def _cursor(row: Row[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([row.entered_at.isoformat(), str(row.id)]).encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, invoice_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return datetime.fromisoformat(at), str(UUID(invoice_id))
-    except (binascii.Error, ValueError, TypeError, AttributeError):
-        raise Refused("bad-cursor", "this cursor was not made here: start the list again without one", status=422) from None
 
 
 def debtor_invoice(session: Session, account_id: UUID | None) -> UUID | None:

@@ -93,7 +93,11 @@ BODIES: dict[str, Any] = {
     "POST /v1/suppressions/{suppression_id}/lift": None,
 }
 
-QUERIES = {"/v1/debtors/{debtor}/contactability": "?channel=email"}
+QUERIES = {
+    "/v1/debtors/{debtor}/contactability": "?channel=email",
+    "/v1/index-values": "?on=2026-03-02",
+    "/v1/reports/conduct": "?since=2026-03-01&until=2026-03-31",
+}
 """What such a route must be asked with."""
 
 
@@ -162,6 +166,36 @@ def test_another_creditors_key_finds_nothing_under_an_id(house: House) -> None:
         assert answer.status_code == 404, (method, route.path, answer.text)
         assert str(norte.id) not in answer.text
     assert _everything(house) == before
+
+
+def test_a_list_holds_nothing_of_another_creditor(house: House) -> None:
+    norte = cast.creditor_brill(house.database.worker, slug="norte")
+    invoice = cast.accepted_invoice(house.database.worker, norte, number="N-77")
+    about = {"c": norte.id, "i": invoice, "at": cast.NOW, "by": cast.NOW + timedelta(days=2)}
+    with house.database.worker.begin() as connection:
+        connection.execute(
+            text(
+                "insert into task (id, creditor_id, invoice_id, kind, key, why, due_at, created_at)"
+                " values (gen_random_uuid(), :c, :i, 'find_payment', 'k', 'test', :by, :at)"
+            ),
+            about,
+        )
+        connection.execute(
+            text(
+                "insert into placement (id, creditor_id, invoice_id, cycle, state, recommend, figures, proposed_at, decide_by)"
+                " values (gen_random_uuid(), :c, :i, 1, 'proposed', 'place', '{}', :at, :by)"
+            ),
+            about,
+        )
+    theirs = {"Authorization": f"Bearer {norte.key.key}"}
+    shown = set()
+    for route in (route for route in _GUARDED if "{" not in route.path and _method(route) == "GET"):
+        path = route.path + QUERIES.get(route.path, "")
+        ours = house.client.get(path)
+        assert ours.status_code == 200 and str(invoice) not in ours.text and "N-77" not in ours.text, (path, ours.text)
+        if "N-77" in house.public.get(path, headers=theirs).text:
+            shown.add(route.path)
+    assert shown >= {"/v1/invoices", "/v1/tasks", "/v1/placements"}
 
 
 def _everything(house: House) -> list[Any]:
