@@ -18,7 +18,7 @@ from temporalio.common import Priority, RawValue, RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.wire import InvoiceInput, InvoiceRef, Next
-    from workflows.words import ACTIVITY, DUE, Shown, attributes, page
+    from workflows.words import ACCOUNT, ACTIVITY, CREDITOR, DUE, Shown, attributes, page
 
 _RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 _SIGN_OF_LIFE = timedelta(seconds=7)
@@ -110,7 +110,7 @@ class InvoiceWorkflow:
         if updates:
             workflow.upsert_search_attributes(updates)
         self._held = step.held or self._held
-        workflow.set_current_details(page(step, self._past, self._held))
+        workflow.set_current_details(page(step, self._past, self._held, _whose()))
 
     def _note(self, line: str) -> None:
         self._past.append(f"{workflow.now():%d %b %H:%M} | {line}")
@@ -125,6 +125,15 @@ class InvoiceWorkflow:
         self._rings += 1
         told = [str(_read(a))[:TOLD_MAX] for a in args[:1]]
         self._note(" ".join([f"**{name.replace('_', ' ')}**", *told]))
+
+
+def _whose() -> str:
+    """Whose invoice it is, in a run that follows another: the summary given at the start stays with the first run."""
+    info = workflow.info()
+    if info.continued_run_id is None:
+        return ""
+    creditor, account = (info.typed_search_attributes.get(key, "-") for key in (CREDITOR, ACCOUNT))
+    return f"{info.workflow_id.removeprefix(f'invoice:{creditor}:')} of account {account} ({creditor})"
 
 
 def _until(step: Next) -> str:

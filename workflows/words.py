@@ -48,13 +48,18 @@ def attributes(step: Next, shown: Shown) -> tuple[Shown, list[SearchAttributeUpd
     return now, [key.value_unset() if value is None else key.value_set(value) for key, value in changed.items()]
 
 
-def page(step: Next, past: Sequence[str], held: str) -> str:
-    """The current details: what is owed, what comes next, when and why, what was held back, and what happened, newest first."""
+def page(step: Next, past: Sequence[str], held: str, whose: str = "") -> str:
+    """The current details: what is owed, what comes next, when and why, what was held back, and what happened, newest first.
+
+    `whose` names the invoice where no summary does.
+    """
     if step.kind == "contact":
         coming = f"**{step.rung}** by {step.channel}"
     else:
         coming = "**Ended**" if step.kind == "close" else "**Waiting**"
     rows = [("Owed now", step.owed), ("Next", coming), ("When", step.when if step.kind != "close" else "-"), ("Why", step.why)]
+    if whose:
+        rows.insert(0, ("Invoice", whose))
     if held:
         rows.append(("Last held back", held))
     lines = ["| | |", "|:---|:---|", *(f"| {_first(name)} | {_cell(value)} |" for name, value in rows)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from embedded import Temporal
@@ -12,8 +13,10 @@ from tests.conftest import TemporalServer
 class OwnTemporal:
     """A dev server of one test, that may lose its data."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *settings: str) -> None:
+        """`settings` are the server's own, as `limit.historyCount.suggestContinueAsNew=30`."""
         self._home = home
+        self._settings = [word for setting in settings for word in ("--dynamic-config-value", setting)]
         self._server = Temporal(home, port=free_port(), headless=True)
         self._supervisor = Supervisor(home)
 
@@ -24,7 +27,8 @@ class OwnTemporal:
     def start(self) -> None:
         self._home.mkdir(exist_ok=True)
         self._supervisor = Supervisor(self._home)
-        self._supervisor.start(self._server.part())
+        part = self._server.part()
+        self._supervisor.start(dataclasses.replace(part, command=[*part.command, *self._settings]))
 
     def stop(self) -> None:
         self._supervisor.stop()
