@@ -72,29 +72,22 @@ def contacts_made(engine: Engine, played: Played) -> list[Made]:
 
 
 def write_contacts(path: Path, made: Iterable[Made], entries: Sequence[Entry]) -> None:
-    """contacts.csv; the debtor is named as the portfolio names it."""
+    """contacts.csv, a row for each rung that went out; the debtor is named as the portfolio names it.
+
+    Rungs that went in one message share debtor, channel and moment, and all have the message's status (F38).
+    """
     debtors = {entry.invoice.number: entry.debtor for entry in entries}
     with path.open("w", encoding="utf-8", newline="") as opened:
         rows = csv.writer(opened, lineterminator="\n")
         rows.writerow(COLUMNS)
         for one in made:
             at = one.at_local.isoformat(timespec="seconds")
-            rows.writerow(
-                (
-                    one.invoice,
-                    debtors[one.invoice],
-                    one.rung,
-                    one.channel,
-                    at,
-                    one.amount_minor,
-                    one.currency,
-                    f"{one.status} (folded)" if one.folded else one.status,
-                )
-            )
+            about = (one.invoice, debtors[one.invoice], one.rung, one.channel)
+            rows.writerow((*about, at, one.amount_minor, one.currency, one.status))
 
 
 def summary(engine: Engine, played: Played, made: Sequence[Made], manual: Manual) -> dict[str, Any]:
-    """Counts, reasons, pace and limits; plain JSON."""
+    """Counts, reasons, pace and limits; plain JSON. `contacts` are messages; `folded` are rungs that went in another's."""
     rungs = [rung.rung for rung in manual.ladder if rung.action == "contact"]
     messages = [one for one in made if not one.folded]
     with Session(engine) as session:

@@ -50,7 +50,7 @@ async def _replay(
         assert outside.world.counts.total() == len(outside.world.sent)
         assert max(outside.world.counts.values(), default=0) <= 1
         made = contacts_made(database.worker, played)
-        assert len(outside.world.sent) == len(made)
+        assert len(outside.world.sent) == sum(not one.folded for one in made)
     write_contacts(out, made, entries)
     return played, summary(database.worker, played, made, manual)
 
@@ -171,6 +171,20 @@ async def test_the_edges_of_the_dates(tmp_path: Path, database: Database, tempor
     assert [rung for number, rung in made if number in ("E-4", "E-5")] == ["U1"]
     assert [rung for number, rung in made if number == "E-6"] == [rung for rung, _ in LADDER]
     assert told["skipped"]["by_reason"] == {"ladder.entered_later": 1}
+
+
+async def test_rungs_of_one_message_are_rows_of_their_own_with_its_status(
+    tmp_path: Path, database: Database, temporal: TemporalServer
+) -> None:
+    """Two invoices of one debtor, due on one day and paid on different ones; the third is somebody else's."""
+    file, out, manual = tmp_path / "two.csv", tmp_path / "contacts.csv", builtin_manual("unlimited")
+    rows = [("C-1", "T-1", "2/5/2012"), ("C-1", "T-2", "1/29/2012"), ("C-2", "T-3", "2/5/2012")]
+    file.write_text("\n".join([HEADER, *(f"1,{who},,{number},1/2/2012,2/1/2012,10.00,No,{paid}" for who, number, paid in rows)]))
+    folding = manual.model_copy(update={"limits": manual.limits.model_copy(update={"fold": True})})
+    _, told = await _replay(file, folding, database, temporal, out)
+    assert differences(file, out) == [], "folded rungs are told as the others are"
+    assert (told["contacts"], told["folded"], told["by_status"]) == (4, 1, {"accepted": 4})
+    assert told["by_rung"] == {"U1": 3, "U2": 2}
 
 
 async def test_an_open_portfolio_enters_at_its_present_rung_and_rows_that_make_no_sense_are_told(
