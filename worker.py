@@ -42,6 +42,8 @@ INVOICES = "invoices"
 # docs/decisions/0006: the workflow is small, its histories are replayed in every check, and the sandbox cost a fifth of a worker.
 _RUNNER = UnsandboxedWorkflowRunner()
 THREADS = 24
+POLLS = 20
+"""So many ask for workflow tasks at once; when few do, most tasks find nobody waiting and the server writes them down first."""
 BUILD = f"puntual-{version('puntual')}"
 """Written into every task of every history: short, and readable in the Temporal UI."""
 FAIRNESS_KEY_MAX = 64
@@ -129,6 +131,7 @@ def build_workers(
     paces = {channel.value: rate for channel, rate in (rates or {}).items()}
     workers = []
     for queue, run in collector.all().items():
+        slots = THREADS if queue == INVOICES else THREADS // 2
         workers.append(
             Worker(
                 client,
@@ -139,7 +142,9 @@ def build_workers(
                 interceptors=[Pulse()],
                 workflow_runner=_RUNNER,
                 max_task_queue_activities_per_second=paces.get(queue),
-                max_concurrent_activities=THREADS if queue == INVOICES else THREADS // 2,
+                max_concurrent_activities=slots,
+                max_concurrent_workflow_task_polls=POLLS,
+                max_concurrent_activity_task_polls=slots,
                 max_cached_workflows=2_000,
                 build_id=BUILD,
                 graceful_shutdown_timeout=timedelta(seconds=20),
