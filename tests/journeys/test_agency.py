@@ -1,4 +1,4 @@
-"""After the last rung: keep the debt or place it; a person decides in time or not, the file goes once, money recalls it (F86-F88).
+"""After the last rung: keep the debt or place it; a person decides in time or not, the file goes once, money ends it (F86-F88).
 
 Ana owes 250,000.00. By these figures the house would bring 24,000.00 (a tenth, less 1,000.00 of cost) and the agency 80,000.00
 (four tenths, less a fifth of it): it is better to place the debt.
