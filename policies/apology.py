@@ -21,7 +21,7 @@ def key_of(apology: Apology) -> ContactKey:
 
 def apology_step(case: Case) -> Contact | Skip | Wait | None:
     """The apology that is still to be made about this invoice, or why it is not made."""
-    passed = {skipped.key for skipped in case.facts.skipped}
+    passed = {skipped.key for skipped in case.facts.skipped} if case.facts.apologies else set()
     for apology in case.facts.apologies:
         key = str(key_of(apology))
         done = any(c.key == key and c.state not in NOT_MADE for c in case.facts.contacts)

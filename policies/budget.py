@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from policies.facts import BudgetEntry
 from policies.manual import Cap, Limits
+from policies.tally import Counted
 from policies.terms import AttemptState, Channel, days_said
 
 
@@ -69,17 +70,17 @@ class Budget:
         channel: Channel,
         person_id: str,
         own: tuple[str, str],
-        since: datetime,
+        since: datetime | None,
         by: Literal["machine", "person"] = "machine",
     ) -> None:
         caps = [cap for cap in limits.contacts if cap.by in ("anyone", by) and (cap.channels is None or channel in cap.channels)]
         self._gap = timedelta(hours=limits.gap_hours) if limits.gap_hours is not None else None
         longest = max([cap.days for cap in caps], default=0)
-        oldest = since - max(timedelta(days=longest + 3), self._gap or timedelta())
+        oldest = since - max(timedelta(days=longest + 3), self._gap or timedelta()) if since is not None else None
         counted = [
             entry
             for entry in entries
-            if entry.at >= oldest
+            if (oldest is None or entry.at >= oldest)
             and entry.state is not AttemptState.FAILED
             and entry.is_attempt
             and not (entry.key == own[1] and entry.invoice_id == own[0])
@@ -133,6 +134,27 @@ class Budget:
         # Exactly the gap is still enough, so the first refused instant lies just after it.
         last_good = self._instants[index] - self._gap
         return min(end, last_good + timedelta(microseconds=1))
+
+
+def budget_of(
+    entries: Sequence[BudgetEntry],
+    limits: Limits,
+    *,
+    channel: Channel,
+    person_id: str,
+    own: tuple[str, str],
+    since: datetime,
+    by: Literal["machine", "person"],
+) -> Budget:
+    """The budget of a wish to contact from `since` on; of entries that many rungs ask about it is made once."""
+    if not isinstance(entries, Counted):
+        return Budget(entries, limits, channel=channel, person_id=person_id, own=own, since=since, by=by)
+    key = "budget", id(limits), channel, person_id, by
+    found: tuple[Limits, Budget] | None = entries.made.get(key)
+    if found is None:
+        made = Budget(entries, limits, channel=channel, person_id=person_id, own=own, since=None, by=by)
+        found = entries.made[key] = limits, made  # with the limits, whose identity is part of the key
+    return found[1]
 
 
 def _days(entries: Sequence[BudgetEntry], cap: Cap, person_id: str) -> list[int]:

@@ -86,6 +86,7 @@ def is_working_day(day: date, country: str, region: str = "") -> bool:
     return day.weekday() < 5 and day not in _holidays_of(country, region, day.year)
 
 
+@lru_cache(maxsize=65536)
 def next_working_day(day: date, country: str, region: str = "") -> date:
     """The day itself when it is a working day, else the first one after it."""
     while not is_working_day(day, country, region):
@@ -93,6 +94,7 @@ def next_working_day(day: date, country: str, region: str = "") -> date:
     return day
 
 
+@lru_cache(maxsize=65536)
 def add_working_days(day: date, n: int, country: str, region: str = "") -> date:
     """The n-th working day after `day` (before it when n is below 0); 0 is `day` or the next working day after it.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from policies.contactable import Place, Verdict, first_allowed
 from policies.facts import Agreement, BudgetEntry, Hold, InvoiceFacts, LawTerms, Reach
-from policies.folding import SLOT, TOGETHER, carries, counted, shared_slots
+from policies.folding import SLOT, TOGETHER, about, carries, counted, shared_slots
 from policies.holder import HOLDER_CHECK, confirmed
 from policies.hours import day_text, open_spans, zone_of
 from policies.ladder import local_day, local_moment
@@ -101,7 +101,7 @@ def _moment(case: Case, key: ContactKey, reach: Reach, asked: datetime, ends: da
     """When this person can be reached at this address: with a message that leaves now, on one's own, or in a shared slot."""
     ride = case.facts.ride
     if ride is not None and bundle and carries(ride, reach.person_id, reach.address_id, reach.channel, bundle):
-        mine = [e for e in case.facts.budget if case.facts.invoice_id in (e.invoice_id, *e.also)]
+        mine = about(case.facts.budget, case.facts.invoice_id)
         together = _allowed(case, key, reach, case.now, ends, firm, mine)
         if together.allowed:
             return together._replace(rules=(TOGETHER,), why="it goes in one message with other invoices of this customer")
@@ -120,7 +120,8 @@ def _shared(
             continue  # it passed: nobody used it that day
         if at >= ends or (alone.at is not None and alone.at <= at):
             break
-        others = [entry for entry in counted(case.facts.budget, own) if entry not in entries]
+        these = {id(entry) for entry in entries}
+        others = [entry for entry in counted(case.facts.budget, own) if id(entry) not in these]
         together = _allowed(case, key, reach, at, ends, firm, others)
         if together.allowed:
             local = at.astimezone(zone_of(case.facts.zone))

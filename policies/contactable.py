@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from policies.budget import Budget, Refusal
+from policies.budget import Budget, Refusal, budget_of
 from policies.facts import BudgetEntry, LawTerms
 from policies.hours import (
     Place,
@@ -85,7 +85,7 @@ def first_allowed(
     asked = asked.astimezone(UTC)
     last = asked + timedelta(days=HORIZON_DAYS)
     last = min(last, until.astimezone(UTC)) if until is not None else last
-    counted = Budget(budget, limits, channel=channel, person_id=person_id, own=own, since=asked, by=by)
+    counted = budget_of(budget, limits, channel=channel, person_id=person_id, own=own, since=asked, by=by)
     heard = hearing(law, asked, channel=channel, person_id=person_id, budget=budget, own=own) if law is not None else None
     wish = _Wish(channel, firm, place, limits, counted, heard)
     today = local_date_of(asked, place.zone)
@@ -163,7 +163,8 @@ def _search_house(wish: _Wish, asked: datetime, today: date, last: datetime) -> 
     """The first moment in [asked, last) that the house's own limits allow, and when it ends."""
     day = today - _ONE_DAY
     best: tuple[datetime, datetime] | None = None
-    for _ in range(HORIZON_DAYS + 4):
+    # The day after the last one is looked at too, as far as clocks may have changed; a later one begins after `last`.
+    for _ in range(min((local_date_of(last, wish.place.zone) - day).days + 2, HORIZON_DAYS + 4)):
         found = _on_day(wish, day, asked)
         if found is not None and (best is None or found < best):
             best = found

@@ -15,6 +15,7 @@ from policies.calendars import add_working_days
 from policies.delivery_facts import DELIVERY_CHECK
 from policies.facts import InvoiceFacts, PastContact
 from policies.manual_model import Manual
+from policies.remembered import OncePerFacts
 from policies.terms import AttemptState, Channel, ContactKey
 
 NO_OBJECTION_WD = 5
@@ -40,6 +41,10 @@ def objections(facts: InvoiceFacts) -> list[datetime]:
 
 def proof_of(facts: InvoiceFacts, manual: Manual) -> Proof | None:
     """The earliest sure evidence since the last objection, else the check that is out, else None."""
+    return _proof_of(facts, manual)
+
+
+def _find_proof(facts: InvoiceFacts, manual: Manual) -> Proof | None:
     against = objections(facts)
     since = against[-1] if against else None
     found = [Proof(day, source, True) for day, at, source in _evidence(facts) if since is None or at > since]
@@ -73,6 +78,11 @@ def _checks(facts: InvoiceFacts, manual: Manual, since: datetime | None) -> list
         if c.state in _MADE and not c.earlier and c.channel in (Channel.EMAIL, Channel.LETTER)
         and ContactKey.parse(c.key).rung in rungs and (since is None or c.at > since)
     ]  # fmt: skip
+
+
+PROOF_HANGS_ON = ("delivery", "agreements", "payments", "contacts", "zone", "country", "region", "entered_at")
+"""The facts that the evidence and the days without it are told from; a test reads no other."""
+_proof_of = OncePerFacts(_find_proof, PROOF_HANGS_ON, size=8192)
 
 
 def stood_still_days(facts: InvoiceFacts, manual: Manual, due_on: date) -> int:

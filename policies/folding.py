@@ -13,6 +13,7 @@ from itertools import groupby
 from policies.facts import BudgetEntry, Reach, Ride
 from policies.messages import bundle_of
 from policies.steps import Contact
+from policies.tally import tally_of
 from policies.terms import AttemptState, Channel
 
 TOGETHER = "fold.together"
@@ -21,8 +22,11 @@ SLOT = "fold.slot"
 """The rule that gave a rung the slot reserved by another invoice."""
 
 
-def counted(budget: Sequence[BudgetEntry], own: tuple[str, str]) -> list[BudgetEntry]:
+def counted(budget: Sequence[BudgetEntry], own: tuple[str, str]) -> Sequence[BudgetEntry]:
     """The budget without one's own entry, each message to come once."""
+    tally = tally_of(budget)
+    if tally is not None:
+        return tally.counted(own)
     found: list[BudgetEntry] = []
     seen: set[tuple[object, ...]] = set()
     for entry in budget:
@@ -42,6 +46,10 @@ def shared_slots(
     budget: Sequence[BudgetEntry], own: tuple[str, str], reach: Reach, bundle: str
 ) -> Iterator[tuple[datetime, list[BudgetEntry]]]:
     """The moments reserved by other invoices for a message that this one could be part of, earliest first, with their entries."""
+    tally = tally_of(budget)
+    if tally is not None:
+        yield from tally.slots(own[0], (reach.person_id, reach.channel, reach.address_id, bundle))
+        return
     fitting = (
         entry
         for entry in budget
@@ -52,6 +60,14 @@ def shared_slots(
     )
     for at, entries in groupby(sorted(fitting, key=lambda e: e.at), key=lambda e: e.at):
         yield at, list(entries)
+
+
+def about(budget: Sequence[BudgetEntry], invoice_id: str) -> list[BudgetEntry]:
+    """What was said, or will be, of one invoice."""
+    tally = tally_of(budget)
+    if tally is not None:
+        return tally.mine(invoice_id)
+    return [entry for entry in budget if invoice_id in (entry.invoice_id, *entry.also)]
 
 
 def ride_of(step: Contact) -> Ride | None:

@@ -11,17 +11,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
+from policies.case import open_agreement
 from policies.delivery import CARRIES
+from policies.delivery_facts import DELIVERY_CHECK
 from policies.facts import BudgetEntry, InvoiceFacts, PastContact, Placement, Ride, SkippedRung
 from policies.folding import carries, ride_of
+from policies.hours import local_date_of
+from policies.ladder import candidates
 from policies.manual import Manual
 from policies.messages import bundle_of
 from policies.next_step import next_step
 from policies.owner_notice import TOLD
 from policies.start import PASSED_FOR_NOW
 from policies.steps import Ask, Close, Contact, HandOff, Judge, Place, Recall, Skip, Step, Wait
+from policies.tally import Spoken, Tally, spoken_of
 from policies.terms import AttemptState, Channel
 
 IMMEDIATE_MAX = 1_000
@@ -79,20 +83,28 @@ def made(
     `state` DELIVERED supposes that it arrives, as the forecast does.
     `counts` is False for a rung that went with another invoice's message: that message is what the limits count.
     """
-    local = now.astimezone(ZoneInfo(facts.zone)).date()
+    budget = tuple(b for b in facts.budget if b.invoice_id != facts.invoice_id or b.state is not AttemptState.PLANNED)
+    budget = (*budget, _spent(facts, step, now)) if counts else budget
+    return _told(facts, step, now, state=state).model_copy(update={"budget": budget})
+
+
+def _told(facts: InvoiceFacts, step: Contact, now: datetime, *, state: AttemptState = AttemptState.ACCEPTED) -> InvoiceFacts:
+    """What a contact is to the invoice itself."""
     contact = PastContact(
-        key=step.key, channel=step.channel, state=state, at=now, local_date=local, late_days=step.late_days,
-        template=step.template, person_id=step.person_id,
+        key=step.key, channel=step.channel, state=state, at=now, local_date=local_date_of(now, facts.zone),
+        late_days=step.late_days, template=step.template, person_id=step.person_id,
         carried=facts.has_document and step.channel is Channel.EMAIL and step.template in CARRIES,
     )  # fmt: skip
-    spent = BudgetEntry(
-        invoice_id=facts.invoice_id, key=step.key, person_id=step.person_id, channel=step.channel, state=AttemptState.ACCEPTED,
-        at=now, local_date=local, address_id=step.address_id, template=step.template,
-    )  # fmt: skip
     contacts = tuple(c for c in facts.contacts if c.state is not AttemptState.PLANNED)
-    budget = tuple(b for b in facts.budget if b.invoice_id != facts.invoice_id or b.state is not AttemptState.PLANNED)
-    budget = (*budget, spent) if counts else budget
-    return facts.model_copy(update={"contacts": (*contacts, contact), "budget": budget, "ride": None})
+    return facts.model_copy(update={"contacts": (*contacts, contact), "ride": None})
+
+
+def _spent(facts: InvoiceFacts, step: Contact, at: datetime, state: AttemptState = AttemptState.ACCEPTED) -> BudgetEntry:
+    """What a contact is to the debtor's limits; `state` PLANNED: the slot that it reserves."""
+    return BudgetEntry(
+        invoice_id=facts.invoice_id, key=step.key, person_id=step.person_id, channel=step.channel, state=state,
+        at=at, local_date=local_date_of(at, facts.zone), address_id=step.address_id, template=step.template,
+    )  # fmt: skip
 
 
 def settle(
@@ -158,18 +170,35 @@ def riders(
     if ride is None:
         return []
     found: list[Rider] = []
+    spoken = spoken_of(budget)
     for entry in (leader, *sorted(others, key=lambda e: e.facts.order)):
         known = entry.facts
-        while (rider := _rider(entry, known, ride, budget, now)) is not None:
+        while (rider := _rider(entry, known, ride, spoken, now)) is not None:
             found.append(rider)
-            known = made(rider.facts, rider.step, now, counts=False)
+            known = _told(rider.facts, rider.step, now)
     return found
 
 
-def _rider(entry: BookEntry, known: InvoiceFacts, ride: Ride, budget: Sequence[BudgetEntry], now: datetime) -> Rider | None:
-    known = known.model_copy(update={"budget": tuple(budget), "ride": ride})
+def may_ride(facts: InvoiceFacts, manual: Manual, ride: Ride, now: datetime) -> bool:
+    """False where surely nothing of an invoice can go with this message, so that it need not be asked.
+
+    A rung goes along only if it asks for a moment before the message's window ends. Whatever may change which rungs are open (an
+    agreement that is judged, a deduction that takes a part out) and the delivery check, which is no rung, are left to the policy.
+    """
+    if not manual.limits.fold:
+        return False
+    if ride.bundle == DELIVERY_CHECK or facts.deductions or open_agreement(facts) is not None:
+        return True
+    first = next(iter(candidates(facts, manual)), None)
+    return first is not None and (first.at < ride.ends or first.at <= now)
+
+
+def _rider(entry: BookEntry, known: InvoiceFacts, ride: Ride, budget: Spoken, now: datetime) -> Rider | None:
+    if not may_ride(known, entry.manual, ride, now):
+        return None
+    known = known.model_copy(update={"budget": budget, "ride": ride})
     facts, answers, step = settle(known, entry.manual, now)
-    if not entry.manual.limits.fold or not isinstance(step, Contact) or step.at > now:
+    if not isinstance(step, Contact) or step.at > now:
         return None
     fits = carries(ride, step.person_id, step.address_id, step.channel, bundle_of(step.template))
     return Rider(entry, answers, facts, step) if fits else None
@@ -181,20 +210,21 @@ class _Play:
 
     begins: datetime
     until: datetime
-    budget: list[BudgetEntry]
+    budget: Tally
     book: dict[str, BookEntry]
     happened: list[Planned] = field(default_factory=list)
     queue: list[tuple[datetime, str, str]] = field(default_factory=list)
 
     def ask(self, entry: BookEntry, now: datetime) -> None:
-        facts = entry.facts.model_copy(update={"budget": tuple(self.budget)})
+        known: dict[str, object] = {"budget": self.budget.spoken()}
         if now > self.begins:
             # Sources go on telling: what is late now has caught up when it is looked at again.
-            facts = facts.model_copy(update={"feeds": ()})
+            known["feeds"] = ()
+        facts = entry.facts.model_copy(update=known)
         facts, answers, step = settle(facts, entry.manual, now)
         self.happened.extend(Planned(facts.invoice_id, immediate, now) for _, immediate in answers)
         if isinstance(step, Contact) and step.at <= now:
-            self.happened.append(Planned(facts.invoice_id, step, now, _others(self.budget, facts, step)))
+            self.happened.append(Planned(facts.invoice_id, step, now, _others(self.budget.spoken(), facts, step)))
             self._contact(entry, facts, step, now)
             self.ask(entry, now)
             return
@@ -214,41 +244,28 @@ class _Play:
     def _contact(self, entry: BookEntry, facts: InvoiceFacts, step: Contact, now: datetime) -> None:
         """One message, with all that goes with it."""
         self._reserve(facts, None)
-        budget = tuple(self.budget)
-        entry.facts = made(facts.model_copy(update={"budget": budget}), step, now, state=AttemptState.DELIVERED)
-        self.budget.append(entry.facts.budget[-1])
+        entry.facts = _told(facts, step, now, state=AttemptState.DELIVERED)
+        spent = _spent(facts, step, now)
+        number = self.budget.add(spent)
         ends = step.window_ends
         near = (e for e in self.book.values() if e is not entry and (not isinstance(e.step, Wait | Close) or e.step.at < ends))
-        along = riders(entry, step, near, tuple(self.budget), now)
+        along = riders(entry, step, near, self.budget.spoken(), now)
         also = tuple(sorted({rider.facts.invoice_id for rider in along}))
-        self.budget[-1] = self.budget[-1].model_copy(update={"also": also})
+        self.budget.replace(number, spent.model_copy(update={"also": also}))
         for rider in along:
             self.happened.extend(Planned(rider.facts.invoice_id, immediate, now) for _, immediate in rider.answers)
             together = Planned(rider.facts.invoice_id, rider.step, now, (facts.invoice_id,), facts.invoice_id)
             self.happened.append(together)
             self._reserve(rider.facts, None)
-            rider.entry.facts = made(rider.facts, rider.step, now, counts=False, state=AttemptState.DELIVERED)
+            rider.entry.facts = _told(rider.facts, rider.step, now, state=AttemptState.DELIVERED)
             if rider.entry is not entry:
                 rider.entry.step = None
                 self.again(rider.entry, now)
 
     def _reserve(self, facts: InvoiceFacts, step: Step | None) -> None:
-        self.budget[:] = [b for b in self.budget if not (b.invoice_id == facts.invoice_id and b.state is AttemptState.PLANNED)]
+        self.budget.give_back(facts.invoice_id)
         if isinstance(step, Contact) and step.reserve:
-            local = step.at.astimezone(ZoneInfo(facts.zone)).date()
-            self.budget.append(
-                BudgetEntry(
-                    invoice_id=facts.invoice_id,
-                    key=step.key,
-                    person_id=step.person_id,
-                    channel=step.channel,
-                    state=AttemptState.PLANNED,
-                    at=step.at,
-                    local_date=local,
-                    address_id=step.address_id,
-                    template=step.template,
-                )
-            )
+            self.budget.add(_spent(facts, step, step.at, AttemptState.PLANNED))
 
 
 def _others(budget: Iterable[BudgetEntry], facts: InvoiceFacts, step: Contact) -> tuple[str, ...]:
@@ -265,10 +282,12 @@ def forecast(book: Sequence[BookEntry], *, now: datetime, until: datetime) -> li
     Each entry's `next_at` is what the ledger recorded, so that what was already decided is not decided anew.
     """
     budget: dict[tuple[str, str, str], BudgetEntry] = {}
+    seen: set[int] = set()
     for entry in book:
-        for spent in entry.facts.budget:
+        for spent in entry.facts.budget if id(entry.facts.budget) not in seen else ():
             budget[(spent.invoice_id, spent.key, spent.at.isoformat())] = spent
-    play = _Play(begins=now, until=until, budget=list(budget.values()), book={entry.facts.invoice_id: entry for entry in book})
+        seen.add(id(entry.facts.budget))
+    play = _Play(begins=now, until=until, budget=Tally(budget.values()), book={entry.facts.invoice_id: entry for entry in book})
     for entry in book:
         play.again(entry, max(entry.next_at, now))
     while play.queue and play.queue[0][0] <= until:

@@ -6,19 +6,20 @@ on its day in the debtor's zone; hours and limits may move it later, never earli
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from policies import habits
 from policies.calendars import add_working_days, effective_due
 from policies.consequences import legal_wait_days
-from policies.delivery import stood_still_days
+from policies.delivery import PROOF_HANGS_ON, stood_still_days
 from policies.facts import Instalment, InvoiceFacts, PastContact
 from policies.holder import is_check
 from policies.law.late_debts import money_rules
 from policies.manual import Manual, Rung, parse_day
+from policies.remembered import OncePerFacts
 from policies.terms import AttemptState, ContactKey
 
 _DONE = frozenset(s for s in AttemptState if s not in (AttemptState.PLANNED, AttemptState.FAILED))
@@ -35,6 +36,7 @@ class Candidate(NamedTuple):
     day: date
 
 
+@lru_cache(maxsize=65536)
 def local_moment(day: date, hour: str, zone: str) -> datetime:
     """`HH:MM` on a local day; in a DST gap the first instant after it, in a fold the first of the two."""
     hours, minutes = hour.split(":")
@@ -122,6 +124,10 @@ def last_contact_day(facts: InvoiceFacts) -> date | None:
 
 def candidates(facts: InvoiceFacts, manual: Manual) -> list[Candidate]:
     """The rungs still to come or due, earliest first; each with the moment the ladder asks for."""
+    return list(_ladder_of(facts, manual))
+
+
+def _find_candidates(facts: InvoiceFacts, manual: Manual) -> tuple[Candidate, ...]:
     done = {c.key: c for c in facts.contacts if c.state in _DONE}
     passed = {s.key: s.passed_at for s in facts.skipped}
     last = last_contact_day(facts)
@@ -130,10 +136,20 @@ def candidates(facts: InvoiceFacts, manual: Manual) -> list[Candidate]:
         if instalment.balance_minor <= 0:
             continue
         for position, rung in enumerate(manual.ladder):
-            if parse_day(rung.day).anchor == "month" and found and found[0].instalment is not instalment:
+            if found and found[0].instalment is not instalment and parse_day(rung.day).anchor == "month":
                 continue  # a statement is about the invoice as a whole, once
-            found.extend(_of_rung(facts, manual, instalment, position, rung, done, passed, last))
-    return sorted(found, key=lambda c: (c.at, c.instalment.number, c.position))
+            candidate = _of_rung(facts, manual, instalment, position, rung, done, passed, last)
+            if candidate is not None:
+                found.append(candidate)
+    return tuple(sorted(found, key=lambda c: (c.at, c.instalment.number, c.position)))
+
+
+LADDER_HANGS_ON = (
+    "instalments", "contacts", "skipped", "cycle", "cycle_started_at", "last_conversation_on", "issued_on", "age_from",
+    "shift_days", "habits", "law", "country", "region", "zone", "place_of_payment", "place_of_payment_region", *PROOF_HANGS_ON,
+)  # fmt: skip
+"""The facts that the ladder is drawn from; a test reads no other."""
+_ladder_of = OncePerFacts(_find_candidates, LADDER_HANGS_ON, size=8192)
 
 
 def _of_rung(
@@ -145,28 +161,32 @@ def _of_rung(
     done: dict[str, PastContact],
     passed: dict[str, datetime | None],
     last: date | None,
-) -> Iterator[Candidate]:
-    day, monthly = rung_day(facts, manual, instalment, rung), parse_day(rung.day).anchor == "month"
+) -> Candidate | None:
+    monthly = parse_day(rung.day).anchor == "month"
+    day: date | None = None
     for occurrence in range(rung.repeat.at_most if rung.repeat else 1):
         key = ContactKey(0 if monthly else instalment.number, facts.cycle, rung.rung, occurrence)
-        if str(key) in passed:
-            over_at = passed[str(key)]
+        said = str(key)
+        if said in passed:
+            over_at = passed[said]
             if rung.repeat is None or over_at is None:
-                return
+                return None
             day = _again(facts, rung, local_day(over_at, facts.zone))
             continue
-        made = done.get(str(key))
+        made = done.get(said)
         if made is not None:
             if rung.repeat is None:
-                return
+                return None
             day = _again(facts, rung, made.local_date)
             continue
+        if day is None:
+            day = rung_day(facts, manual, instalment, rung)
         if occurrence == 0 and rung.after_contact_days is not None and last is not None:
             day = max(day, last + timedelta(days=rung.after_contact_days))
         if occurrence == 0 and manual.consequences and rung.requires is not None:
             day = max(day, _announced_long_enough(facts, manual, rung, instalment.number))
-        yield Candidate(local_moment(day, manual.send_at, facts.zone), instalment, position, key, rung, day)
-        return
+        return Candidate(local_moment(day, manual.send_at, facts.zone), instalment, position, key, rung, day)
+    return None
 
 
 def _announced_long_enough(facts: InvoiceFacts, manual: Manual, rung: Rung, instalment: int) -> date:

@@ -45,13 +45,12 @@ LISTING = frozenset(
 )
 """Texts that speak of all invoices in their own words."""
 SEVERAL = "several"
+_BUNDLES = dict.fromkeys(_BEFORE_DUE | _OVERDUE | _FIRM, SEVERAL) | {template: template for template in (*ANNOUNCING, STATEMENT)}
 
 
 def bundle_of(template: str) -> str:
     """Messages of the same bundle can be one; empty for a text that is about one agreement or one person and stands alone."""
-    if template in ANNOUNCING or template == STATEMENT:
-        return template
-    return SEVERAL if template in _BEFORE_DUE | _OVERDUE | _FIRM else ""
+    return _BUNDLES.get(template, "")
 
 
 def firmness(template: str, *, firm: bool) -> int:

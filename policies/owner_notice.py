@@ -58,13 +58,10 @@ def waits_for_yes(case: Case, candidate: Candidate) -> Wait | Ask | None:
 
     `candidate` is what after_notice made of it.
     """
-    told = _told_at(case, candidate)
-    if (
-        not case.facts.key_account
-        or not _needs(case, candidate)
-        or told is None
-        or _notice(case, candidate).key in case.facts.firm_yes
-    ):
+    if not case.facts.key_account or not _needs(case, candidate):
+        return None
+    notice = _notice(case, candidate)
+    if notice.told_at is None or notice.key in case.facts.firm_yes:
         return None
     rung = candidate.rung.rung
     if case.now < candidate.at:
@@ -79,8 +76,10 @@ def waits_for_yes(case: Case, candidate: Candidate) -> Wait | Ask | None:
 
 def after_notice(case: Case, candidate: Candidate) -> Candidate:
     """The rung as the notice lets it go: at its own moment, or two working days after a notice that came late."""
+    if not _needs(case, candidate):
+        return candidate
     told = _told_at(case, candidate)
-    if told is None or not _needs(case, candidate) or told <= _due(case, candidate):
+    if told is None or told <= _due(case, candidate):
         return candidate
     return candidate._replace(at=max(candidate.at, _earliest(case, told)))
 

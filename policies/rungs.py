@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 
 from policies import agency, owner_notice, payer_portal
@@ -73,12 +74,12 @@ def _passed(case: Case, candidate: Candidate, others: list[Candidate]) -> Skip |
     carried = passed_before(case, candidate)
     if carried is not None or candidate.at > now:
         return carried
-    later_due = [o.rung.rung for o in others if o.at <= now and _takes_its_place(case, o, candidate)]
-    later_done = _later_done(case, candidate)
     entered = local_day(facts.cycle_started_at, facts.zone)
     if facts.cycle == 1 and candidate.day < entered:
         why = f"{candidate.rung.rung} fell on {candidate.day.isoformat()}, before the invoice came in on {entered.isoformat()}."
         return Skip(at=now, why=why, rules=("ladder.entered_later",), key=str(candidate.key), rung=candidate.rung.rung)
+    later_due = [o.rung.rung for o in others if o.at <= now and _takes_its_place(case, o, candidate)]
+    later_done = _later_done(case, candidate)
     if later_due or later_done:
         over = later_due[-1] if later_due else later_done[-1]
         why = f"{candidate.rung.rung} of {candidate.day.isoformat()} was overtaken by {over}."
@@ -285,7 +286,8 @@ def _rung_ends(case: Case, candidate: Candidate, others: list[Candidate]) -> dat
     """A rung that limits push to the next rung's moment gives way to it; the last one gives up after its own days."""
     ends = local_moment(candidate.day + timedelta(days=candidate.rung.expires_days), case.manual.send_at, case.facts.zone)
     ends = max(ends, case.now + timedelta(days=1)) if case.now >= ends else ends
-    return min([ends, *(o.at for o in others if _takes_its_place(case, o, candidate))])
+    sooner = itertools.takewhile(lambda other: other.at < ends, others)  # the earliest first
+    return next((other.at for other in sooner if _takes_its_place(case, other, candidate)), ends)
 
 
 def _cannot(case: Case, candidate: Candidate, asked: datetime, ends: datetime, amount_minor: int) -> Step:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from policies.budget import rolling_refuses
 from policies.hours import local_date_of
+from policies.law.base import Rule
 from policies.law.days import day_start
 from policies.law.model import Cap, CrossChannel, Spacing
 
 if TYPE_CHECKING:
     from policies.law.engine import Question
 
+_R = TypeVar("_R", bound=Rule)
+_D = TypeVar("_D")
 CONVERSATION = "conversation"
 _NO_CONVERSATION = frozenset(
     "voicemail ringless_voicemail message_left limited_content_voicemail limited_content_message no_answer busy delivered "
@@ -39,6 +43,15 @@ class LawContact(NamedTuple):
     inbound: bool = False
     consented: bool = False
     place: str = ""
+
+
+class Heard(tuple[LawContact, ...]):
+    """Contacts about which many questions are asked, and the days that rules have counted of them."""
+
+    @cached_property
+    def days(self) -> dict[tuple[object, ...], Any]:
+        """By rule and by what its count hangs on besides the contacts."""
+        return {}
 
 
 class CountedDays:
@@ -115,6 +128,20 @@ class History:
 
     def cap(self, rule: Cap, channel: str) -> CountedDays | None:
         """The days on which the cap leaves no room; None when nothing counts and there is room."""
+        return self._kept(rule, rule.per, channel, self._cap)
+
+    def _kept(self, rule: _R, per: str, channel: str, count: Callable[[_R, str], _D]) -> _D:
+        """The count, made once for all questions about the same contacts, unless it hangs on the debt or on a consent."""
+        contacts, question = self._question.contacts, self._question
+        if not isinstance(contacts, Heard) or per in ("debt", "person_debt") or "prior_consent_at" in self._facts:
+            return count(rule, channel)
+        key = id(rule), self._zone, channel, question.person, question.account, self._facts.get("creditor_id")
+        found: tuple[_R, _D] | None = contacts.days.get(key)
+        if found is None:
+            found = contacts.days[key] = rule, count(rule, channel)  # with the rule, whose identity is part of the key
+        return found[1]
+
+    def _cap(self, rule: Cap, channel: str) -> CountedDays | None:
         counted = [contact for contact in self._question.contacts if self._counts(rule, contact, channel)]
         if rule.after_conversation:
             talks = [each.at for each in self._question.contacts if _conversation(each) and self._mine(each, rule.per)]
@@ -153,6 +180,9 @@ class History:
 
     def spacing(self, rule: Spacing) -> CountedDays | HoursApart | None:
         """The days, or the hours, that are too near to a contact that counts; None when nothing counts."""
+        return self._kept(rule, rule.per, "", self._spacing)
+
+    def _spacing(self, rule: Spacing, _channel: str) -> CountedDays | HoursApart | None:
         channels = rule.of or rule.channels
         counted = [
             contact
@@ -173,6 +203,9 @@ class History:
 
     def cross_channel(self, rule: CrossChannel, channel: str) -> CountedDays | None:
         """The days closed by a contact on another channel."""
+        return self._kept(rule, "person", channel, self._cross_channel)
+
+    def _cross_channel(self, rule: CrossChannel, channel: str) -> CountedDays | None:
         others = [
             each
             for each in self._question.contacts

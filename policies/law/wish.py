@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from policies.facts import BudgetEntry, LawTerms
-from policies.law.count import LawContact
+from policies.law.count import Heard, LawContact
 from policies.law.engine import Hearing, Question
 from policies.law.packs import shipped_law
+from policies.tally import Counted
 from policies.terms import AttemptState
 
 _CHANNELS = {"voice": "call"}
@@ -39,15 +40,24 @@ def law_contact(entry: BudgetEntry) -> LawContact | None:
     )
 
 
-def hearing(
-    law: LawTerms, asked: datetime, *, channel: str, person_id: str, budget: Sequence[BudgetEntry], own: tuple[str, str]
-) -> Hearing:
-    """Everything the packs have to say to this wish. The entry named by `own` (invoice id, key) is not counted."""
-    contacts = [
+def _contacts(budget: Sequence[BudgetEntry], own: tuple[str, str]) -> Sequence[LawContact]:
+    if isinstance(budget, Counted):
+        found: Heard | None = budget.made.get(("law",))
+        if found is None:
+            found = budget.made["law",] = Heard(contact for entry in budget if (contact := law_contact(entry)) is not None)
+        return found
+    return [
         contact
         for entry in budget
         if not (entry.key == own[1] and entry.invoice_id == own[0]) and (contact := law_contact(entry)) is not None
     ]
+
+
+def hearing(
+    law: LawTerms, asked: datetime, *, channel: str, person_id: str, budget: Sequence[BudgetEntry], own: tuple[str, str]
+) -> Hearing:
+    """Everything the packs have to say to this wish. The entry named by `own` (invoice id, key) is not counted."""
+    contacts = _contacts(budget, own)
     question = Question(
         packs=law.packs,
         at=asked,
