@@ -91,7 +91,7 @@ class Stack:
     def simulates(self) -> dict[str, bool]:
         """Which providers are simulated: those for which the environment names no key."""
         return {
-            "email": self._played or not os.environ.get("PUNTUAL_SENDGRID_API_KEY"),
+            "email": self._played or not (os.environ.get("PUNTUAL_SENDGRID_API_KEY") or os.environ.get("PUNTUAL_SMTP_URL")),
             "sms": self._played or not os.environ.get("PUNTUAL_TWILIO_AUTH_TOKEN"),
             "carrier": self._played or not os.environ.get("PUNTUAL_CARRIER_URL"),
         }

@@ -27,7 +27,7 @@ from activities.pulse import Pulse
 from activities.tomorrow import draw_lists
 from activities.wire import InvoiceRef
 from channels import ChannelsConfig, build_senders
-from clock import Clock, LedgerClock, RealClock
+from clock import Clock, LedgerClock, RealClock, wall_now
 from ledger import automatic_stop, charges, feeds, inbox, outbox, snapshot_store
 from ledger.sealing import Sealer
 from ledger.session import make_engine, refuse_wrong_role
@@ -81,6 +81,8 @@ def channels_config(settings: Settings) -> ChannelsConfig:
     return ChannelsConfig(
         sendgrid_api_key=settings.sendgrid_api_key,
         sendgrid_base_url=settings.sendgrid_base_url,
+        smtp_url=settings.smtp_url,
+        wall_now=wall_now,
         sender_email=settings.sender_email,
         twilio_account_sid=settings.twilio_account_sid,
         twilio_auth_token=settings.twilio_auth_token,

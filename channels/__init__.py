@@ -50,11 +50,14 @@ def build_senders(config: ChannelsConfig) -> dict[Channel, Sender]:
     # The SDKs are slow to import and only a worker sends, so the API that only reads receipts does not pay for them.
     from channels.carrier import CarrierSender
     from channels.email_sendgrid import SendGridSender
+    from channels.email_smtp import SmtpSender
     from channels.sms_twilio import TwilioSender
 
     senders: dict[Channel, Sender] = {}
     if config.sendgrid_api_key:
         senders[Channel.EMAIL] = SendGridSender(config)
+    elif config.smtp_url:
+        senders[Channel.EMAIL] = SmtpSender(config)
     if config.twilio_account_sid:
         senders[Channel.SMS] = TwilioSender(config)
     if config.carrier_url:

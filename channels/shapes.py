@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -143,6 +144,10 @@ class ChannelsConfig:
     twilio_auth_token: str = field(default="", repr=False)
     twilio_base_url: str = "https://api.twilio.com"
     twilio_from: str = ""
+    smtp_url: str = field(default="", repr=False)
+    """A mail server for e-mails where SendGrid has no key: smtp://host:25, smtps://user:password@host:465."""
+    wall_now: Callable[[], datetime] | None = field(default=None, repr=False)
+    """The machine's time, for the Date of an e-mail by SMTP."""
     carrier_url: str = ""
     """Base address of the plain carrier; without it WhatsApp, voice and letters have no sender."""
     timeout_seconds: float = 10.0

@@ -316,6 +316,10 @@ def test_a_given_provider_key_is_left_alone_and_the_other_providers_are_simulate
     assert environment["PUNTUAL_SENDGRID_API_KEY"] == "SG.real"
     assert "PUNTUAL_SENDGRID_BASE_URL" not in environment
     assert environment["PUNTUAL_TWILIO_BASE_URL"] == stack.simulator_url
+    monkeypatch.delenv("PUNTUAL_SENDGRID_API_KEY")
+    monkeypatch.setenv("PUNTUAL_SMTP_URL", "smtp://127.0.0.1:1025")
+    environment = stack.environment()
+    assert "PUNTUAL_SENDGRID_API_KEY" not in environment and not stack.simulates()["email"]
     played = Stack(home, played=True).environment()
     assert played["PUNTUAL_SENDGRID_API_KEY"] == "SG.simulated"
     assert (played["PUNTUAL_CLOCK"], played["PUNTUAL_DEMO"]) == ("ledger", "1")

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from temporalio.client import Client
@@ -35,7 +36,7 @@ from rehearsal.simulator.keys import simulated_keys
 from rehearsal.simulator.world import WorldConfig
 from settings import Settings
 from tests import cast
-from tests.api.outside import standard_headers
+from tests.api.outside import applied, standard_headers
 from tests.channels.outside import Simulator, serving, simulator
 from tests.conftest import Database, TemporalServer
 from worker import THREADS, Relay, build_tools, build_workers
@@ -52,7 +53,8 @@ def stage_settings(database: Database, temporal: TemporalServer, simulator_url: 
     keys = simulated_keys(SEED)
     return Settings(
         api_url=database.api_url, worker_url=database.worker_url, temporal_address=temporal.address, public_url=PUBLIC,
-        master_key=cast.MASTER_KEY, clock="ledger", demo="1", sendgrid_base_url=simulator_url, twilio_base_url=simulator_url,
+        master_key=cast.MASTER_KEY, clock="ledger", demo="1", sendgrid_api_key="SG.simulated",
+        sendgrid_base_url=simulator_url, twilio_base_url=simulator_url,
         carrier_url=simulator_url, sendgrid_webhook_key=keys.sendgrid_webhook_key, carrier_secret=keys.carrier_secret,
         twilio_account_sid=keys.twilio_account_sid, twilio_auth_token=keys.twilio_auth_token, simulator_url=simulator_url,
     )  # fmt: skip
@@ -84,6 +86,7 @@ class Stage:
 
     database: Database
     client: Client
+    app: FastAPI
     api: httpx.AsyncClient
     simulator: Simulator
     outside: SimulatedOutside
@@ -144,7 +147,8 @@ class Stage:
         """An event of the standard gateway, signed, over the wire."""
         hook, raw = self.hook(), json.dumps(event)
         headers = standard_headers(raw, event_id, hook["secret"])
-        return await self.api.post(hook["url"].removeprefix(PUBLIC), content=raw, headers=headers)
+        answer = await self.api.post(hook["url"].removeprefix(PUBLIC), content=raw, headers=headers)
+        return await asyncio.to_thread(applied, self.app, self.database, answer)
 
     async def play(self, *, days: float = 0, until: datetime | None = None) -> None:
         """Let time pass, inside and outside."""
@@ -204,7 +208,7 @@ async def set_stage(database: Database, temporal: TemporalServer, *, starts: dat
         try:
             await played.play(starts)
             async with httpx.AsyncClient(base_url=url, timeout=60) as api:
-                yield Stage(database, client, api, outside, played, player, hands, starts)
+                yield Stage(database, client, app, api, outside, played, player, hands, starts)
         finally:
             await end_workflows(client, database)
             await hands.down()
