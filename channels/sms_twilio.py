@@ -69,8 +69,9 @@ _FAILED_THIS_TIME = {
 }
 
 # The SDK writes a dozen lines for each request at info level, query parameters included: its logger is kept silent.
+# By its level: `disabled` is undone by whoever configures logging in the same process, as an ASGI server does.
 _silent = logging.getLogger("channels.sms_twilio.sdk")
-_silent.disabled = True
+_silent.setLevel(logging.CRITICAL + 1)
 
 
 class RebasedHttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK carries no types
