@@ -21,6 +21,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.arrived import apply_waiting
 from activities.collector import Collector, Tools
 from activities.compose import Composer
 from activities.pulse import Pulse
@@ -56,6 +57,8 @@ RELAY_IDLE_SECONDS = (0.02, 0.5)
 RECONCILE_SECONDS = 20.0
 CHARGES_BATCH = 500
 """Invoices whose late charges are looked at in one round; each is looked at once a day."""
+EVENTS_SECONDS = 2.0
+"""How often it is looked for gateways' events that were stored and left; so long the API has them for itself."""
 STARTS_SECONDS = 30.0
 """How often it is looked whether sending must stop by itself, and whether a list is due."""
 CENSUS_SECONDS = 300.0
@@ -276,6 +279,17 @@ async def reconcile_loop(engine: Engine, clock: Clock, *, every: float = RECONCI
         await asyncio.sleep(every)
 
 
+async def events_loop(engine: Engine, sealer: Sealer, *, every: float = EVENTS_SECONDS) -> None:
+    """Apply what gateways told and the API did not get to: it was killed, or has more than it can do."""
+    while True:
+        try:
+            if done := await asyncio.to_thread(apply_waiting, engine, sealer, rested_seconds=every):
+                log.info("gateways: applied %d events that were left", done)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("gateways: %s; tried again later", type(error).__name__)
+        await asyncio.sleep(every)
+
+
 def look_after_starts(engine: Engine, tools: Tools) -> int:
     """Stop what goes wrong, and draw the lists that are due; returns how many contacts were put on lists."""
     with Session(engine) as session:
@@ -337,6 +351,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, relay:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     loops = [asyncio.create_task(reconcile_loop(engine, tools.clock)), asyncio.create_task(census_loop(client, engine))]
     loops.append(asyncio.create_task(starts_loop(engine, tools)))
+    loops.append(asyncio.create_task(events_loop(engine, tools.sealer)))
     if relay:
         loops.append(asyncio.create_task(Relay(client, engine, console_url=settings.public_url).run()))
     with ThreadPoolExecutor(THREADS) as pool:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities import arrived
 from activities.compose import Composer
 from activities.wire import InvoiceRef, Next
 from channels import Accepted, OutcomeUnknown, Outgoing, Sender, TryLater, Undeliverable
@@ -101,8 +102,10 @@ class Collector:
         self, session: Session, invoice_id: str, now: datetime, *, contacting: bool = False
     ) -> tuple[InvoiceFacts, Manual, Contact | Wait | Close, int]:
         """Lock the debtor, gather, decide and record, in the caller's transaction."""
-        lock_debtor_of(session, invoice_id)
+        locked = lock_debtor_of(session, invoice_id)
         if contacting:
+            if locked.events_wait:
+                raise _EventsWait
             lock_people_of(session, invoice_id)
         contacts.settle_leftovers(session, invoice_id, now)
         known, manual = ledger_facts.gather(session, invoice_id, now)
@@ -123,7 +126,12 @@ class Collector:
         for _ in range(ASK_AGAIN_MAX):
             with Session(self._tools.engine) as session:
                 now = self._tools.clock.now()
-                known, manual, step, step_id = self._ask(session, invoice_id, now, contacting=True)
+                try:
+                    known, manual, step, step_id = self._ask(session, invoice_id, now, contacting=True)
+                except _EventsWait:
+                    session.rollback()
+                    self._apply_events(session, invoice_id)
+                    continue
                 if not isinstance(step, Contact) or step.at > now:
                     elsewhere = contacts.went_along(session, invoice_id, now)
                     session.commit()
@@ -141,8 +149,14 @@ class Collector:
             if done is not None:
                 return done
         raise ApplicationError(
-            "facts kept coming in while the contact was being made", type="Busy", next_retry_delay=timedelta(seconds=5)
+            "facts kept coming in, or a gateway's event cannot be applied yet", type="Busy", next_retry_delay=timedelta(seconds=5)
         )
+
+    def _apply_events(self, session: Session, invoice_id: str) -> None:
+        """What a gateway was told to have been taken counts before anybody is written to (I3)."""
+        creditor: UUID = session.execute(text("select creditor_id from invoice where id = :id"), {"id": invoice_id}).scalar_one()
+        session.rollback()
+        arrived.apply_waiting(self._tools.engine, self._tools.sealer, creditor)
 
     def _gather_along(
         self, session: Session, known: InvoiceFacts, manual: Manual, step: Contact, claimed: contacts.Claimed, now: datetime
@@ -206,7 +220,7 @@ class Collector:
         tools, known, manual, step, contact_id = self._tools, going.known, going.manual, going.step, going.contact_id
         with Session(tools.engine) as session:
             now = tools.clock.now()
-            revision = lock_debtor_of(session, known.invoice_id)
+            revision = lock_debtor_of(session, known.invoice_id).revision
             if how.retire:
                 receipts.apply_receipt(session, contact_id, "failed", at=now, now=now, permanent=True, reason=how.why)
             else:
@@ -248,6 +262,10 @@ class Collector:
             did=did,
             held=along or (step.why if held else ""),
         )
+
+
+class _EventsWait(Exception):
+    """An acknowledged event of the creditor's gateways is not applied yet: first that, then the question again."""
 
 
 class _Unwritable(Exception):

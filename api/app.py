@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
@@ -37,6 +38,7 @@ from api import (
     webhooks,
 )
 from api.console_rooms import CONSOLE
+from api.handover import Handover
 from api.limits import BodyLimits, Doors, Limits, WebhookLimits
 from api.openapi import described
 from clock import Clock, LedgerClock, RealClock  # before anything that reads a time zone: it points zoneinfo at tzdata
@@ -66,6 +68,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits
     app.state.sealer = Sealer(settings.master_key)
     app.state.clock = clock or (LedgerClock(engine) if settings.clock == "ledger" else RealClock())
     limits = limits or Limits()
+    app.state.addresses = {}
+    app.state.handover = Handover(engine, app.state.sealer)
     app.state.doors = Doors(limits if settings.clock == "real" else limits.of_played_time())
     app.add_middleware(WebhookLimits, doors=app.state.doors)
     app.add_middleware(BodyLimits, limits=limits, batch_path="/v1/invoices/batch")
@@ -96,6 +100,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         # While one thread reads a batch, the one that writes it must not wait 5 ms for each turn.
         sys.setswitchinterval(0.0005)
     yield
+    await run_in_threadpool(app.state.handover.close)
     app.state.engine.dispose()
 
 

@@ -1,12 +1,11 @@
-"""What the webhooks share: whose an event is, which invoice is meant, and what a receipt or a reply changes."""
+"""What receipts and replies change, and whose they are."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pydantic_core import to_json
 from sqlalchemy import Row, text
@@ -15,10 +14,9 @@ from starlette.datastructures import State
 
 from channels import Receipt, Reply
 from channels.reasons import read_reason
-from ledger import feeds, holders, holds, inbox, receipts, replies
+from ledger import holders, holds, inbox, receipts, replies
+from ledger.ids import is_id
 from ledger.refusals import Refused
-from ledger.replacing import standing
-from ledger.sealing import Sealer
 from ledger.session import as_creditor, lock_debtor
 from ledger.tasks import open_task
 
@@ -26,12 +24,6 @@ Came = Receipt | Reply
 ANSWER_WITHIN = timedelta(days=1)
 """How long a person has to read a reply that no rule understands."""
 
-_NAMED = (
-    "select i.id, r.new_invoice_id is not null as replaced from invoice i left join replacement r on r.old_invoice_id = i.id"
-    " where i.creditor_id = :creditor and "
-)
-_BY_REF = text(_NAMED + "i.number = :ref")
-_BY_ID = text(_NAMED + "i.id = :id")
 _OF_CONTACT = text(
     "select k.creditor_id, k.address_id, k.person_id from contact k join door_contact(:id) d on d.creditor_id = k.creditor_id"
     " where k.id = :id"
@@ -46,58 +38,9 @@ _LAST_WRITTEN = text(
 )
 
 
-@dataclass(frozen=True)
-class Incoming:
-    """One event being applied: the transaction of its creditor."""
-
-    session: Session
-    sealer: Sealer
-    creditor_id: UUID
-    now: datetime
-
-
-def invoice_named(come: Incoming, references: tuple[str, ...]) -> UUID | None:
-    """The first invoice that a reference names, by its number or by our own id; of a re-issued one, the one that stands."""
-    for reference in references:
-        found = come.session.execute(_BY_REF, {"creditor": come.creditor_id, "ref": reference}).one_or_none()
-        if found is None and _is_id(reference):
-            found = come.session.execute(_BY_ID, {"creditor": come.creditor_id, "id": reference}).one_or_none()
-        if found is not None:
-            invoice: UUID = found.id
-            return standing(come.session, invoice) if found.replaced else invoice
-    return None
-
-
-_TOLD: dict[tuple[UUID, str], datetime] = {}
-"""When this process last wrote down that a source was seen; a webhook does not wait for what is known."""
-_TOLD_MOST = 10_000
-
-
-def note_source(come: Incoming, source: str) -> None:
-    """A genuine event came: a source of that name is there. Written once a minute for each creditor, at most."""
-    key, before = (come.creditor_id, source), _TOLD.get((come.creditor_id, source))
-    if before is not None and before <= come.now < before + feeds.SEEN_EVERY:
-        return
-    if len(_TOLD) >= _TOLD_MOST:
-        _TOLD.clear()
-    _TOLD[key] = come.now
-    feeds.seen(come.session, come.creditor_id, (source,), now=come.now)
-
-
-def sealed_hint(come: Incoming, invoice: UUID | None, said: str) -> bytes:
-    """What came with money that names no invoice: free text, so it may be personal. Nothing when the invoice is known."""
-    return come.sealer.seal(said[:200].encode()) if said and invoice is None else b""
-
-
-def local_today(come: Incoming, at: datetime) -> date:
-    """The creditor's day at that instant: gateways give an instant where a bank gives a date."""
-    zone = come.session.execute(text("select zone from creditor where id = :id"), {"id": come.creditor_id}).scalar_one()
-    return at.astimezone(ZoneInfo(zone)).date()
-
-
 def take_receipt(state: State, source: str, receipt: Receipt, now: datetime) -> str:
     """Store and apply one receipt; returns what became of it."""
-    if not _is_id(receipt.contact_id):
+    if not is_id(receipt.contact_id):
         return "unknown contact"
     with Session(state.engine) as session, session.begin():
         creditor = _creditor_of_contact(session, receipt.contact_id)
@@ -122,7 +65,7 @@ def take_reply(state: State, source: str, reply: Reply, now: datetime) -> str:
         known = session.execute(
             text("select creditor_id, address_id from door_address(:lookup) order by creditor_id, address_id"), {"lookup": lookup}
         ).all()
-        creditor = _creditor_of_contact(session, reply.contact_id) if _is_id(reply.contact_id) else None
+        creditor = _creditor_of_contact(session, reply.contact_id) if is_id(reply.contact_id) else None
         owners = dict.fromkeys([*([creditor] if creditor else []), *(row.creditor_id for row in known)])
         if creditor is not None:
             # the provider says which message was answered: other creditors' customers have nothing to do with it
@@ -160,7 +103,7 @@ def _who_wrote_last(
 
 
 def _answer(session: Session, creditor: UUID, reply: Reply, ids: list[UUID], now: datetime) -> str:
-    contact = reply.contact_id if _is_id(reply.contact_id) else None
+    contact = reply.contact_id if is_id(reply.contact_id) else None
     rows = session.execute(
         text(
             "select a.id, a.channel, p.account_id from address a join person p on p.id = a.person_id"
@@ -256,11 +199,3 @@ def _creditor_of_contact(session: Session, contact_id: str) -> UUID | None:
     if creditor is not None:
         as_creditor(session, creditor)
     return creditor
-
-
-def _is_id(value: str) -> bool:
-    try:
-        UUID(value)
-    except ValueError:
-        return False
-    return True

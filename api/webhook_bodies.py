@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.payment_events import EVENTS
+from activities.payment_events import EVENTS
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 _REFS = "#/components/schemas/{model}"

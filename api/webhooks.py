@@ -1,12 +1,14 @@
-"""What gateways and providers report: verified on the raw body, stored once, applied once, answered after the commit (I5).
+"""What gateways and providers report: verified on the raw body, stored once, applied once, answered when it is on disk (I5).
 
-Nothing here waits for Temporal: the outbox rings later. What fails is answered with an error, so that the sender sends again.
+A gateway's event is stored, answered, and applied a moment later (api/handover.py): its sender waits for one round trip.
+Receipts and replies are applied before they are answered; what fails is answered with an error, so that the sender sends again.
+Nothing here waits for Temporal: the outbox rings later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
@@ -14,14 +16,11 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
-from sqlalchemy import Row, text
-from sqlalchemy.orm import Session
 from starlette.datastructures import State
 
+from activities.payment_events import read_standard, refuse_strange_days
 from api import webhook_bodies as bodies
-from api.gateway_events import apply_gateway
-from api.incoming import Came, Incoming, take_receipt, take_reply
-from api.payment_events import apply_standard, read_standard
+from api.incoming import Came, take_receipt, take_reply
 from api.problems import Stop, responses
 from channels import BadSignature, Receipt, carrier, email_sendgrid, gateways, sms_twilio, wompi
 from channels.signatures import verify_sendgrid, verify_standard, verify_twilio
@@ -35,10 +34,10 @@ _T = TypeVar("_T")
 
 
 class ReceivedOut(BaseModel):
-    """The event is stored, and applied if it was new; sent again, it is a `duplicate`."""
+    """The event is on disk, and applied a moment later; sent again, it is a `duplicate` and changes nothing."""
 
     received: Literal[True]
-    result: str
+    result: Literal["stored", "duplicate"]
 
 
 class ReceivedManyOut(BaseModel):
@@ -48,11 +47,8 @@ class ReceivedManyOut(BaseModel):
     results: dict[str, int]
 
 
-# Knowing the creditor and seeing only its rows is one round trip; nothing is read or written before the signature is verified.
-_ENDPOINT = text(
-    "select id, creditor_id, kind, secret_sealed, set_config('puntual.creditor', creditor_id::text, true)"
-    " from door_webhook(:hash)"
-)
+ADDRESSES_MOST = 10_000
+"""How many webhook addresses this process remembers."""
 
 
 @router.post(
@@ -63,19 +59,19 @@ _ENDPOINT = text(
 )
 async def payments(token: str, request: Request) -> JSONResponse:
     """Events `payment.succeeded`, `.processing`, `.failed` and `.reversed`; others are stored and answered 200."""
-    return await _gateway(token, request, "standard", _check_standard, apply_standard)
+    return await _gateway(token, request, "standard")
 
 
 @router.post("/stripe/{token}", summary="Stripe's events", response_model=ReceivedOut, openapi_extra=bodies.STRIPE)
 async def stripe(token: str, request: Request) -> JSONResponse:
     """Invoices, payment intents, checkouts, charges, refunds and disputes; others are stored and answered 200."""
-    return await _gateway(token, request, "stripe", _check_stripe, partial(apply_gateway, source="stripe"))
+    return await _gateway(token, request, "stripe")
 
 
 @router.post("/wompi/{token}", summary="Wompi's events", response_model=ReceivedOut, openapi_extra=bodies.WOMPI)
 async def wompi_events(token: str, request: Request) -> JSONResponse:
     """Transactions of Wompi: approved, pending (on their way), declined and voided."""
-    return await _gateway(token, request, "wompi", _check_wompi, partial(apply_gateway, source="wompi"))
+    return await _gateway(token, request, "wompi")
 
 
 @router.post("/sendgrid", summary="E-mail events", response_model=ReceivedManyOut, openapi_extra=bodies.SENDGRID)
@@ -133,7 +129,11 @@ def _genuine(check: Callable[[], _T]) -> _T:
     try:
         return check()
     except BadSignature as error:
-        raise Stop(401, "signature-refused", f"{error}: check the secret and the clock of the sender") from error
+        raise _not_genuine(error) from error
+
+
+def _not_genuine(error: BadSignature) -> Stop:
+    return Stop(401, "signature-refused", f"{error}: check the secret and the clock of the sender")
 
 
 def _verify_twilio(state: State, request: Request, body: bytes) -> None:
@@ -142,60 +142,74 @@ def _verify_twilio(state: State, request: Request, body: bytes) -> None:
     verify_twilio(url, body, request.headers, auth_token=state.settings.twilio_auth_token, now=wall_now())
 
 
-def _check_standard(body: bytes, headers: Mapping[str, str], secret: str) -> tuple[str, Any]:
+_Check = Callable[[bytes, Mapping[str, str], str, datetime], str]
+"""Verifies and reads a body; returns the sender's id of the event. Raises BadSignature, then BadBody."""
+
+
+def _check_standard(body: bytes, headers: Mapping[str, str], secret: str, now: datetime) -> str:
     event_id = verify_standard(body, headers, secret=secret, now=wall_now())
-    return event_id, read_standard(body)
+    refuse_strange_days(read_standard(body), now)
+    return event_id
 
 
-def _check_stripe(body: bytes, headers: Mapping[str, str], secret: str) -> tuple[str, Any]:
+def _check_stripe(body: bytes, headers: Mapping[str, str], secret: str, now: datetime) -> str:
     gateways.verify_stripe(body, headers, secret=secret, now=wall_now())
-    event = gateways.read_stripe(body)
-    return event.event_id, event
+    return gateways.read_stripe(body).event_id
 
 
-def _check_wompi(body: bytes, headers: Mapping[str, str], secret: str) -> tuple[str, Any]:
+def _check_wompi(body: bytes, headers: Mapping[str, str], secret: str, now: datetime) -> str:
     wompi.verify_wompi(body, headers, secret=secret, now=wall_now())
-    event = wompi.read_wompi(body)
-    return event.event_id, event
+    return wompi.read_wompi(body).event_id
 
 
-async def _gateway(
-    token: str,
-    request: Request,
-    kind: str,
-    check: Callable[[bytes, Mapping[str, str], str], tuple[str, Any]],
-    apply: Callable[[Incoming, Any], str],
-) -> JSONResponse:
+_CHECKS: dict[str, _Check] = {"standard": _check_standard, "stripe": _check_stripe, "wompi": _check_wompi}
+
+
+async def _gateway(token: str, request: Request, kind: str) -> JSONResponse:
     body = await request.body()
-    return await run_in_threadpool(_one_gateway_event, request.app.state, token, body, request.headers, kind, check, apply)
+    return await run_in_threadpool(_one_gateway_event, request.app.state, token, body, request.headers, kind)
 
 
-def _one_gateway_event(
-    state: State,
-    token: str,
-    body: bytes,
-    headers: Mapping[str, str],
-    kind: str,
-    check: Callable[[bytes, Mapping[str, str], str], tuple[str, Any]],
-    apply: Callable[[Incoming, Any], str],
-) -> JSONResponse:
-    now = state.clock.now()
-    with Session(state.engine) as session, session.begin():
-        endpoint: Row[Any] | None = session.execute(_ENDPOINT, {"hash": hash_token(token)}).one_or_none()
-        if endpoint is None or endpoint.kind != kind:
-            raise Stop(404, "not-found", "there is no such webhook address, or it was revoked")
-        secret = state.sealer.unseal(endpoint.secret_sealed).decode()
+def _one_gateway_event(state: State, token: str, body: bytes, headers: Mapping[str, str], kind: str) -> JSONResponse:
+    now, key, refused = state.clock.now(), hash_token(token), None
+    for address in _addresses(state, key):
+        if address.kind != kind:
+            continue
         try:
-            event_id, event = _genuine(lambda: check(body, headers, secret))
+            event_id = _CHECKS[kind](body, headers, state.sealer.unseal(address.secret_sealed).decode(), now)
+        except BadSignature as error:
+            refused = error
+            continue
         except gateways.BadBody as error:
             raise Stop(400, "not-understood", str(error)) from error
-        row = inbox.store(session, state.sealer, endpoint.creditor_id, kind, event_id, body, now=now, expected="applied")
-        if row is None:
+        kept = inbox.keep(state.engine, state.sealer, key, address.secret_sealed, event_id, body, now=now)
+        if kept is None:
+            continue
+        if kept.row is None:
             return JSONResponse({"received": True, "result": "duplicate"})
-        result = apply(Incoming(session, state.sealer, endpoint.creditor_id, now), event)
-        if result != "applied":
-            inbox.applied(session, row, result, now=now)
-    return JSONResponse({"received": True, "result": result})
+        state.handover.put(kept.creditor_id, kept.row)
+        return JSONResponse({"received": True, "result": "stored"})
+    if refused is not None:
+        raise _not_genuine(refused) from refused
+    raise Stop(404, "not-found", "there is no such webhook address, or it was revoked")
+
+
+def _addresses(state: State, key: bytes) -> Iterator[inbox.Address]:
+    """The address as this process remembers it, which saves a round trip; then, where that did not do, as the ledger has it now.
+
+    The statement that stores an event asks again whether its address stands, so one that was revoked opens nothing.
+    """
+    known: inbox.Address | None = state.addresses.get(key)
+    if known is not None:
+        yield known
+    now = inbox.address(state.engine, key)
+    if now is None:
+        state.addresses.pop(key, None)
+    elif now != known:
+        if len(state.addresses) >= ADDRESSES_MOST:
+            state.addresses.clear()
+        state.addresses[key] = now
+        yield now
 
 
 def _events(state: State, source: str, read: Callable[[Any], Sequence[Came]]) -> JSONResponse:

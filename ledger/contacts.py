@@ -48,6 +48,7 @@ _CALL = Prepared(
     where (k.id = :id or k.folded_into = :id) and k.state = 'claimed' and not exists (
         select 1 from contact o join invoice i on i.id = o.invoice_id where (o.id = :id or o.folded_into = :id)
             and (o.state <> 'claimed' or o.claim_until <= :now or i.revision <> o.claim_revision))
+        and not exists (select 1 from inbox b where b.creditor_id = k.creditor_id and b.result is null)
     returning k.id
     """,
     id="uuid", version="text", register="text", now="timestamptz",

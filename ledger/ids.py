@@ -22,3 +22,12 @@ def new_ids(count: int) -> list[str]:
 def new_id() -> UUID:
     """One of them."""
     return UUID(new_ids(1)[0])
+
+
+def is_id(value: str) -> bool:
+    """Whether a word that came from outside can be one of our ids at all."""
+    try:
+        UUID(value)
+    except ValueError:
+        return False
+    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg2 import Error
@@ -123,7 +123,8 @@ def as_creditor(session: Session, creditor_id: UUID | str) -> None:
 _LOCK_AND_READ = text(
     "select pg_advisory_xact_lock(hashtextextended(coalesce(a.payer_id, a.id)::text, 0)) from invoice i"
     " join account a on a.id = i.account_id where i.id = :id;"
-    " select revision from invoice where id = :id"
+    " select revision, exists (select 1 from inbox b where b.creditor_id = i.creditor_id and b.result is null) as waiting"
+    " from invoice i where id = :id"
 )
 
 
@@ -142,9 +143,19 @@ _LOCK_PEOPLE = Prepared(
 )
 
 
-def lock_debtor_of(session: Session, invoice_id: UUID | str) -> int:
-    """Take the lock of an invoice's debtor; returns the invoice's revision as it is under the lock (0: no such invoice)."""
-    return int(session.execute(_LOCK_AND_READ, {"id": str(invoice_id)}).scalar() or 0)
+class Locked(NamedTuple):
+    """What is true of an invoice under its debtor's lock."""
+
+    revision: int
+    """0: there is no such invoice."""
+    events_wait: bool
+    """Whether a payment gateway of the creditor has told of something that is not applied yet."""
+
+
+def lock_debtor_of(session: Session, invoice_id: UUID | str) -> Locked:
+    """Take the lock of an invoice's debtor; returns the invoice as it is under the lock."""
+    row = session.execute(_LOCK_AND_READ, {"id": str(invoice_id)}).one_or_none()
+    return Locked(0, False) if row is None else Locked(row.revision, row.waiting)
 
 
 def lock_people_of(session: Session, invoice_id: UUID | str) -> None:

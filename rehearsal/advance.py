@@ -115,9 +115,10 @@ class Player:
         while True:
             if in_flight < _AT_ONCE:
                 await self.relay.pump(_AT_ONCE)
-            next_at, unseen, untold = await asyncio.to_thread(self._look)
-            if not unseen and not untold:
+            next_at, unseen, untold, stored = await asyncio.to_thread(self._look)
+            if not unseen and not untold and not stored:
                 return next_at
+            unseen += stored
             in_flight = unseen - untold
             if fewest is None or unseen < fewest:
                 began, again, fewest = monotonic(), monotonic() + RING_AGAIN_SECONDS, unseen
@@ -189,17 +190,19 @@ class Player:
             set_ledger_clock(connection, at, frozen=True)
         return at
 
-    def _look(self) -> tuple[datetime | None, int, int]:
-        """When something is due next in the ledger; how many invoices no decision has seen, and of how many is not yet told."""
+    def _look(self) -> tuple[datetime | None, int, int, int]:
+        """When something is due next in the ledger; how many invoices no decision has seen, of how many is not yet told, and how
+        many events of gateways are not yet applied."""
         with Session(self.engine) as session:
             row = session.execute(
                 text(
                     "select (select min(next_at) from invoice where outcome is null),"
                     " (select count(*) from invoice where revision > seen_revision),"
-                    " (select count(distinct invoice_id) from outbox where done_at is null)"
+                    " (select count(distinct invoice_id) from outbox where done_at is null),"
+                    " (select count(*) from inbox where result is null)"
                 )
             ).one()
-            return row[0], row[1], row[2]
+            return row[0], row[1], row[2], row[3]
 
     _COLUMNS = (
         "select i.id::text, 'invoice:' || c.slug || ':' || i.number, i.account_id::text, i.next_step_id"

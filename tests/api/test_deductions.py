@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session
 
-from api.payment_events import Paid, read_standard
+from activities.payment_events import Paid, read_standard
 from channels.gateways import BadBody
 from ledger.deductions import propose
 from tests.api.conftest import House

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,15 +14,18 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 from twilio.request_validator import RequestValidator
 
+from activities.arrived import apply_waiting
 from api.app import create_app
 from clock import wall_now
+from direct import ask_alone
+from ledger.creditors import revoke_webhook_endpoint
 from ledger.session import make_engine
 from rehearsal.simulator.courier import sendgrid_webhook
 from rehearsal.simulator.keys import simulated_keys
 from settings import Settings
 from tests import cast
 from tests.api.conftest import House, StoppedClock
-from tests.api.outside import STANDARD_SECRET, gateway, one, standard_headers
+from tests.api.outside import STANDARD_SECRET, change, gateway, one, standard_headers
 from tests.cast import ANA_EMAIL, ANA_PHONE, NOW, accepted_invoice
 from tests.ledger.people import write_to
 
@@ -86,9 +90,21 @@ def test_an_unknown_event_type_is_stored_and_answered(house: House) -> None:
     assert one(house, "select result from inbox") == "stored only: customer.created"
 
 
-def test_a_payment_asks_the_ledger_eight_times(house: House, invoice: UUID) -> None:
-    """A gateway waits for each: the door, the inbox, the invoice, locks and what they guard, the payment, what it pays, the
-    entries, the fact."""
+def test_a_gateway_waits_for_one_round_trip_and_the_event_is_on_disk(house: House, invoice: UUID) -> None:
+    """Once the address is known to the process: the statement that stores is also the one that asks whether it stands."""
+    door, app = gateway(house), house.public.app
+    door.paid("p0", 1)
+    app.state.handover.close()  # type: ignore[attr-defined]
+    with mock.patch("ledger.inbox.ask_alone", side_effect=ask_alone) as asked:
+        assert door.paid("p1", 999).json() == {"received": True, "result": None}
+    assert asked.call_count == 1 and "keep_webhook" in asked.call_args.args[1]
+    assert one(house, "select count(*) from inbox where result is null") == 1 and one(house, BALANCE) == 999
+    assert apply_waiting(house.database.worker, cast.sealer()) == 1 and one(house, BALANCE) == 0
+
+
+def test_applying_a_payment_asks_the_ledger_eight_times(house: House, invoice: UUID) -> None:
+    """A claim may wait for it: the event, the invoice, locks and what they guard, the payment, what it pays, the entries, the
+    fact, the event's end."""
     door, asked = gateway(house), []
     engine = house.public.app.state.engine  # type: ignore[attr-defined]
 
@@ -100,6 +116,25 @@ def test_a_payment_asks_the_ledger_eight_times(house: House, invoice: UUID) -> N
     assert door.paid("p1", 999).json()["result"] == "applied"
     event.remove(engine, "before_cursor_execute", note)
     assert len(asked) == 8, asked
+
+
+def test_an_address_that_was_revoked_opens_nothing_although_the_process_remembers_it(house: House, invoice: UUID) -> None:
+    door = gateway(house)
+    assert door.paid("p1", 100).status_code == 200
+    with Session(house.database.worker) as session, session.begin():
+        revoke_webhook_endpoint(session, door.path.rsplit("/", 1)[-1], NOW)
+    assert door.paid("p2", 100).status_code == 404
+    assert one(house, "select count(*) from inbox") == 1
+
+
+def test_an_address_with_a_new_secret_takes_only_that_one(house: House, invoice: UUID) -> None:
+    door, fresh = gateway(house), "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    assert door.paid("p1", 100).status_code == 200
+    change(house, "update webhook_endpoint set secret_sealed = :s", s=cast.sealer().seal(fresh.encode()))
+    body = {"type": "payment.succeeded", "data": {"id": "p2", "amount_minor": 1, "currency": "COP", "paid_on": "2026-03-02"}}
+    assert door.send(body, event_id="old").status_code == 401  # genuine by the secret that this process remembers, and no more
+    assert door.send(body, event_id="new", secret=fresh).status_code == 200
+    assert one(house, "select count(*) from inbox") == 2
 
 
 def test_what_is_stored_is_sealed(house: House, invoice: UUID) -> None:

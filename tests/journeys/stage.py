@@ -18,6 +18,7 @@ from uuid import UUID
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from temporalio.client import Client
@@ -35,7 +36,7 @@ from rehearsal.simulator.keys import simulated_keys
 from rehearsal.simulator.world import WorldConfig
 from settings import Settings
 from tests import cast
-from tests.api.outside import standard_headers
+from tests.api.outside import applied, standard_headers
 from tests.channels.outside import Simulator, serving, simulator
 from tests.conftest import Database, TemporalServer
 from worker import THREADS, Relay, build_tools, build_workers
@@ -85,6 +86,7 @@ class Stage:
 
     database: Database
     client: Client
+    app: FastAPI
     api: httpx.AsyncClient
     simulator: Simulator
     outside: SimulatedOutside
@@ -145,7 +147,8 @@ class Stage:
         """An event of the standard gateway, signed, over the wire."""
         hook, raw = self.hook(), json.dumps(event)
         headers = standard_headers(raw, event_id, hook["secret"])
-        return await self.api.post(hook["url"].removeprefix(PUBLIC), content=raw, headers=headers)
+        answer = await self.api.post(hook["url"].removeprefix(PUBLIC), content=raw, headers=headers)
+        return await asyncio.to_thread(applied, self.app, self.database, answer)
 
     async def play(self, *, days: float = 0, until: datetime | None = None) -> None:
         """Let time pass, inside and outside."""
@@ -205,7 +208,7 @@ async def set_stage(database: Database, temporal: TemporalServer, *, starts: dat
         try:
             await played.play(starts)
             async with httpx.AsyncClient(base_url=url, timeout=60) as api:
-                yield Stage(database, client, api, outside, played, player, hands, starts)
+                yield Stage(database, client, app, api, outside, played, player, hands, starts)
         finally:
             await end_workflows(client, database)
             await hands.down()

@@ -21,10 +21,10 @@ def test_who_waited_for_a_debtor_sees_what_was_committed_meanwhile(database: Dat
 
     def wait() -> None:
         with Session(database.worker) as second:
-            seen.append(lock_debtor_of(second, invoice_id))
+            seen.append(lock_debtor_of(second, invoice_id).revision)
 
     with Session(database.worker) as first:
-        before = lock_debtor_of(first, invoice_id)
+        before = lock_debtor_of(first, invoice_id).revision
         note_fact(first, invoice_id, at=NOW, kind="paused", detail={})
         waiting = threading.Thread(target=wait)
         waiting.start()

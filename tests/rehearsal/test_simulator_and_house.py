@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -63,6 +64,7 @@ class Both:
     senders: dict[Channel, Sender]
     clock: OutsidesClock
     http: httpx.Client
+    app: FastAPI
 
     def ana(self, character: str, *, gateway: str = "standard", **traits: int | str) -> None:
         """Ana, outside, with her invoice and the way her payments are told."""
@@ -103,6 +105,7 @@ class Both:
             following = self.http.get("/sim/next").json()["next_at"]
             self.clock.at = min(datetime.fromisoformat(following), end) if following else end
             moved = self.http.post("/sim/advance", json={"now": self.clock.at.isoformat()}).json()
+            assert self.app.state.handover.drain()
             assert moved["given_up"] == 0, self.http.get("/sim/state").json()["webhooks"]
 
     def outcomes(self) -> list[tuple[str, str]]:
@@ -132,7 +135,8 @@ def both(database: Database) -> Iterator[Both]:
         api_url=database.api_url, master_key=cast.MASTER_KEY, public_url=PUBLIC, sendgrid_webhook_key=KEYS.sendgrid_webhook_key,
         carrier_secret=KEYS.carrier_secret,
     )  # fmt: skip
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, clock=clock), log_level="warning", access_log=False))
+    app = create_app(settings, clock=clock)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     with ExitStack() as held:
         api_url = held.enter_context(serving(server))
         outside = held.enter_context(simulator(WorldConfig(api_url=api_url, public_url=PUBLIC, seed=3, give_up_seconds=3)))
@@ -143,7 +147,7 @@ def both(database: Database) -> Iterator[Both]:
             twilio_from="+15005550006",
         )  # fmt: skip
         http.post("/sim/advance", json={"now": START.isoformat()}).raise_for_status()
-        yield Both(database, creditor, invoice, outside, build_senders(config), clock, http)
+        yield Both(database, creditor, invoice, outside, build_senders(config), clock, http, app)
 
 
 @pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.SMS])

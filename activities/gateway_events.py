@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from api.incoming import Incoming, invoice_named, local_today, note_source, sealed_hint
+from activities.incoming import Incoming, invoice_named, local_today, note_source, sealed_hint
 from channels.gateways import GatewayEvent
 from ledger import holds
 from ledger.payments import record_payment, record_reversal
@@ -12,7 +12,7 @@ from ledger.same_money import named
 
 
 def apply_gateway(come: Incoming, event: GatewayEvent, *, source: str) -> str:
-    """Apply one event of `source` that came for the first time; returns what became of it in a word or two."""
+    """Apply one event of `source`; returns what became of it in a word or two."""
     note_source(come, source)
     if event.what == "nothing":
         return f"stored only: {event.why}"

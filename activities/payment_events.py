@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 
-from api.incoming import Incoming, invoice_named, note_source, sealed_hint
-from api.problems import Stop
+from activities.incoming import Incoming, invoice_named, note_source, sealed_hint
 from channels.gateways import BadBody
 from ledger import holds
 from ledger.payments import record_payment, record_reversal
@@ -116,28 +115,27 @@ def read_standard(body: bytes) -> Paid | OnItsWay | Reversed | str:
         raise BadBody(places) from error
 
 
-def _refuse_strange_days(data: PaidData | OnItsWayData | ReversedData, now: datetime) -> None:
-    """A payer's day that has not come yet, or a bank's far ahead, would judge promises wrongly (F66): ask the sender to look."""
-    if isinstance(data, OnItsWayData):
+def refuse_strange_days(event: Paid | OnItsWay | Reversed | str, now: datetime) -> None:
+    """A payer's day that has not come yet, or a bank's far ahead, would judge promises wrongly (F66): raises BadBody, so that the
+    sender looks."""
+    if isinstance(event, str | OnItsWay):
         return
+    data = event.data
     days = [("paid_on", data.paid_on, PAID_AHEAD)]
     if isinstance(data, PaidData) and data.value_on is not None:
         days.append(("value_on", data.value_on, VALUE_AHEAD))
     for name, day, ahead in days:
         latest = (now + ahead).date()
         if not EARLIEST <= day <= latest:
-            raise Stop(
-                400, "not-understood", f"/data/{name}: {day} is not between {EARLIEST} and {latest}; correct it and send again"
-            )
+            raise BadBody(f"/data/{name}: {day} is not between {EARLIEST} and {latest}; correct it and send again")
 
 
 def apply_standard(come: Incoming, event: Paid | OnItsWay | Reversed | str) -> str:
-    """Apply one event that came for the first time; returns what became of it in a word or two."""
+    """Apply one event; returns what became of it in a word or two."""
     note_source(come, "standard")
     if isinstance(event, str):
         return f"stored only: {event}"
     data = event.data
-    _refuse_strange_days(data, come.now)
     if isinstance(data, ReversedData):
         done = record_reversal(
             come.session, come.creditor_id, source="standard", source_ref=data.id, payment_ref=data.reverses,

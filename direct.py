@@ -1,0 +1,32 @@
+"""One statement by itself on a pool's connection: a transaction in one round trip, where BEGIN and COMMIT make it three."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg2 import InterfaceError
+from psycopg2 import OperationalError as ServerGone
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+
+def ask_alone(engine: Engine, statement: str, values: Mapping[str, Any] | None = None) -> Sequence[Any] | None:
+    """The first row of a statement written for the driver (`%(name)s`), committed when this returns; None without a row.
+
+    Raises SQLAlchemy's OperationalError when the server cannot be reached, as everything else does; the connection is given up.
+    """
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.autocommit = True
+        try:
+            with driver.cursor() as cursor:
+                cursor.execute(statement, values)
+                row: Sequence[Any] | None = cursor.fetchone()
+                return row
+        except (ServerGone, InterfaceError) as error:
+            connection.invalidate(error)
+            raise OperationalError(statement, None, error) from None
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
