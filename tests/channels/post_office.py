@@ -35,6 +35,8 @@ class PostOffice:
     says: dict[Place, str] = field(default_factory=dict)
     got: list[Envelope] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    """Passwords."""
     port: int = 0
     scheme: str = "smtp"
 
@@ -56,6 +58,7 @@ class PostOffice:
         self.says.clear()
         self.got.clear()
         self.encrypted.clear()
+        self.heard.clear()
 
     async def answer(self, server: SMTP, place: Place) -> str | None:
         """What the script says here; None for a friendly answer."""
@@ -67,6 +70,12 @@ class PostOffice:
         if said == FALL_SILENT:
             await asyncio.Event().wait()
         return said
+
+    def sign_in(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
+        """Whether it is who it says."""
+        assert isinstance(given, LoginPassword)
+        self.heard.append(given.password.decode())
+        return AuthResult(success=(given.login, given.password) == (USER.encode(), PASSWORD.encode()), handled=False)
 
     async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         said = await self.answer(server, "mail")
@@ -97,16 +106,13 @@ class _Clerk(SMTP):
             await self.push(said)
 
 
-def _signed_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
-    right = isinstance(given, LoginPassword) and (given.login, given.password) == (USER.encode(), PASSWORD.encode())
-    return AuthResult(success=right, handled=False)
-
-
 @contextmanager
 def post_office(*, tls: ssl.SSLContext | None = None, from_start: bool = False, names: bool = False) -> Iterator[PostOffice]:
-    """An open one. `tls`: offered by STARTTLS, or spoken `from_start`; `names`: only who signs in is heard."""
+    """An open one. `tls`: offered by STARTTLS, or spoken `from_start`; `names`: it wants to know who."""
     office = PostOffice(scheme="smtps" if from_start else "smtp")
-    options: dict[str, Any] = {"auth_required": True, "authenticator": _signed_in} if names else {}
+    options: dict[str, Any] = {}
+    if names:  # over a plain connection it is only offered
+        options = {"auth_required": tls is not None, "auth_require_tls": tls is not None, "authenticator": office.sign_in}
     if tls is not None and not from_start:
         options["tls_context"] = tls
     loop, opened = asyncio.new_event_loop(), threading.Event()
