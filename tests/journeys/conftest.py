@@ -19,6 +19,22 @@ async def stage(database: Database, temporal: TemporalServer) -> AsyncIterator[S
         yield ready
 
 
+SHORT = "limit.historyCount.suggestContinueAsNew=30"
+"""Events after which the server asks a workflow to begin anew; it is 4,096 where nobody says otherwise."""
+
+
+@pytest_asyncio.fixture
+async def short_stage(database: Database, home: Path) -> AsyncIterator[Stage]:
+    """The stage on a server of its own, on which workflows begin anew after two or three contacts."""
+    server = OwnTemporal(home, SHORT)
+    server.start()
+    try:
+        async with set_stage(database, server.as_server) as ready:
+            yield ready
+    finally:
+        server.stop()
+
+
 @pytest_asyncio.fixture
 async def own_temporal(home: Path) -> AsyncIterator[OwnTemporal]:
     server = OwnTemporal(home)

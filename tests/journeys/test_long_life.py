@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest_asyncio
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
-from tests.conftest import Database
-from tests.journeys.own_temporal import OwnTemporal
-from tests.journeys.stage import Stage, set_stage
-
-SHORT = "limit.historyCount.suggestContinueAsNew=30"
-"""Events after which the server asks a workflow to begin anew; it is 4,096 where nobody says otherwise."""
-
-
-@pytest_asyncio.fixture
-async def short_stage(database: Database, home: Path) -> AsyncIterator[Stage]:
-    server = OwnTemporal(home, SHORT)
-    server.start()
-    try:
-        async with set_stage(database, server.as_server) as ready:
-            yield ready
-    finally:
-        server.stop()
+from tests.journeys.stage import Stage
 
 
 async def _page(stage: Stage) -> str:

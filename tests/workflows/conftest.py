@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.activities.conftest import outside
-from tests.journeys.conftest import stage
+from tests.journeys.conftest import short_stage, stage
 
-__all__ = ["outside", "stage"]
+__all__ = ["outside", "short_stage", "stage"]

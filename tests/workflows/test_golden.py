@@ -40,6 +40,7 @@ async def test_a_life_once_lived_replays_on_todays_code(path: Path) -> None:
 def test_every_life_has_its_histories() -> None:
     runs = Counter(path.name.split(".")[0] for path in FILES)
     assert runs.keys() == LIVES.keys()
+    assert runs["begun_anew"] > 1, "each run that follows is given the page of the one before"
     assert runs["reversal"] == 2 and runs["terminated"] == 2, "what was ended and came back lived twice"
 
 
@@ -48,6 +49,7 @@ def test_the_histories_cover_what_a_workflow_can_do() -> None:
     for kind in (
         "TIMER_STARTED", "TIMER_CANCELED", "ACTIVITY_TASK_COMPLETED", "WORKFLOW_EXECUTION_SIGNALED",
         "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES", "WORKFLOW_EXECUTION_COMPLETED", "WORKFLOW_EXECUTION_TERMINATED",
+        "WORKFLOW_EXECUTION_CONTINUED_AS_NEW",
     ):  # fmt: skip
         assert kinds[kind], kind
     signals = {
