@@ -18,6 +18,7 @@ from ledger import contacts
 from ledger.outbox import reconcile
 from ledger.payments import record_payment, record_reversal
 from ledger.receipts import opt_out
+from ledger.session import Locked
 from policies.manual import Manual, resolve
 from tests import cast
 from tests.activities.house import House, build_house
@@ -335,7 +336,7 @@ def test_without_the_debtors_lock_a_claim_commits_after_the_payment_and_is_found
 
     monkeypatch.setattr(contacts, "claim", claim_late)
     if not locked:
-        monkeypatch.setattr(collector, "lock_debtor_of", lambda session, invoice_id: 0)
+        monkeypatch.setattr(collector, "lock_debtor_of", lambda session, invoice_id: Locked(0, False))
     scene.house.contact(scene.invoices["F-1"])
     paying.join()
     monkeypatch.undo()
