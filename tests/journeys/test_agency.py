@@ -109,16 +109,20 @@ async def test_an_approved_debt_goes_once_is_chased_no_more_and_comes_back_with_
 
     await stage.play(days=10)
     await stage.pays("p-part", 1_000_000, number="F-ana")
+    await stage.play(days=1)
+    back = {"type": "payment.reversed", "reverses": "p-part", "reason": "chargeback"}
+    await stage.pays("r-part", 1_000_000, number="F-ana", **back)
     assert (await _decide(stage, invoice, "approve")).status_code == 200, "said again, nothing changes"
-    await stage.play(days=10)
+    await stage.play(days=9)
     assert _placement(stage, invoice).state == "placed" and _files(stage, invoice) == ["placement"]
-    assert len(stage.messages()) == 3, "whoever is with the agency hears no more of us"
+    assert _stands(stage, invoice) == (None, OWED), "it is neither chased nor given up"
+    assert len(stage.messages()) == 3, "whoever is with the agency hears no more of us, not even of a chargeback"
 
-    await stage.pays("p-rest", OWED - 1_000_000, number="F-ana")
+    await stage.pays("p-all", OWED, number="F-ana")
     await stage.play(days=2)
     assert _placement(stage, invoice).state == "recalled" and _files(stage, invoice) == ["placement", "recall"]
-    back = json.loads((await _file(stage, invoice, "recall.json")).content)
-    assert (back["reason"], back["balance_minor"], back["paid_since_placement_minor"]) == ("settled", 0, OWED)
+    notice = json.loads((await _file(stage, invoice, "recall.json")).content)
+    assert (notice["reason"], notice["balance_minor"], notice["paid_since_placement_minor"]) == ("settled", 0, OWED)
     assert (await _file(stage, invoice, "file.csv")).content == sheet.content
     assert (await _file(stage, invoice, "file.json")).content == document.content
     assert _stands(stage, invoice) == ("paid", 0) and len(stage.messages()) == 3
