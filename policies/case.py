@@ -17,6 +17,7 @@ from policies.manual import Manual
 from policies.messages import bundle_of
 from policies.recipients import tiers
 from policies.spread import spread_out
+from policies.tally import besides
 from policies.terms import AttemptState, Channel, ContactKey
 
 
@@ -120,9 +121,7 @@ def _shared(
             continue  # it passed: nobody used it that day
         if at >= ends or (alone.at is not None and alone.at <= at):
             break
-        these = {id(entry) for entry in entries}
-        others = [entry for entry in counted(case.facts.budget, own) if id(entry) not in these]
-        together = _allowed(case, key, reach, at, ends, firm, others)
+        together = _allowed(case, key, reach, at, ends, firm, besides(counted(case.facts.budget, own), entries))
         if together.allowed:
             local = at.astimezone(zone_of(case.facts.zone))
             said = f"{alone.why}; it goes in one message with another invoice on {day_text(local.date())} at {local:%H:%M}"

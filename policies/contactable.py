@@ -23,8 +23,9 @@ from policies.hours import (
 )
 from policies.law.days import day_start
 from policies.law.engine import Hearing
-from policies.law.wish import hearing
+from policies.law.wish import hangs_on, hearing
 from policies.manual import Limits
+from policies.tally import Counted
 from policies.terms import Channel
 
 __all__ = ["HORIZON_DAYS", "Place", "Verdict", "first_allowed"]
@@ -48,6 +49,17 @@ class Verdict(NamedTuple):
     """Ids of all rules that refused the asked moment."""
     why: str
     """One plain sentence with the debtor's local date."""
+
+
+class _Asks(NamedTuple):
+    asked: datetime
+    last: datetime
+    channel: Channel
+    person_id: str
+    own: tuple[str, str]
+    firm: bool
+    place: Place
+    by: Literal["machine", "person"]
 
 
 class _Wish(NamedTuple):
@@ -85,6 +97,19 @@ def first_allowed(
     asked = asked.astimezone(UTC)
     last = asked + timedelta(days=HORIZON_DAYS)
     last = min(last, until.astimezone(UTC)) if until is not None else last
+    asks = _Asks(asked, last, channel, person_id, own, firm, place, by)
+    if not isinstance(budget, Counted):
+        return _verdict(asks, budget, limits, law)
+    on = hangs_on(law, own) if law is not None else None
+    key = "verdict", asks._replace(own=("", "")), id(limits), on
+    found: tuple[Limits, Verdict] | None = budget.made.get(key)
+    if found is None:
+        found = budget.made[key] = limits, _verdict(asks, budget, limits, law)  # with the limits: their identity is in the key
+    return found[1]
+
+
+def _verdict(asks: _Asks, budget: Sequence[BudgetEntry], limits: Limits, law: LawTerms | None) -> Verdict:
+    asked, last, channel, person_id, own, firm, place, by = asks
     counted = budget_of(budget, limits, channel=channel, person_id=person_id, own=own, since=asked, by=by)
     heard = hearing(law, asked, channel=channel, person_id=person_id, budget=budget, own=own) if law is not None else None
     wish = _Wish(channel, firm, place, limits, counted, heard)

@@ -370,4 +370,4 @@ class InvoiceFacts(Model):
     @property
     def balance_minor(self) -> int:
         """What is owed now over all instalments; never below 0 (credits stand in the account, not here)."""
-        return sum(max(i.balance_minor, 0) for i in self.instalments)
+        return sum([i.balance_minor for i in self.instalments if i.balance_minor > 0])

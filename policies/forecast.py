@@ -7,13 +7,14 @@ steps that are due happen in the order of their time and invoice, exactly as the
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from policies.case import open_agreement
-from policies.delivery import CARRIES
+from policies.delivery import CARRIES, proof_of
 from policies.delivery_facts import DELIVERY_CHECK
 from policies.facts import BudgetEntry, InvoiceFacts, PastContact, Placement, Ride, SkippedRung
 from policies.folding import carries, ride_of
@@ -182,15 +183,19 @@ def riders(
 def may_ride(facts: InvoiceFacts, manual: Manual, ride: Ride, now: datetime) -> bool:
     """False where surely nothing of an invoice can go with this message, so that it need not be asked.
 
-    A rung goes along only if it asks for a moment before the message's window ends. Whatever may change which rungs are open (an
-    agreement that is judged, a deduction that takes a part out) and the delivery check, which is no rung, are left to the policy.
+    A rung goes along only if it says what the message can say and asks for a moment before its window ends. What may change the
+    open rungs (an agreement that is judged, a deduction that takes a part out) is left to the policy; so is the delivery check,
+    which goes in place of a rung.
     """
     if not manual.limits.fold:
         return False
-    if ride.bundle == DELIVERY_CHECK or facts.deductions or open_agreement(facts) is not None:
+    if facts.deductions or open_agreement(facts) is not None:
         return True
-    first = next(iter(candidates(facts, manual)), None)
-    return first is not None and (first.at < ride.ends or first.at <= now)
+    if ride.bundle == DELIVERY_CHECK and manual.delivery == "required" and proof_of(facts, manual) is None:
+        return True
+    until = max(ride.ends, now + timedelta(microseconds=1))
+    open_rungs = itertools.takewhile(lambda candidate: candidate.at < until, candidates(facts, manual))
+    return any(bundle_of(candidate.rung.template) == ride.bundle for candidate in open_rungs)
 
 
 def _rider(entry: BookEntry, known: InvoiceFacts, ride: Ride, budget: Spoken, now: datetime) -> Rider | None:
@@ -248,7 +253,7 @@ class _Play:
         spent = _spent(facts, step, now)
         number = self.budget.add(spent)
         ends = step.window_ends
-        near = (e for e in self.book.values() if e is not entry and (not isinstance(e.step, Wait | Close) or e.step.at < ends))
+        near = (e for e in self.book.values() if e is not entry and _may_speak_before(e.step, ends))
         along = riders(entry, step, near, self.budget.spoken(), now)
         also = tuple(sorted({rider.facts.invoice_id for rider in along}))
         self.budget.replace(number, spent.model_copy(update={"also": also}))
@@ -266,6 +271,11 @@ class _Play:
         self.budget.give_back(facts.invoice_id)
         if isinstance(step, Contact) and step.reserve:
             self.budget.add(_spent(facts, step, step.at, AttemptState.PLANNED))
+
+
+def _may_speak_before(step: Step | None, ends: datetime) -> bool:
+    """Whether an invoice whose last answer was this is worth asking about a window; what is closed stays so without a fact."""
+    return not isinstance(step, Close) and (not isinstance(step, Wait) or step.at < ends)
 
 
 def _others(budget: Iterable[BudgetEntry], facts: InvoiceFacts, step: Contact) -> tuple[str, ...]:

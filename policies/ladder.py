@@ -132,40 +132,63 @@ def _find_candidates(facts: InvoiceFacts, manual: Manual) -> tuple[Candidate, ..
     passed = {s.key: s.passed_at for s in facts.skipped}
     last = last_contact_day(facts)
     found: list[Candidate] = []
-    for instalment in facts.instalments:
-        if instalment.balance_minor <= 0:
+    for first in (_firsts_proved if manual.delivery == "required" else _firsts)(facts, manual):
+        if first.monthly and found and found[0].instalment is not first.candidate.instalment:
+            continue  # a statement is about the invoice as a whole, once
+        if not first.moves and first.key not in passed and first.key not in done:
+            found.append(first.candidate)
             continue
-        for position, rung in enumerate(manual.ladder):
-            if found and found[0].instalment is not instalment and parse_day(rung.day).anchor == "month":
-                continue  # a statement is about the invoice as a whole, once
-            candidate = _of_rung(facts, manual, instalment, position, rung, done, passed, last)
-            if candidate is not None:
-                found.append(candidate)
+        candidate = _of_rung(facts, manual, first, done, passed, last)
+        if candidate is not None:
+            found.append(candidate)
     return tuple(sorted(found, key=lambda c: (c.at, c.instalment.number, c.position)))
 
 
-LADDER_HANGS_ON = (
-    "instalments", "contacts", "skipped", "cycle", "cycle_started_at", "last_conversation_on", "issued_on", "age_from",
-    "shift_days", "habits", "law", "country", "region", "zone", "place_of_payment", "place_of_payment_region", *PROOF_HANGS_ON,
+class _First(NamedTuple):
+    """A rung as it falls the first time, and whether earlier contacts may move it even then."""
+
+    key: str
+    candidate: Candidate
+    monthly: bool
+    moves: bool
+
+
+def _find_firsts(facts: InvoiceFacts, manual: Manual) -> tuple[_First, ...]:
+    found: list[_First] = []
+    for instalment in facts.instalments:
+        for position, rung in enumerate(manual.ladder) if instalment.balance_minor > 0 else ():
+            monthly = parse_day(rung.day).anchor == "month"
+            key = ContactKey(0 if monthly else instalment.number, facts.cycle, rung.rung)
+            day = rung_day(facts, manual, instalment, rung)
+            candidate = Candidate(local_moment(day, manual.send_at, facts.zone), instalment, position, key, rung, day)
+            moves = rung.after_contact_days is not None or (bool(manual.consequences) and rung.requires is not None)
+            found.append(_First(str(key), candidate, monthly, moves))
+    return tuple(found)
+
+
+DAYS_HANG_ON = (
+    "instalments", "issued_on", "cycle", "cycle_started_at", "age_from", "shift_days", "habits", "country", "region", "zone",
+    "place_of_payment", "place_of_payment_region",
 )  # fmt: skip
-"""The facts that the ladder is drawn from; a test reads no other."""
+LADDER_HANGS_ON = (*DAYS_HANG_ON, "contacts", "skipped", "last_conversation_on", "law", *PROOF_HANGS_ON)
+"""The facts that the days of the rungs, and the rungs that are still open, are told from; a test reads no other."""
+_firsts = OncePerFacts(_find_firsts, DAYS_HANG_ON, size=8192)
+_firsts_proved = OncePerFacts(_find_firsts, (*DAYS_HANG_ON, *PROOF_HANGS_ON), size=8192)
 _ladder_of = OncePerFacts(_find_candidates, LADDER_HANGS_ON, size=8192)
 
 
 def _of_rung(
     facts: InvoiceFacts,
     manual: Manual,
-    instalment: Instalment,
-    position: int,
-    rung: Rung,
+    first: _First,
     done: dict[str, PastContact],
     passed: dict[str, datetime | None],
     last: date | None,
 ) -> Candidate | None:
-    monthly = parse_day(rung.day).anchor == "month"
-    day: date | None = None
+    candidate = first.candidate
+    rung, day = candidate.rung, candidate.day
     for occurrence in range(rung.repeat.at_most if rung.repeat else 1):
-        key = ContactKey(0 if monthly else instalment.number, facts.cycle, rung.rung, occurrence)
+        key = candidate.key._replace(occurrence=occurrence)
         said = str(key)
         if said in passed:
             over_at = passed[said]
@@ -179,13 +202,11 @@ def _of_rung(
                 return None
             day = _again(facts, rung, made.local_date)
             continue
-        if day is None:
-            day = rung_day(facts, manual, instalment, rung)
         if occurrence == 0 and rung.after_contact_days is not None and last is not None:
             day = max(day, last + timedelta(days=rung.after_contact_days))
         if occurrence == 0 and manual.consequences and rung.requires is not None:
-            day = max(day, _announced_long_enough(facts, manual, rung, instalment.number))
-        return Candidate(local_moment(day, manual.send_at, facts.zone), instalment, position, key, rung, day)
+            day = max(day, _announced_long_enough(facts, manual, rung, candidate.instalment.number))
+        return candidate._replace(at=local_moment(day, manual.send_at, facts.zone), key=key, day=day)
     return None
 
 

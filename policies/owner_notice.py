@@ -101,6 +101,8 @@ def _needs(case: Case, candidate: Candidate) -> bool:
 
 
 def _untold(case: Case, rungs: Sequence[Candidate]) -> list[Candidate]:
+    if not (case.facts.has_owner or case.facts.key_account):
+        return []
     return [rung for rung in rungs if _needs(case, rung) and _told_at(case, rung) is None]
 
 

@@ -42,8 +42,17 @@ class OncePerFacts(Generic[_T]):
             return found
 
         self._kept = kept
+        self._last: tuple[InvoiceFacts, Manual, _T] | None = None
 
     def __call__(self, facts: InvoiceFacts, manual: Manual) -> _T:
+        last = self._last
+        if last is not None and last[0] is facts and last[1] is manual:
+            return last[2]
+        found = self._find(facts, manual)
+        self._last = facts, manual, found
+        return found
+
+    def _find(self, facts: InvoiceFacts, manual: Manual) -> _T:
         values = (*self._read(facts), manual)
         key = _Key(map(id, values))
         key.values = values

@@ -10,13 +10,16 @@ from policies.carried_ladder import passed_before
 from policies.case import NOT_MADE, Case, active_holds, choose, law_for, spoken_for
 from policies.consequences import ANNOUNCES, CARRIED_OUT, SUED_OR_RECORDED
 from policies.contactable import first_allowed
+from policies.facts import InvoiceFacts
 from policies.holder import is_check
 from policies.holding import rung_waits, silent
 from policies.ladder import Candidate, candidates, day_start, last_real_contact, local_day, local_moment
 from policies.law.late_debts import money_rules
-from policies.law.limitation import LimitationDate, barred, limitation_of
+from policies.law.limitation import LimitationDate, Unknown, barred, limitation_of
 from policies.law.packs import limits_of_law
+from policies.manual import Manual
 from policies.readiness import confirm_due, may_stand, not_ready
+from policies.remembered import OncePerFacts
 from policies.rung_calls import call_ends, call_first
 from policies.rung_people import ask_holder, by_hand, ways_of
 from policies.steps import Ask, Close, Contact, HandOff, Skip, Step, Wait
@@ -39,6 +42,8 @@ def ladder_step(case: Case) -> Step:
         return asked
     open_rungs = candidates(facts, case.manual)
     for candidate in open_rungs:
+        if candidate.at > now and not facts.carried_stage:
+            break  # nothing later is passed yet
         passed = _passed(case, candidate, open_rungs)
         if passed is not None:
             return passed
@@ -78,10 +83,9 @@ def _passed(case: Case, candidate: Candidate, others: list[Candidate]) -> Skip |
     if facts.cycle == 1 and candidate.day < entered:
         why = f"{candidate.rung.rung} fell on {candidate.day.isoformat()}, before the invoice came in on {entered.isoformat()}."
         return Skip(at=now, why=why, rules=("ladder.entered_later",), key=str(candidate.key), rung=candidate.rung.rung)
-    later_due = [o.rung.rung for o in others if o.at <= now and _takes_its_place(case, o, candidate)]
-    later_done = _later_done(case, candidate)
-    if later_due or later_done:
-        over = later_due[-1] if later_due else later_done[-1]
+    due = (other.rung.rung for other in reversed(others) if other.at <= now and _takes_its_place(case, other, candidate))
+    over = next(due, None) or next(reversed(_later_done(case, candidate)), None)
+    if over is not None:
         why = f"{candidate.rung.rung} of {candidate.day.isoformat()} was overtaken by {over}."
         return Skip(at=now, why=why, rules=("ladder.overtaken",), key=str(candidate.key), rung=candidate.rung.rung)
     return None
@@ -234,6 +238,15 @@ def _no_words(case: Case, candidate: Candidate) -> Step:
     return Skip(at=case.now, why=why, rules=rules, key=str(candidate.key), rung=rung)
 
 
+def _find_limitation(facts: InvoiceFacts, _: Manual) -> LimitationDate | Unknown:
+    return limitation_of(money_rules(facts.law) if facts.law is not None else (), facts)
+
+
+LIMITATION_HANGS_ON = ("law", "instalments", "payments", "agreements")
+"""The facts that the last day for a suit is told from; a test reads no other."""
+_limitation = OncePerFacts(_find_limitation, LIMITATION_HANGS_ON, size=4096)
+
+
 def _lapsed(case: Case, candidate: Candidate) -> Step | None:
     """Once a debt can no longer be sued for, nothing firm is said and nothing of court or credit record is said or done."""
     rung, day = candidate.rung, max(candidate.day, local_day(case.now, case.facts.zone))
@@ -242,7 +255,7 @@ def _lapsed(case: Case, candidate: Candidate) -> Step | None:
     speaks_of_it = SUED_OR_RECORDED.intersection(said) or CARRIED_OUT.intersection(done)
     if case.facts.law is None or not (rung.firm or speaks_of_it):
         return None
-    limitation = limitation_of(money_rules(case.facts.law), case.facts)
+    limitation = _limitation(case.facts, case.manual)
     if not isinstance(limitation, LimitationDate) or not barred(limitation, day):
         return None
     why = (

@@ -152,6 +152,19 @@ class Counted(tuple[BudgetEntry, ...]):
         return {}
 
 
+def besides(entries: Sequence[BudgetEntry], these: Iterable[BudgetEntry]) -> Sequence[BudgetEntry]:
+    """The entries without these very ones."""
+    left_out = {id(entry) for entry in these}
+    rest = (entry for entry in entries if id(entry) not in left_out)
+    if not isinstance(entries, Counted):
+        return list(rest)
+    key = "besides", *[number for number, entry in enumerate(entries) if id(entry) in left_out]
+    found: Counted | None = entries.made.get(key)
+    if found is None:
+        found = entries.made[key] = Counted(rest)
+    return found
+
+
 def tally_of(budget: Sequence[BudgetEntry]) -> Tally | None:
     """The tally of these entries, where they brought one that is still theirs."""
     return budget.tally if isinstance(budget, Spoken) and budget.version == budget.tally.version else None

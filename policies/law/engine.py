@@ -95,6 +95,17 @@ class _Speaker(NamedTuple):
     """Facts without which it has nothing to refuse; None where there is more to it than facts."""
 
 
+class LawHangsOn(NamedTuple):
+    """Whether contacts are counted by debt, and facts that no rule looks at."""
+
+    by_debt: bool
+    idle: frozenset[str]
+
+
+_OF_THE_DEBT = frozenset(("days_past_due", "in_debt_collection_procedures", "notice_sent", "notice_never_sent"))
+"""Facts that differ from one debt to the next of a debtor; rules look at them only as what they hang on, or as notices."""
+
+
 class Law:
     """The loaded packs with the settings in force, ready to be asked."""
 
@@ -104,6 +115,7 @@ class Law:
         self._holidays = {code: Holidays(pack) for code, pack in self._packs.items()}
         self._speakers: dict[tuple[tuple[str, ...], str, str, str], tuple[_Speaker, ...]] = {}
         self._hours: dict[tuple[int, str], HoursOpen] = {}
+        self._hangs_on: dict[tuple[str, ...], LawHangsOn] = {}
 
     def pack(self, code: str) -> Pack:
         """The pack of a jurisdiction; raises KeyError with the codes there are."""
@@ -144,6 +156,17 @@ class Law:
                 and (not rule.channels or question.channel in rule.channels)
                 and (not rule.setting or self.chosen(pack, rule.setting) == rule.value)
             )
+        return found
+
+    def hangs_on(self, packs: tuple[str, ...]) -> LawHangsOn:
+        """What of one debt the rules of these packs look at; of what they do not, no answer depends."""
+        found = self._hangs_on.get(packs)
+        if found is None:
+            rules = [rule for pack in self.layers(packs) for rule in pack.rules]
+            names = {name for rule in rules for name in _hangs_on(rule)}
+            names.update(name for rule in rules if isinstance(rule, NoticeWait) for name in (rule.notice, "notice_never_sent"))
+            by_debt = any(isinstance(rule, Cap | Spacing) and rule.per in ("debt", "person_debt") for rule in rules)
+            found = self._hangs_on[packs] = LawHangsOn(by_debt, _OF_THE_DEBT - names)
         return found
 
     def hours(self, pack: Pack, rule: Hours, zone: str, facts: Mapping[str, Any]) -> HoursOpen:

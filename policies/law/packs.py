@@ -114,7 +114,9 @@ def shipped_law(settings: Mapping[str, Mapping[str, str]] | None = None) -> Law:
 
     Raises PackError for a choice that a pack does not offer.
     """
-    chosen = settings or {}
+    if not settings:
+        return _law(())
+    chosen = settings
     packs = {pack.jurisdiction: pack for pack in shipped_packs()}
     for code, values in chosen.items():
         for name, value in values.items():

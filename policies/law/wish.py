@@ -53,6 +53,14 @@ def _contacts(budget: Sequence[BudgetEntry], own: tuple[str, str]) -> Sequence[L
     ]
 
 
+def hangs_on(law: LawTerms, own: tuple[str, str]) -> tuple[object, ...]:
+    """What an answer of the packs hangs on besides the moment, the channel, the person and the contacts."""
+    heard = shipped_law(law.settings)
+    by_debt, idle = heard.hangs_on(law.packs)
+    facts = frozenset(fact for fact in law.facts.items() if fact[0] not in idle)
+    return heard, law.packs, law.zones, law.party, law.debtor, facts, own[0] if by_debt else ""
+
+
 def hearing(
     law: LawTerms, asked: datetime, *, channel: str, person_id: str, budget: Sequence[BudgetEntry], own: tuple[str, str]
 ) -> Hearing:
