@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +44,7 @@ _FACTS = Prepared(
          where y.invoice_id = i.id and y.kind = 'firm_rung_yes' and y.outcome = 'yes') as firm_yes,
         d.terms, c.settings -> 'law' as creditor_law, c.settings -> 'start' as creditor_start,
         c.zone as creditor_zone, c.country as creditor_country, c.stopped_until,
-        coalesce(starts_with(c.stopped_why, 'automatic: '), false) as stopped_automatically, m.content as manual,
+        coalesce(starts_with(c.stopped_why, 'automatic: '), false) as stopped_automatically,
         (select coalesce(json_agg(json_build_object('number', t.number, 'due_on', t.due_on, 'amount_minor', t.amount_minor,
             'due_assumed', t.due_source = 'assumed',
             'balance_minor', coalesce((select sum(e.amount_minor) from entry e
@@ -150,7 +148,6 @@ _FACTS = Prepared(
          from deduction d where d.invoice_id = i.id and d.released_on is null) as deductions
     from invoice i join account a on a.id = i.account_id join account d on d.id = coalesce(a.payer_id, a.id)
         join creditor c on c.id = i.creditor_id
-        join manual m on m.creditor_id = i.creditor_id and m.id = i.manual_id
         left join replacement old on old.new_invoice_id = i.id
     where i.id = any(:invoices) order by i.number
     """,
@@ -214,25 +211,24 @@ _NEAR = Prepared(
     ends="timestamptz",
 )
 
-_NOT_FACTS = ("manual", "next_at", "seen_revision", "outcome", "terms", "creditor_law", "creditor_start")
+_NOT_FACTS = ("next_at", "seen_revision", "outcome", "terms", "creditor_law", "creditor_start")
 
 
-@lru_cache(maxsize=512)
-def _manual(creditor_id: str, manual_id: str, loader: _Content) -> Manual:
-    return Manual.model_validate(loader.content)
+_MANUAL = text("select content from manual where creditor_id = :creditor and id = :id")
+_manuals: dict[tuple[str, str], Manual] = {}
+"""Immutable by their ids, and larger than all else that is read for a decision."""
+MANUALS_MOST = 512
 
 
-class _Content:
-    """Carries a manual's content past the cache key: a manual is immutable by its id."""
-
-    def __init__(self, content: Mapping[str, Any]) -> None:
-        self.content = content
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Content)
+def _manual(session: Session, creditor_id: str, manual_id: str) -> Manual:
+    known = _manuals.get((creditor_id, manual_id))
+    if known is None:
+        content = session.execute(_MANUAL, {"creditor": creditor_id, "id": manual_id}).scalar_one()
+        known = Manual.model_validate(content)
+        if len(_manuals) >= MANUALS_MOST:
+            _manuals.clear()
+        _manuals[creditor_id, manual_id] = known
+    return known
 
 
 def _budget(session: Session, account_id: str, now: datetime, *, house: bool) -> list[dict[str, Any]]:
@@ -253,7 +249,7 @@ def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[Bo
     found: list[BookEntry] = []
     budgets: dict[str, list[dict[str, Any]]] = {}
     for row in _FACTS.ask(session, {"invoices": invoice_ids, "now": now, "permanent": sorted(PERMANENT_STOPS)}).mappings():
-        manual = _manual(row["creditor_id"], row["manual_id"], _Content(row["manual"]))
+        manual = _manual(session, row["creditor_id"], row["manual_id"])
         account = row["account_id"]
         law = terms_of(
             country=row["country"], region=row["region"], zone=row["zone"], kind=row["kind"], creditor=row["creditor_law"],
