@@ -42,6 +42,7 @@ def make_engine(url: str, *, pool_size: int = 10, name: str = "puntual", tested:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=30,
+        hide_parameters=True,  # of a failed statement: they may be personal, and the failure is told to Temporal and to the logs
         connect_args={"options": _OPTIONS, "application_name": name, "connect_timeout": 5},
     )
     if tested:
