@@ -352,8 +352,8 @@ class Campaign:
     def _left(self) -> dict[str, int]:
         question = text(
             "select (select count(*) from invoice where revision > seen_revision) as unseen,"
-            " (select count(*) from outbox where done_at is null) as untold, (select count(*) from inbox where result is null) as new,"
-            " (select count(*) from contact where state in ('claimed', 'calling')) as half_done"
+            " (select count(*) from outbox where done_at is null) as untold, (select count(*) from contact where state in"
+            " ('claimed', 'calling')) as half_done, (select count(*) from inbox where result is null) as not_applied"
         )
         with self._engine.connect() as connection:
             return dict(connection.execute(question).one()._mapping)
