@@ -37,7 +37,8 @@ _EVENTS: list[dict[str, Any]] = [
     },
     {
         "id": 2, "at": "2026-03-13T14:00:01Z", "what": "contacted", "by": "puntual", "why": "S1 falls on 2026-03-13.",
-        "rules": ["ladder.S1"], "versions": {"policy": "0.1.0", "law": "none", "manual": "5b0c9a1f2e3d4c5b"},
+        "rules": ["ladder.S1"],
+        "versions": {"policy": "0.1.0", "law": {"CO": "2026-11-21:b13c58d0a6f1"}, "manual": "5b0c9a1f2e3d4c5b"},
         "detail": {"key": "1.1.S1.0", "rung": "S1", "channel": "email", "amount_minor": 25000000, "currency": "COP"},
         "contact": {
             "id": _OTHER, "key": "1.1.S1.0", "rung": "S1", "channel": "email", "state": "delivered", "amount_minor": 25000000,

@@ -215,8 +215,15 @@ def line(item: Mapping[str, Any], *, currency: str, zone: str) -> Line:
     facts = [(_label(name), said) for name, value in detail.items() if (said := _said(name, value, money_of, zone))]
     return Line(
         item["at"], moment(item["at"], zone), title, _says(kind, detail, contact, money_of, zone), _TONES.get(kind, "calm"),
-        item["why"], "" if item["by"] == "puntual" else item["by"], facts, item["rules"], item["versions"], contact,
+        item["why"], "" if item["by"] == "puntual" else item["by"], facts, item["rules"],
+        _versions(item["versions"]), contact,
     )  # fmt: skip
+
+
+def _versions(known: Mapping[str, Any]) -> dict[str, str]:
+    """One name each: law packs by their codes."""
+    packs = {f"law {code}": value for code, value in known.get("law", {}).items()}
+    return {name: str(value) for name, value in known.items() if name != "law"} | packs
 
 
 def _rung_of(detail: Mapping[str, Any]) -> str:

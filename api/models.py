@@ -274,7 +274,9 @@ class EventOut(BaseModel):
     by: str = Field(description="puntual, customer, or the key or person who did it")
     why: str
     rules: list[str] = Field(description="ids of the rules that decided")
-    versions: dict[str, str] = Field(description="of manual, policy, law, tzdata and holidays at that decision")
+    versions: dict[str, str | dict[str, str]] = Field(
+        description="of manual, policy, tzdata and holidays at that decision, and under `law` of each law pack that spoke"
+    )
     detail: dict[str, JsonValue] = Field(description="ids, sums, dates and states of this kind of event; never personal data")
     contact: ContactMadeOut | None = None
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from policies.law.packs import pack_versions
 from tests.api.conftest import House
+from tests.api.console_desk import decide, sign_in
 from tests.api.outside import change
-from tests.cast import accepted_invoice
+from tests.cast import NOW, accepted_invoice
 
 
 def _contacts(plan: dict[str, Any]) -> list[tuple[str, str]]:
@@ -56,3 +59,14 @@ def test_the_history_tells_each_event_with_its_contact_and_receipts(house: House
     assert "contact" not in told["events"][0], "what is not there is left out"
     contact = told["events"][1]["contact"]
     assert (contact["rung"], contact["at_local"], contact["receipts"][0]["status"]) == ("S1", "2026-03-01T10:00:00", "delivered")
+
+
+def test_a_decision_under_law_is_told_with_the_version_of_each_pack(house: House) -> None:
+    invoice = accepted_invoice(house.database.worker, house.creditor)
+    decide(house.database.worker, invoice, NOW + timedelta(days=400))
+    law = {code: pack_versions()[code] for code in ("CO", "HOUSE")}
+    told = house.client.get(f"/v1/invoices/{invoice}/history")
+    assert told.status_code == 200
+    assert [event["versions"]["law"] for event in told.json()["events"] if event["versions"]][0] == law
+    desk = sign_in(house.public, house.creditor.key.key)
+    assert f"law CO {law['CO']}" in desk.get(f"/console/invoices/{invoice}").text
