@@ -283,7 +283,7 @@ async def events_loop(engine: Engine, sealer: Sealer, *, every: float = EVENTS_S
     """Apply what gateways told and the API did not get to: it was killed, or has more than it can do."""
     while True:
         try:
-            if done := await asyncio.to_thread(apply_waiting, engine, sealer, rested_seconds=every):
+            while done := await asyncio.to_thread(apply_waiting, engine, sealer, rested_seconds=every):
                 log.info("gateways: applied %d events that were left", done)
         except (SQLAlchemyError, OSError) as error:
             log.warning("gateways: %s; tried again later", type(error).__name__)

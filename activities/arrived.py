@@ -1,20 +1,19 @@
 """Events of gateways that were stored and acknowledged: each applied once, by whoever comes first (I3, I5).
 
-The API applies what it stored at once; the worker what the API left behind, and before any claim what its creditor's gateways
-have told. So a customer whose payment was acknowledged is not written to, whichever of the two is slow or dead.
+The API applies what it stored at once; the worker what the API left behind, and before any claim or judgement what gateways have
+told of that customer. So a customer whose payment was acknowledged is not written to, whichever of the two is slow or dead.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Engine, Row
 from sqlalchemy.orm import Session
 
 from activities.gateway_events import apply_gateway
@@ -69,16 +68,25 @@ def _try_again(engine: Engine, creditor_id: UUID, inbox_id: int, why: str) -> st
                     why=f"event {inbox_id} of a payment gateway could not be applied ({why}): look it up there, record it here",
                 )  # fmt: skip
                 return f"failed: {why}"
-    except SQLAlchemyError as error:
+    except Exception as error:  # the ledger is away: it is tried again, and the try does not count
         log.warning("event %s waits: %s", inbox_id, type(error).__name__)
     return "kept"
 
 
-def apply_waiting(engine: Engine, sealer: Sealer, creditor_id: UUID | None = None, *, rested_seconds: float = 0.0) -> int:
-    """Apply what waits, of one creditor or (by a role that sees all) of all; returns how many were applied."""
+def apply_waiting(engine: Engine, sealer: Sealer, *, rested_seconds: float = 0.0) -> int:
+    """Apply what waits of all creditors, by a role that sees all, in the order of arrival; returns how many were applied."""
     with Session(engine) as session:
-        if creditor_id is not None:
-            as_creditor(session, creditor_id)
-        found = inbox.waiting(session, creditor_id, rested_seconds=rested_seconds)
-    done = (apply_event(engine, sealer, row.creditor_id, row.id) for row in found)
+        found = inbox.waiting(session, rested_seconds=rested_seconds)
+    return _apply_each(engine, sealer, found)
+
+
+def apply_waiting_for(engine: Engine, sealer: Sealer, invoice_id: UUID | str) -> int:
+    """Apply what waits and may be about the customer who owes that invoice; returns how many were applied."""
+    with Session(engine) as session:
+        found = inbox.waiting_for(session, invoice_id)
+    return _apply_each(engine, sealer, found)
+
+
+def _apply_each(engine: Engine, sealer: Sealer, found: Sequence[Row[Any]]) -> int:
+    done = [apply_event(engine, sealer, row.creditor_id, row.id) for row in found]
     return sum(result not in ("", "kept") for result in done)

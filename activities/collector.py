@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -58,7 +58,14 @@ class Collector:
         """Ask what comes next and record the answer; nothing is sent."""
         with Session(self._tools.engine) as session:
             now = self._tools.clock.now()
-            known, _, step, step_id = self._ask(session, ref.id, now)
+            try:
+                known, _, step, step_id = self._ask(session, ref.id, now)
+            except _EventsWait:
+                # A promise is not judged, nor a debt placed, without the money that was acknowledged; what cannot be applied yet
+                # holds back contacts and no plans.
+                self._apply_events(session, ref.id)
+                now = self._tools.clock.now()
+                known, _, step, step_id = self._ask(session, ref.id, now, passing=True)
             session.commit()
         return self._next(known, step, step_id, now)
 
@@ -99,13 +106,13 @@ class Collector:
         }
 
     def _ask(
-        self, session: Session, invoice_id: str, now: datetime, *, contacting: bool = False
+        self, session: Session, invoice_id: str, now: datetime, *, contacting: bool = False, passing: bool = False
     ) -> tuple[InvoiceFacts, Manual, Contact | Wait | Close, int]:
-        """Lock the debtor, gather, decide and record, in the caller's transaction."""
+        """Lock the debtor, gather, decide and record, in the caller's transaction; _EventsWait unless `passing` them."""
         locked = lock_debtor_of(session, invoice_id)
+        if locked.events_wait and not passing:
+            raise _EventsWait
         if contacting:
-            if locked.events_wait:
-                raise _EventsWait
             lock_people_of(session, invoice_id)
         contacts.settle_leftovers(session, invoice_id, now)
         known, manual = ledger_facts.gather(session, invoice_id, now)
@@ -129,7 +136,6 @@ class Collector:
                 try:
                     known, manual, step, step_id = self._ask(session, invoice_id, now, contacting=True)
                 except _EventsWait:
-                    session.rollback()
                     self._apply_events(session, invoice_id)
                     continue
                 if not isinstance(step, Contact) or step.at > now:
@@ -154,9 +160,8 @@ class Collector:
 
     def _apply_events(self, session: Session, invoice_id: str) -> None:
         """What a gateway was told to have been taken counts before anybody is written to (I3)."""
-        creditor: UUID = session.execute(text("select creditor_id from invoice where id = :id"), {"id": invoice_id}).scalar_one()
-        session.rollback()
-        arrived.apply_waiting(self._tools.engine, self._tools.sealer, creditor)
+        session.rollback()  # the debtor's lock is theirs now
+        arrived.apply_waiting_for(self._tools.engine, self._tools.sealer, invoice_id)
 
     def _gather_along(
         self, session: Session, known: InvoiceFacts, manual: Manual, step: Contact, claimed: contacts.Claimed, now: datetime
@@ -265,7 +270,7 @@ class Collector:
 
 
 class _EventsWait(Exception):
-    """An acknowledged event of the creditor's gateways is not applied yet: first that, then the question again."""
+    """An acknowledged event that may be about this customer is not applied yet: first that, then the question again."""
 
 
 class _Unwritable(Exception):

@@ -130,6 +130,11 @@ def refuse_strange_days(event: Paid | OnItsWay | Reversed | str, now: datetime) 
             raise BadBody(f"/data/{name}: {day} is not between {EARLIEST} and {latest}; correct it and send again")
 
 
+def named_by(event: Paid | OnItsWay | Reversed | str) -> tuple[str, ...]:
+    """By which references an event names an invoice."""
+    return (event.data.invoice,) if isinstance(event, Paid | OnItsWay) and event.data.invoice else ()
+
+
 def apply_standard(come: Incoming, event: Paid | OnItsWay | Reversed | str) -> str:
     """Apply one event; returns what became of it in a word or two."""
     note_source(come, "standard")
@@ -143,7 +148,7 @@ def apply_standard(come: Incoming, event: Paid | OnItsWay | Reversed | str) -> s
             reason=data.reason,
         )  # fmt: skip
         return done.verdict
-    invoice = invoice_named(come, (data.invoice,) if data.invoice else ())
+    invoice = invoice_named(come, named_by(event))
     if isinstance(data, PaidData):
         done = record_payment(
             come.session, come.creditor_id, source="standard", source_ref=data.id, amount_minor=data.amount_minor, now=come.now,

@@ -35,6 +35,7 @@ TASKS = {
     "find_payment": "Look for the payment", "answer_dispute": "Answer the dispute", "get_consent": "Ask for a channel",
     "insolvency_claim": "File the claim",
     "confirm_insolvency": "Look whether it is insolvent", "read_reply": "Read an answer", "review_stop": "Review a stop",
+    "read_event": "A gateway's event could not be applied: look it up there",
 }  # fmt: skip
 TASKS |= {
     "confirm_due_date": "Confirm the due date", "prove_delivery": "Prove that it was delivered", "reissue": "Issue it again",

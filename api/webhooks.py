@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.datastructures import State
 
-from activities.payment_events import read_standard, refuse_strange_days
+from activities.payment_events import named_by, read_standard, refuse_strange_days
 from api import webhook_bodies as bodies
 from api.incoming import Came, take_receipt, take_reply
 from api.problems import Stop, responses
@@ -142,24 +142,34 @@ def _verify_twilio(state: State, request: Request, body: bytes) -> None:
     verify_twilio(url, body, request.headers, auth_token=state.settings.twilio_auth_token, now=wall_now())
 
 
-_Check = Callable[[bytes, Mapping[str, str], str, datetime], str]
-"""Verifies and reads a body; returns the sender's id of the event. Raises BadSignature, then BadBody."""
+class _Read(NamedTuple):
+    """What the door must know of an event: the sender's id of it, and by which references it names an invoice."""
+
+    event_id: str
+    references: tuple[str, ...]
 
 
-def _check_standard(body: bytes, headers: Mapping[str, str], secret: str, now: datetime) -> str:
+_Check = Callable[[bytes, Mapping[str, str], str, datetime], _Read]
+"""Verifies and reads a body. Raises BadSignature, then BadBody."""
+
+
+def _check_standard(body: bytes, headers: Mapping[str, str], secret: str, now: datetime) -> _Read:
     event_id = verify_standard(body, headers, secret=secret, now=wall_now())
-    refuse_strange_days(read_standard(body), now)
-    return event_id
+    event = read_standard(body)
+    refuse_strange_days(event, now)
+    return _Read(event_id, named_by(event))
 
 
-def _check_stripe(body: bytes, headers: Mapping[str, str], secret: str, now: datetime) -> str:
+def _check_stripe(body: bytes, headers: Mapping[str, str], secret: str, now: datetime) -> _Read:
     gateways.verify_stripe(body, headers, secret=secret, now=wall_now())
-    return gateways.read_stripe(body).event_id
+    event = gateways.read_stripe(body)
+    return _Read(event.event_id, event.references)
 
 
-def _check_wompi(body: bytes, headers: Mapping[str, str], secret: str, now: datetime) -> str:
+def _check_wompi(body: bytes, headers: Mapping[str, str], secret: str, now: datetime) -> _Read:
     wompi.verify_wompi(body, headers, secret=secret, now=wall_now())
-    return wompi.read_wompi(body).event_id
+    event = wompi.read_wompi(body)
+    return _Read(event.event_id, event.references)
 
 
 _CHECKS: dict[str, _Check] = {"standard": _check_standard, "stripe": _check_stripe, "wompi": _check_wompi}
@@ -176,18 +186,20 @@ def _one_gateway_event(state: State, token: str, body: bytes, headers: Mapping[s
         if address.kind != kind:
             continue
         try:
-            event_id = _CHECKS[kind](body, headers, state.sealer.unseal(address.secret_sealed).decode(), now)
+            read = _CHECKS[kind](body, headers, state.sealer.unseal(address.secret_sealed).decode(), now)
         except BadSignature as error:
             refused = error
             continue
         except gateways.BadBody as error:
             raise Stop(400, "not-understood", str(error)) from error
-        kept = inbox.keep(state.engine, state.sealer, key, address.secret_sealed, event_id, body, now=now)
+        kept = inbox.keep(
+            state.engine, state.sealer, key, address.secret_sealed, read.event_id, body, now=now, references=read.references
+        )
         if kept is None:
             continue
         if kept.row is None:
             return JSONResponse({"received": True, "result": "duplicate"})
-        state.handover.put(kept.creditor_id, kept.row)
+        state.handover.put(kept.creditor_id, kept.row, about=kept.account_id)
         return JSONResponse({"received": True, "result": "stored"})
     if refused is not None:
         raise _not_genuine(refused) from refused

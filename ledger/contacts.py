@@ -48,7 +48,8 @@ _CALL = Prepared(
     where (k.id = :id or k.folded_into = :id) and k.state = 'claimed' and not exists (
         select 1 from contact o join invoice i on i.id = o.invoice_id where (o.id = :id or o.folded_into = :id)
             and (o.state <> 'claimed' or o.claim_until <= :now or i.revision <> o.claim_revision))
-        and not exists (select 1 from inbox b where b.creditor_id = k.creditor_id and b.result is null)
+        and not exists (select 1 from inbox b where b.creditor_id = k.creditor_id and b.result is null and (b.account_id is null
+            or b.account_id in (select o.account_id from contact o where o.id = :id or o.folded_into = :id)))
     returning k.id
     """,
     id="uuid", version="text", register="text", now="timestamptz",

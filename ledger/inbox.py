@@ -1,7 +1,8 @@
 """What came in from outside, stored once by the sender's own event id and applied once (I5, F55).
 
 Receipts and replies are stored and applied in one transaction. A gateway's event is stored first, which is what its sender
-waits for, and applied a moment later; until then no claim of its creditor passes it (I3), and whoever finds it applies it.
+waits for, and applied a moment later; until then no claim on the customer whom it is about passes it (I3), nor on any customer
+of its creditor where the door could not tell whom, and whoever finds it applies it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy import Engine, Row, text
 from sqlalchemy.orm import Session
 
 from direct import ask_alone
+from ledger.ids import is_id
 from ledger.sealing import Sealer
 
 _STORE = text(
@@ -22,7 +24,10 @@ _STORE = text(
     " on conflict (creditor_id, source, event_id) do nothing returning id"
 )
 _DOOR = "select creditor_id, kind, secret_sealed from door_webhook(%(hash)s)"
-_KEEP = "select stands, creditor_id, kept from keep_webhook(%(hash)s, %(secret)s, %(event)s, %(now)s::timestamptz, %(payload)s)"
+_KEEP = (
+    "select stands, creditor_id, kept, account_id from keep_webhook(%(hash)s, %(secret)s, %(event)s, %(now)s::timestamptz,"
+    " %(payload)s, %(numbers)s::text[], %(ids)s::uuid[])"
+)
 _APPLIED = text("update inbox set applied_at = :now, result = :result where id = :id")
 # Two statements in one round trip: a role under row-level security sees the row only after the first.
 _TAKE = text(
@@ -31,8 +36,14 @@ _TAKE = text(
     " where id = :id and result is null for update skip locked"
 )
 _WAITING = text(
-    "select creditor_id, id from inbox where result is null and (cast(:creditor as uuid) is null or creditor_id = :creditor)"
-    " and try_at <= clock_timestamp() - make_interval(secs => :rested) order by creditor_id, id limit :most"
+    "select creditor_id, id from inbox where result is null"
+    " and try_at <= clock_timestamp() - make_interval(secs => :rested) order by id limit :most"
+)
+_WAITING_FOR = text(
+    "select b.creditor_id, b.id from invoice i join account a on a.id = i.account_id"
+    " join inbox b on b.creditor_id = i.creditor_id left join account g on g.id = b.account_id"
+    " where i.id = :invoice and b.result is null and b.try_at <= clock_timestamp()"
+    " and (b.account_id is null or coalesce(g.payer_id, g.id) = coalesce(a.payer_id, a.id)) order by b.id limit :most"
 )
 _AGAIN = text(
     "update inbox set tries = tries + 1, try_at = clock_timestamp() + make_interval(secs => power(:base, tries + 1)::int),"
@@ -55,10 +66,14 @@ class Address(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What became of an event at the door: whose it is, and its row; None when it was stored before."""
+    """What became of an event at the door: whose it is, its row, and about whom; no row when it was stored before.
+
+    `account_id` is None where the event names no invoice, or not that of one customer.
+    """
 
     creditor_id: UUID
     row: int | None
+    account_id: UUID | None = None
 
 
 def address(engine: Engine, token_hash: bytes) -> Address | None:
@@ -68,15 +83,20 @@ def address(engine: Engine, token_hash: bytes) -> Address | None:
 
 
 def keep(
-    engine: Engine, sealer: Sealer, token_hash: bytes, secret_sealed: bytes, event_id: str, payload: bytes, *, now: datetime
-) -> Kept | None:
+    engine: Engine, sealer: Sealer, token_hash: bytes, secret_sealed: bytes, event_id: str, payload: bytes, *, now: datetime,
+    references: Sequence[str] = (),
+) -> Kept | None:  # fmt: skip
     """Store a gateway's event, sealed and on disk when this returns; None when its address no longer stands with that secret.
 
-    A second delivery that runs at the same moment waits here for the first, so that it answers only what is committed.
+    `references`: by which it names an invoice. A second delivery that runs at the same moment waits here for the first, so that
+    it answers only what is committed.
     """
-    given = {"hash": token_hash, "secret": secret_sealed, "event": event_id, "now": now, "payload": sealer.seal(payload)}
+    given = {
+        "hash": token_hash, "secret": secret_sealed, "event": event_id, "now": now, "payload": sealer.seal(payload),
+        "numbers": list(references), "ids": [reference for reference in references if is_id(reference)],
+    }  # fmt: skip
     row = ask_alone(engine, _KEEP, given)
-    return Kept(row[1], row[2]) if row is not None and row[0] else None
+    return Kept(row[1], row[2], row[3]) if row is not None and row[0] else None
 
 
 def store(
@@ -91,12 +111,14 @@ def store(
     ).scalar()  # fmt: skip
 
 
-def waiting(
-    session: Session, creditor_id: UUID | None = None, *, most: int = 200, rested_seconds: float = 0.0
-) -> Sequence[Row[Any]]:
-    """The events to be applied now (`creditor_id`, `id`), of one creditor or of all; `rested_seconds`: stored so long ago."""
-    given = {"creditor": creditor_id, "most": most, "rested": rested_seconds}
-    return session.execute(_WAITING, given).all()
+def waiting(session: Session, *, most: int = 200, rested_seconds: float = 0.0) -> Sequence[Row[Any]]:
+    """The events to be applied now (`creditor_id`, `id`), of all creditors; `rested_seconds`: stored so long ago."""
+    return session.execute(_WAITING, {"most": most, "rested": rested_seconds}).all()
+
+
+def waiting_for(session: Session, invoice_id: UUID | str, *, most: int = 200) -> Sequence[Row[Any]]:
+    """Those that may be about the customer who owes that invoice."""
+    return session.execute(_WAITING_FOR, {"invoice": str(invoice_id), "most": most}).all()
 
 
 def take(session: Session, creditor_id: UUID, inbox_id: int) -> Row[Any] | None:

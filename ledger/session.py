@@ -124,8 +124,10 @@ def as_creditor(session: Session, creditor_id: UUID | str) -> None:
 _LOCK_AND_READ = text(
     "select pg_advisory_xact_lock(hashtextextended(coalesce(a.payer_id, a.id)::text, 0)) from invoice i"
     " join account a on a.id = i.account_id where i.id = :id;"
-    " select revision, exists (select 1 from inbox b where b.creditor_id = i.creditor_id and b.result is null) as waiting"
-    " from invoice i where id = :id"
+    " select i.revision, exists (select 1 from inbox b left join account g on g.id = b.account_id"
+    " where b.creditor_id = i.creditor_id and b.result is null"
+    " and (b.account_id is null or coalesce(g.payer_id, g.id) = coalesce(a.payer_id, a.id))) as waiting"
+    " from invoice i join account a on a.id = i.account_id where i.id = :id"
 )
 
 
@@ -150,7 +152,7 @@ class Locked(NamedTuple):
     revision: int
     """0: there is no such invoice."""
     events_wait: bool
-    """Whether a payment gateway of the creditor has told of something that is not applied yet."""
+    """Whether a payment gateway has told of something that may be about this debtor and is not applied yet."""
 
 
 def lock_debtor_of(session: Session, invoice_id: UUID | str) -> Locked:

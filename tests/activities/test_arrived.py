@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +13,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from activities import arrived
-from ledger import contacts, inbox
+from ledger import agreements, contacts, inbox
 from ledger.creditors import create_webhook_endpoint, hash_token
 from ledger.facts import gather
 from ledger.refusals import Refused
 from ledger.session import lock_debtor
 from ledger.steps import decide
+from policies import negotiation
 from policies.steps import Contact
 from tests import cast
 from tests.activities.house import House
@@ -42,7 +44,10 @@ def _stored(house: House, event_id: str = "evt_1", **data: Any) -> tuple[UUID, i
     body = json.dumps({"type": "payment.succeeded", "data": given | data}).encode()
     address = inbox.address(house.worker, hash_token(token))
     assert address is not None
-    kept = inbox.keep(house.worker, cast.sealer(), hash_token(token), address.secret_sealed, event_id, body, now=now)
+    kept = inbox.keep(
+        house.worker, cast.sealer(), hash_token(token), address.secret_sealed, event_id, body, now=now,
+        references=str((given | data)["invoice"]).split(),
+    )  # fmt: skip
     assert kept is not None and kept.row is not None
     return kept.creditor_id, kept.row
 
@@ -81,6 +86,74 @@ def test_an_event_of_another_creditor_holds_nobody_up(house: House) -> None:
         inbox.store(session, cast.sealer(), other, "standard", "evt_1", b"not readable", now=house.tools.clock.now())
     house.contact(invoice)
     assert house.received() == 1
+
+
+def _poison(house: House, **data: Any) -> int:
+    """An event that was acknowledged, and of which no try is due soon."""
+    _, row = _stored(house, "evt_bad", **data)
+    with Session(house.worker) as session, session.begin():
+        session.execute(
+            text("update inbox set tries = 3, try_at = clock_timestamp() + interval '1 hour' where id = :i"), {"i": row}
+        )
+    return row
+
+
+def test_an_event_about_another_customer_holds_nobody_up(house: House) -> None:
+    invoice, luis = due(house), cast.debtor_luis()
+    house.owes("L-1", account=luis, now=house.tools.clock.now())
+    _poison(house, invoice="L-1")
+    house.contact(invoice)
+    assert house.received() == 1
+
+
+@pytest.mark.parametrize("named", ["F-9999", "", "F-1001 L-1"])
+def test_an_event_that_may_be_about_anybody_holds_everybody_back(house: House, named: str) -> None:
+    invoice = due(house)
+    house.owes("L-1", account=cast.debtor_luis(), now=house.tools.clock.now())
+    _poison(house, invoice=named)
+    with pytest.raises(Exception, match="cannot be applied yet"):
+        house.contact(invoice)
+
+
+def test_an_event_about_who_has_the_same_payer_holds_back(house: House) -> None:
+    invoice = due(house)
+    house.owes("L-1", account=cast.debtor_luis(), now=house.tools.clock.now())
+    with Session(house.worker) as session, session.begin():
+        session.execute(text("update account a set payer_id = b.id from account b where a.ref = 'B-2001' and b.ref = 'C-1001'"))
+    _poison(house, invoice="L-1")
+    with pytest.raises(Exception, match="cannot be applied yet"):
+        house.contact(invoice)
+
+
+def test_an_event_that_names_our_own_id_is_about_that_customer(house: House) -> None:
+    invoice = due(house)
+    _stored(house, invoice=str(invoice))
+    assert house.rows("select account_id from inbox")[0].account_id == account_of(house.worker, invoice)
+
+
+def test_what_only_looks_like_an_id_names_no_invoice(house: House) -> None:
+    invoice = due(house)
+    creditor, row = _stored(house, invoice=f"urn:uuid:{invoice}")
+    assert arrived.apply_event(house.worker, cast.sealer(), creditor, row) == "unmatched"
+
+
+def test_no_promise_is_judged_without_the_money_that_was_acknowledged(house: House) -> None:
+    invoice = due(house)
+    with Session(house.worker) as session, session.begin():
+        wish = negotiation.Promise(on=date(2026, 3, 20))
+        agreements.ask(session, str(invoice), wish, source="portal", actor="customer", now=house.tools.clock.now())
+    house.plan(invoice)
+    house.at("2026-03-20 17:00")
+    _stored(house)
+    house.at("2026-03-24 00:00")
+    assert house.plan(invoice).kind == "close"
+    assert house.rows("select state from agreement")[0].state == "kept"
+
+
+def test_a_plan_goes_on_while_an_event_cannot_be_applied(house: House) -> None:
+    invoice = due(house)
+    _poison(house)
+    assert house.plan(invoice).kind == "contact"
 
 
 def test_many_at_once_apply_an_event_once(house: House) -> None:

@@ -688,12 +688,13 @@ create index portal_link_by_invoice on portal_link (invoice_id);
 create table inbox (
     id bigint generated always as identity primary key,
     creditor_id uuid not null references creditor,
+    account_id uuid,                           -- about whom, as far as the door could tell; no reference: a door waits for nobody's row
     source text not null,
     event_id text not null,
     received_at timestamptz not null,
     payload bytea,                             -- sealed under the master key; emptied after its time
     applied_at timestamptz,
-    result text,                               -- null: acknowledged and not applied yet; no claim passes it (I3)
+    result text,                               -- null: acknowledged and not applied yet; no claim on that account, or on any where it is not known, passes it (I3)
     tries int not null default 0,
     try_at timestamptz not null default clock_timestamp(),  -- machine time
     unique (creditor_id, source, event_id)
@@ -870,14 +871,23 @@ language sql stable security definer set search_path = public, pg_temp as
 $$ select w.id, w.creditor_id, w.kind, w.secret_sealed from webhook_endpoint w where w.token_hash = asked_hash and w.revoked_at is null $$;
 
 -- What a gateway sent, kept in the very statement that asks whether its address still stands and still has that secret.
-create function keep_webhook(asked_hash bytea, asked_secret bytea, asked_event text, asked_at timestamptz, asked_payload bytea)
-returns table (stands boolean, creditor_id uuid, kept bigint)
+-- An event names an invoice by its number or by our id; where that is not one customer's, it may be about any.
+create function keep_webhook(asked_hash bytea, asked_secret bytea, asked_event text, asked_at timestamptz, asked_payload bytea,
+    asked_numbers text[], asked_ids uuid[])
+returns table (stands boolean, creditor_id uuid, kept bigint, account_id uuid)
 language sql volatile security definer set search_path = public, pg_temp as
 $$ with door as (select w.creditor_id, w.kind from door_webhook(asked_hash) w where w.secret_sealed = asked_secret),
-   put as (insert into inbox (creditor_id, source, event_id, received_at, payload)
-       select d.creditor_id, d.kind, asked_event, asked_at, asked_payload from door d
-       on conflict on constraint inbox_creditor_id_source_event_id_key do nothing returning id)
-   select exists (select 1 from door), (select d.creditor_id from door d), (select p.id from put p) $$;
+   named as (
+       select i.id, i.account_id from door d join invoice i on i.creditor_id = d.creditor_id where i.number = any(asked_numbers)
+       union all
+       select i.id, i.account_id from door d join invoice i on i.creditor_id = d.creditor_id where i.id = any(asked_ids)),
+   about as (select case when count(distinct n.account_id) = 1 and not exists (
+           select 1 from named o join replacement r on r.old_invoice_id = o.id) then min(n.account_id::text)::uuid end as account_id
+       from named n),
+   put as (insert into inbox (creditor_id, account_id, source, event_id, received_at, payload)
+       select d.creditor_id, a.account_id, d.kind, asked_event, asked_at, asked_payload from door d, about a
+       on conflict on constraint inbox_creditor_id_source_event_id_key do nothing returning id, inbox.account_id)
+   select exists (select 1 from door), (select d.creditor_id from door d), (select p.id from put p), (select p.account_id from put p) $$;
 
 create function door_portal(asked_hash bytea)
 returns table (creditor_id uuid, invoice_id uuid, person_id uuid)
@@ -918,7 +928,7 @@ do $$
 declare f text;
 begin
     grant create on schema public to puntual_worker;
-    foreach f in array array['door_api_key(text)', 'door_webhook(bytea)', 'keep_webhook(bytea, bytea, text, timestamptz, bytea)', 'door_portal(bytea)', 'door_address(bytea)', 'door_contact(uuid)',
+    foreach f in array array['door_api_key(text)', 'door_webhook(bytea)', 'keep_webhook(bytea, bytea, text, timestamptz, bytea, text[], uuid[])', 'door_portal(bytea)', 'door_address(bytea)', 'door_contact(uuid)',
         'door_staff_login(text, text)', 'door_staff_session(uuid)', 'door_staff_password(uuid, int, text, text)'] loop
         execute format('alter function %s owner to puntual_worker', f);
         execute format('revoke all on function %s from public', f);
