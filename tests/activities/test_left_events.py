@@ -29,7 +29,7 @@ def test_what_was_left_is_applied_until_nothing_waits_and_the_ledger_may_be_away
             raise asyncio.CancelledError
 
     monkeypatch.setattr(worker, "apply_waiting", apply)
-    monkeypatch.setattr(worker.asyncio, "sleep", pause)
+    monkeypatch.setattr("asyncio.sleep", pause)
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(worker.events_loop(None, cast.sealer()))  # type: ignore[arg-type]
     assert said == ["away", "pause", "200", "200", "7", "0", "pause"]
