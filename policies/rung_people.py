@@ -7,20 +7,37 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from policies.case import Case, addressed, choose
-from policies.facts import Reach
+from policies.facts import InvoiceFacts, Reach
 from policies.holder import HOLDER_CHECK, check_key, checks_of, may_ask_from, unconfirmed
 from policies.ladder import Candidate, local_moment
 from policies.law.packs import limits_of_law
+from policies.manual import Manual
 from policies.recipients import is_courtesy
+from policies.remembered import OncePerFacts
 from policies.steps import Ask, Contact, Step, Wait
 
 DUE_DAYS = 2
 """How long a person has for what a rung asks of them."""
 
 
+def _find_ways(facts: InvoiceFacts, manual: Manual) -> tuple[list[list[Reach]], ...]:
+    """For each rung whom it is for; most rungs name the same people."""
+    found: dict[tuple[tuple[str, ...], bool], list[list[Reach]]] = {}
+    for rung in manual.ladder:
+        named = rung.roles, is_courtesy(rung)
+        if named not in found:
+            found[named] = addressed(facts, rung.roles, courtesy=named[1])
+    return tuple(found[rung.roles, is_courtesy(rung)] for rung in manual.ladder)
+
+
+PEOPLE_HANG_ON = ("reach", "minor")
+"""The facts that tell whom a rung is for; a test reads no other."""
+_ways = OncePerFacts(_find_ways, PEOPLE_HANG_ON, size=4096)
+
+
 def ways_of(case: Case, candidate: Candidate) -> list[list[Reach]]:
     """Whom this rung is for, best first (F85)."""
-    return addressed(case.facts, candidate.rung.roles, courtesy=is_courtesy(candidate.rung))
+    return _ways(case.facts, case.manual)[candidate.position]
 
 
 def by_hand(case: Case, candidate: Candidate) -> Step | None:

@@ -37,6 +37,7 @@ class Tally:
         self._mine: dict[str, dict[int, BudgetEntry]] = {}
         self._slots: dict[Address, dict[datetime, dict[int, BudgetEntry]]] = {}
         self._once: dict[int, BudgetEntry] = {}
+        self._each: dict[int, tuple[BudgetEntry, Any]] = {}
         self._counted: Counted | None = None
         self._spoken: Spoken | None = None
         for entry in entries:
@@ -78,7 +79,7 @@ class Tally:
         gone = [number for number in mine if number in self._once]
         if not gone:
             if self._counted is None:
-                self._counted = Counted(self._once[number] for number in sorted(self._once))
+                self._counted = self._listed(self._once)
             return self._counted
         once = dict(self._once)
         for number in gone:
@@ -86,15 +87,23 @@ class Tally:
             following = next(((n, e) for n, e in self._together(mine[number]).items() if n not in mine), None)
             if following is not None:
                 once[following[0]] = following[1]
-        return Counted(once[number] for number in sorted(once))
+        return self._listed(once)
 
     def slots(self, invoice_id: str, address: Address) -> list[Slot]:
-        """The messages to come, earliest first, for which other invoices have reserved slots."""
+        """The messages to come, earliest first, for which other invoices have reserved slots, each with the first of these.
+
+        The further slots of a message are never counted, so whoever leaves the message out has left them out already.
+        """
         found = []
         for at, members in sorted(self._slots.get(address, {}).items()):
-            others = [entry for entry in members.values() if entry.invoice_id != invoice_id]
-            if others:
-                found.append((at, others))
+            first = next((entry for entry in members.values() if entry.invoice_id != invoice_id), None)
+            if first is not None:
+                found.append((at, [first]))
+        return found
+
+    def _listed(self, once: dict[int, BudgetEntry]) -> Counted:
+        found = Counted(once[number] for number in sorted(once))
+        found.each = self._each
         return found
 
     def _together(self, entry: BudgetEntry) -> dict[int, BudgetEntry]:
@@ -116,6 +125,7 @@ class Tally:
 
     def _drop(self, number: int, entry: BudgetEntry) -> None:
         del self._entries[number]
+        self._each.pop(id(entry), None)
         for name in _told(entry):
             del self._mine[name][number]
         counts = self._once.pop(number, None) is not None
@@ -146,6 +156,14 @@ class Spoken(tuple[BudgetEntry, ...]):
 class Counted(tuple[BudgetEntry, ...]):
     """Entries of which none is one's own, and what limits and law have made of them: it is the same for every rung that asks."""
 
+    each: dict[int, tuple[BudgetEntry, Any]]
+    """What was made of single entries, by their identity and with them; all that one tally counts share it."""
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """Where each entry stands, by its identity."""
+        return {id(entry): place for place, entry in enumerate(self)}
+
     @cached_property
     def made(self) -> dict[tuple[object, ...], Any]:
         """Whatever follows from these entries alone and from what its key names."""
@@ -155,13 +173,16 @@ class Counted(tuple[BudgetEntry, ...]):
 def besides(entries: Sequence[BudgetEntry], these: Iterable[BudgetEntry]) -> Sequence[BudgetEntry]:
     """The entries without these very ones."""
     left_out = {id(entry) for entry in these}
-    rest = (entry for entry in entries if id(entry) not in left_out)
     if not isinstance(entries, Counted):
-        return list(rest)
-    key = "besides", *[number for number, entry in enumerate(entries) if id(entry) in left_out]
+        return [entry for entry in entries if id(entry) not in left_out]
+    gone = sorted(entries.places[number] for number in left_out if number in entries.places)
+    if not gone:
+        return entries
+    key = "besides", *gone
     found: Counted | None = entries.made.get(key)
     if found is None:
-        found = entries.made[key] = Counted(rest)
+        found = entries.made[key] = Counted(entry for entry in entries if id(entry) not in left_out)
+        found.each = entries.each
     return found
 
 

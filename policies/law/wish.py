@@ -40,11 +40,19 @@ def law_contact(entry: BudgetEntry) -> LawContact | None:
     )
 
 
+def _once(each: dict[int, tuple[BudgetEntry, LawContact | None]], entry: BudgetEntry) -> LawContact | None:
+    found = each.get(id(entry))
+    if found is None:
+        found = each[id(entry)] = entry, law_contact(entry)
+    return found[1]
+
+
 def _contacts(budget: Sequence[BudgetEntry], own: tuple[str, str]) -> Sequence[LawContact]:
     if isinstance(budget, Counted):
         found: Heard | None = budget.made.get(("law",))
         if found is None:
-            found = budget.made["law",] = Heard(contact for entry in budget if (contact := law_contact(entry)) is not None)
+            heard = (_once(budget.each, entry) for entry in budget)
+            found = budget.made["law",] = Heard(contact for contact in heard if contact is not None)
         return found
     return [
         contact
