@@ -83,8 +83,8 @@ _FACTS = Prepared(
             and not k.given_back) as contacts,
         coalesce((select p.state from portal_step p where p.invoice_id = i.id order by p.on_day desc, p.id desc limit 1), '')
             as portal_state,
-        old.age_from, exists (select 1 from document f where f.invoice_id = i.id and f.kind = 'pdf'
-            and f.sealed is not null) as has_document,
+        old.age_from, coalesce((select true from document f where f.invoice_id = i.id and f.kind = 'pdf'
+            and f.sealed is not null limit 1), false) as has_document,
         (select coalesce(json_agg(json_build_object('kind', w.kind, 'at', w.at, 'on', w.on_day, 'source', w.source)
             order by w.at), '[]') from (
             select d.kind, d.recorded_at as at, d.on_day, d.source from delivery d where d.invoice_id = i.id
@@ -99,7 +99,8 @@ _FACTS = Prepared(
             'passed_at', case when s.rules && array['start.watch', 'start.declined', 'owner.told_ahead']
             then s.asked_at end) order by s.id), '[]')
          from step s where s.invoice_id = i.id and s.key is not null and (s.kind = 'ask' or s.kind = 'skip' and s.asked_at >=
-            coalesce((select max(o.superseded_at) from instalment o where o.invoice_id = i.id), '-infinity'))) as skipped,
+            coalesce((select max(o.superseded_at) from instalment o where o.invoice_id = i.id and o.superseded_at is not null),
+                '-infinity'))) as skipped,
         (select json_build_object('id', p.id, 'state', p.state, 'proposed_at', p.proposed_at, 'decide_by', p.decide_by,
             'placed_at', p.placed_at, 'return_by', p.return_by) from placement p where p.invoice_id = i.id
             and (p.cycle = i.cycle or p.state in ('approved', 'placed')) order by p.cycle desc limit 1) as placement,

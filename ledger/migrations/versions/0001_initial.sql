@@ -121,6 +121,7 @@ create table suppression (
     created_at timestamptz not null
 );
 create index suppression_by_account on suppression (account_id);
+create index suppression_by_person on suppression (person_id) where person_id is not null;
 
 create table invoice (
     id uuid primary key,
