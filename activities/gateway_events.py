@@ -21,7 +21,10 @@ def apply_gateway(come: Incoming, event: GatewayEvent, *, source: str) -> str:
         if invoice is None:
             return "no such invoice"
         if event.what == "in_process":
-            holds.hold_in_process(come.session, invoice, money=event.money, now=come.now, method=event.method)
+            holds.hold_in_process(
+                come.session, invoice, money=event.money, now=come.now, method=event.method, source=source,
+                names=(event.money, *event.aliases),
+            )  # fmt: skip
         else:
             holds.release_in_process(come.session, invoice, money=(event.money, *event.aliases), now=come.now)
         return event.what

@@ -160,7 +160,9 @@ def apply_standard(come: Incoming, event: Paid | OnItsWay | Reversed | str) -> s
     if invoice is None:
         return "no such invoice"
     if event.type == "payment.processing":
-        holds.hold_in_process(come.session, invoice, money=data.id, now=come.now, method=data.method)
+        holds.hold_in_process(
+            come.session, invoice, money=data.id, now=come.now, method=data.method, source="standard", names=(data.id,)
+        )
     else:
         holds.release_in_process(come.session, invoice, money=(data.id,), now=come.now)
     return event.type

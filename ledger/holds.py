@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from ledger.events import note_fact
 from ledger.facts import gather
 from ledger.refusals import Refused, not_found
+from ledger.same_money import came_and_stayed
 from ledger.session import lock_debtor
 from ledger.tasks import open_task
 from policies.calendars import add_working_days
@@ -152,14 +153,18 @@ def look_again(session: Session, invoice_id: UUID | str, *, now: datetime) -> No
 
 
 def hold_in_process(
-    session: Session, invoice_id: UUID | str, *, money: str, now: datetime, method: str = "", actor: str = "gateway"
-) -> datetime | None:
+    session: Session, invoice_id: UUID | str, *, money: str, now: datetime, method: str = "", actor: str = "gateway",
+    source: str = "", names: Sequence[str] = (),
+) -> datetime | None:  # fmt: skip
     """Money is on its way: nothing is asked until it settles, fails, or its method's clearing time is over; returns that end.
 
-    Nothing owed, nothing done: None. Told again, the first end stands.
+    Nothing owed, nothing done: None; nor where the money came already from `source` under one of these `names`, and its sender's
+    events only changed places. Told again, the first end stands.
     """
     invoice = locked_invoice(session, invoice_id)
     if invoice.status != "open" or invoice.balance_minor <= 0:
+        return None
+    if names and came_and_stayed(session, invoice.creditor_id, source, names):
         return None
     before = [until for _, until, ref in _active(session, invoice_id, "payment_in_process", now) if ref == money]
     if before:

@@ -50,7 +50,7 @@ _AGAIN = text(
     " result = case when tries + 1 >= :most then cast(:failed as text) end where id = :id and result is null"
     " returning result is not null"
 )
-_EMPTY = text("update inbox set payload = null where payload is not null and applied_at is not null and received_at < :before")
+_EMPTY = text("update inbox set payload = null where payload is not null and result is not null and received_at < :before")
 
 TRIES = 6
 _BASE = 3
@@ -144,7 +144,7 @@ def received_at(session: Session, inbox_id: int) -> datetime:
 
 
 def empty_payloads(session: Session, before: datetime) -> int:
-    """Forget the content of what was applied and came before that instant; its id stays, so a repeat is still known."""
+    """Forget the content of what is over and came before that instant; its id stays, so a repeat is still known."""
     found = session.execute(
         text("with emptied as (" + _EMPTY.text + " returning 1) select count(*) from emptied"), {"before": before}
     ).scalar_one()

@@ -71,6 +71,20 @@ def named(session: Session, creditor_id: UUID | str, source: str, names: Sequenc
     ).one_or_none()
 
 
+def came_and_stayed(session: Session, creditor_id: UUID | str, source: str, names: Sequence[str]) -> bool:
+    """Whether money is recorded under one of these names of which nothing went back."""
+    return bool(
+        session.execute(
+            text(
+                "select exists (select 1 from payment where creditor_id = :creditor and source = :source and kind = 'payment'"
+                " and source_ref = any(:names)) and not exists (select 1 from payment where creditor_id = :creditor"
+                " and source = :source and kind = 'reversal' and reverses_ref = any(:names))"
+            ),
+            {"creditor": str(creditor_id), "source": source, "names": list(names)},
+        ).scalar_one()
+    )
+
+
 def rename(session: Session, payment_id: UUID, name: str) -> None:
     """Keep a payment under a stronger name."""
     session.execute(text("update payment set source_ref = :name where id = :id"), {"name": name, "id": payment_id})

@@ -14,7 +14,7 @@ from uuid import UUID
 from psycopg2 import Error
 from sqlalchemy import Engine, Result, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
@@ -93,7 +93,11 @@ class Prepared:
             if planned is not None:
                 connection.execute(self._forget)
             connection.info.pop(self._name, None)
-            connection.execute(self._prepare)
+            try:
+                connection.execute(self._prepare)
+            except DBAPIError:
+                connection.invalidate()  # the server may know the name although nobody was told so: it would refuse it ever after
+                raise
             connection.info[self._name] = monotonic()
         return connection.exec_driver_sql(self._execute, dict(values))
 

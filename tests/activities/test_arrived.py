@@ -29,7 +29,7 @@ from tests.cast import account_of
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
-def _stored(house: House, event_id: str = "evt_1", **data: Any) -> tuple[UUID, int]:
+def _stored(house: House, event_id: str = "evt_1", kind: str = "payment.succeeded", **data: Any) -> tuple[UUID, int]:
     """An event that was acknowledged, and that nobody has applied; a payment in full unless `data` says otherwise."""
     now = house.tools.clock.now()
     with Session(house.worker) as session, session.begin():
@@ -41,7 +41,7 @@ def _stored(house: House, event_id: str = "evt_1", **data: Any) -> tuple[UUID, i
         "invoice": "F-1001",
         "paid_on": str(now.date()),
     }
-    body = json.dumps({"type": "payment.succeeded", "data": given | data}).encode()
+    body = json.dumps({"type": kind, "data": given | data}).encode()
     address = inbox.address(house.worker, hash_token(token))
     assert address is not None
     kept = inbox.keep(
@@ -181,6 +181,20 @@ def test_what_was_left_is_applied_in_its_order_with_the_moment_at_which_it_came(
     assert arrived.apply_waiting(house.worker, cast.sealer()) == 3
     assert [row.recorded_at for row in house.rows("select recorded_at from payment order by recorded_at, id")] == [came] * 3
     assert arrived.apply_waiting(house.worker, cast.sealer()) == 0
+
+
+def test_money_that_came_is_not_on_its_way_when_its_events_changed_places_unless_it_went_back(house: House) -> None:
+    invoice = due(house)
+    for event_id, kind, more in (
+        ("e1", "payment.succeeded", {"amount_minor": 1_000_000}),
+        ("e2", "payment.processing", {}),
+        ("e3", "payment.reversed", {"id": "r1", "reverses": "p1", "amount_minor": 1_000_000}),
+        ("e4", "payment.processing", {}),
+    ):
+        _stored(house, event_id, kind, **({"id": "p1"} | more))
+        arrived.apply_waiting(house.worker, cast.sealer())
+        held = house.rows("select count(*) as held from hold where invoice_id = :i", i=invoice)[0].held
+        assert held == (event_id == "e4"), event_id
 
 
 def test_an_event_that_cannot_be_applied_is_tried_again_then_given_to_a_person_and_holds_up_nobody_else(

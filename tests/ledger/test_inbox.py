@@ -48,16 +48,18 @@ def test_an_event_whose_transaction_failed_may_come_again(database: Database) ->
         assert store(session, sealer(), creditor, "stripe", "evt_1", b"{}", now=NOW) is not None
 
 
-def test_content_is_sealed_and_emptied_after_its_time_when_it_was_applied(database: Database) -> None:
+def test_content_is_sealed_and_emptied_after_its_time_unless_it_waits(database: Database) -> None:
     creditor = creditor_brill(database.worker).id
     with Session(database.worker) as session:
         first = store(session, sealer(), creditor, "stripe", "e1", b"a name", now=NOW)
         store(session, sealer(), creditor, "stripe", "e2", b"never applied", now=NOW)
+        given_up = store(session, sealer(), creditor, "stripe", "e3", b"a name too", now=NOW)
+        session.execute(text("update inbox set result = 'failed: ValueError' where id = :id"), {"id": given_up})
         assert first is not None
         applied(session, first, "applied", now=NOW)
         sealed = bytes(session.execute(text("select payload from inbox where event_id = 'e1'")).scalar_one())
         assert b"a name" not in sealed and sealer().unseal(sealed) == b"a name"
         assert empty_payloads(session, NOW) == 0
-        assert empty_payloads(session, NOW + timedelta(days=1)) == 1
-        assert session.execute(text("select count(*) from inbox where payload is null")).scalar() == 1
+        assert empty_payloads(session, NOW + timedelta(days=1)) == 2
+        assert session.execute(text("select count(*) from inbox where payload is null")).scalar() == 2
         assert store(session, sealer(), creditor, "stripe", "e1", b"a name", now=NOW) is None

@@ -6,11 +6,12 @@ import threading
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from embedded import Postgres
 from ledger.events import note_fact
-from ledger.session import Prepared, lock_debtor_of
+from ledger.session import Prepared, lock_debtor_of, make_engine
 from tests.cast import NOW, accepted_invoice, creditor_brill
 from tests.conftest import Database
 
@@ -55,6 +56,20 @@ def test_a_prepared_question_outlives_the_transaction_that_prepared_it(database:
         once.ask(session, {"given": 1})
         session.rollback()
         assert once.ask(session, {"given": 2}).scalar() == 3
+
+
+def test_a_connection_whose_server_knows_a_question_of_which_it_was_not_told_is_given_up(database: Database) -> None:
+    """As after a cancel between the preparation and its answer."""
+    twice = Prepared("known", "select :given * 2", given="int")
+    engine = make_engine(database.worker.url.render_as_string(hide_password=False), pool_size=1)
+    with Session(engine) as session:
+        session.execute(text("prepare puntual_known as select 1"))
+        session.commit()
+        with pytest.raises(DBAPIError):
+            twice.ask(session, {"given": 1})
+    with Session(engine) as session:
+        assert twice.ask(session, {"given": 2}).scalar() == 4
+    engine.dispose()
 
 
 def test_a_connection_that_rested_while_the_server_ended_it_is_replaced(
