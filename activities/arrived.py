@@ -24,7 +24,7 @@ from ledger import inbox
 from ledger.refusals import Refused
 from ledger.sealing import Sealer
 from ledger.session import as_creditor
-from ledger.tasks import open_task
+from ledger.tasks import close_task, open_task
 
 log = logging.getLogger("puntual.arrived")
 
@@ -50,6 +50,10 @@ def apply_event(engine: Engine, sealer: Sealer, creditor_id: UUID, inbox_id: int
             read, apply = _KINDS[row.source]
             result = apply(Incoming(session, sealer, creditor_id, row.received_at), read(sealer.unseal(row.payload)))
             inbox.applied(session, row.id, result, now=row.received_at)
+            if row.tries:
+                close_task(
+                    session, creditor_id=creditor_id, kind="read_event", key=str(row.id), outcome="applied", now=row.received_at
+                )
             return result
     except Exception as error:  # whatever it is, those behind it must be applied
         why = f"refused, {error.code}" if isinstance(error, Refused) else type(error).__name__
@@ -65,7 +69,7 @@ def _try_again(engine: Engine, creditor_id: UUID, inbox_id: int, why: str) -> st
                 now = inbox.received_at(session, inbox_id)
                 open_task(
                     session, creditor_id=creditor_id, kind="read_event", key=str(inbox_id), due_at=now + LOOK_WITHIN, now=now,
-                    why=f"event {inbox_id} of a payment gateway could not be applied ({why}): look it up there, record it here",
+                    why=f"event {inbox_id} of a payment gateway could not be applied ({why}): record it by hand, or try it again",
                 )  # fmt: skip
                 return f"failed: {why}"
     except Exception as error:  # the ledger is away: it is tried again, and the try does not count

@@ -140,6 +140,11 @@ ANSWERS: dict[str, Any] = {
         "why": "The ladder has ended: decide whether the debt is kept or goes to the agency.", "due_at": "2026-06-12T23:00:00Z",
         "created_at": "2026-06-05T14:00:00Z", "assigned_to": None, "ends_with": "approve or decline the placement",
     }], "cursor": None},
+    "GET /v1/payment-events": {"events": [{
+        "id": 5123, "source": "stripe", "event_id": "evt_1Q2w3E", "account_ref": "C-1001", "received_at": "2026-03-20T14:00:00Z",
+        "tries": 6, "why": "failed: OperationalError",
+    }]},
+    "POST /v1/payment-events/{stored_event}/again": {"done": True},
     "GET /v1/placements": {"placements": [{
         "id": _OTHER, "invoice_id": _ID, "number": "F-1001", "account_ref": "C-1001", "currency": "COP", "state": "proposed",
         "recommend": "place", "figures": {

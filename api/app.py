@@ -29,6 +29,7 @@ from api import (
     papers,
     payer_portals,
     payment_data,
+    payment_events_list,
     plan,
     portal,
     portal_papers,
@@ -50,7 +51,7 @@ ROLE = "puntual_api"
 GC_THRESHOLD = 50_000
 ROOMS = (
     invoices, papers, own_promises, account_owners, contacts, contactability, plan, charges, accounts, actions, approvals,
-    awaiting, payment_data, deductions, snapshots, reasons, payer_portals, webhooks, portal_papers, portal,
+    awaiting, payment_data, payment_events_list, deductions, snapshots, reasons, payer_portals, webhooks, portal_papers, portal,
 )  # fmt: skip
 """What answers under /v1, /webhooks and /p; a test holds each of their routes against its guard."""
 DESCRIPTION = """\

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ledger.index_values import missing_on
 from ledger.session import Prepared
 from ledger.starting import start_of
-from policies.facts import PERMANENT_STOPS, InvoiceFacts
+from policies.facts import PERMANENT_STOPS, BudgetEntry, InvoiceFacts
 from policies.forecast import BookEntry
 from policies.law.place import terms_of
 from policies.manual import Manual
@@ -232,10 +232,10 @@ def _manual(session: Session, creditor_id: str, manual_id: str) -> Manual:
     return known
 
 
-def _budget(session: Session, account_id: str, now: datetime, *, house: bool) -> list[dict[str, Any]]:
+def _budget(session: Session, account_id: str, now: datetime, *, house: bool) -> tuple[BudgetEntry, ...]:
     since = now - timedelta(days=BUDGET_DAYS)
     rows = _BUDGET.ask(session, {"account": account_id, "since": since, "house": house}).mappings()
-    return [dict(row) for row in rows]
+    return tuple(BudgetEntry.model_validate(dict(row)) for row in rows)
 
 
 def gather(session: Session, invoice_id: UUID | str, now: datetime) -> tuple[InvoiceFacts, Manual]:
@@ -248,7 +248,8 @@ def gather(session: Session, invoice_id: UUID | str, now: datetime) -> tuple[Inv
 
 def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[BookEntry]:
     found: list[BookEntry] = []
-    budgets: dict[str, list[dict[str, Any]]] = {}
+    budgets: dict[str, tuple[BudgetEntry, ...]] = {}
+    """Made once for each account: a large one has thousands of invoices."""
     for row in _FACTS.ask(session, {"invoices": invoice_ids, "now": now, "permanent": sorted(PERMANENT_STOPS)}).mappings():
         manual = _manual(session, row["creditor_id"], row["manual_id"])
         account = row["account_id"]
@@ -268,7 +269,7 @@ def _entries(session: Session, invoice_ids: list[str], now: datetime) -> list[Bo
             {
                 **given,
                 "start": start,
-                "budget": budgets.get(account, []),
+                "budget": budgets.get(account, ()),
                 "law": law,
                 "preferred": row["terms"].get("channel"),
                 "minor": bool(row["terms"].get("minor")),

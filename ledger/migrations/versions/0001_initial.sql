@@ -701,6 +701,7 @@ create table inbox (
     unique (creditor_id, source, event_id)
 );
 create index inbox_waiting on inbox (creditor_id, id) where result is null;
+create index inbox_failed on inbox (creditor_id, id) where applied_at is null and result is not null;
 create index inbox_content on inbox (received_at) where payload is not null;
 
 create table outbox (
