@@ -21,6 +21,7 @@ from ledger.people import person_card
 from ledger.session import WrongRole
 from tests import cast
 from tests.api.conftest import House, settings_of
+from tests.api.outside import change, one
 
 # These are opened by something else than a key: a token in the address, a provider's signature, or nothing at all.
 PUBLIC = {
@@ -48,6 +49,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/invoices/{invoice_id}/cession/end": {"how": "recourse"},
     "POST /v1/invoices/{invoice_id}/deadlines": {"kind": "insurer_notice", "on": "2026-04-01", "ref": "p-1"},
     "POST /v1/tasks/{task_id}/done": {"outcome": "done"},
+    "POST /v1/payment-events/{stored_event}/again": None,
     "POST /v1/invoices/{invoice_id}/delivery": {"kind": "delivered", "on": "2026-03-02"},
     "POST /v1/invoices/{invoice_id}/due-date/confirm": {},
     "POST /v1/invoices/{invoice_id}/documents": {"kind": "pdf", "content_base64": "JVBERi0xLjQ="},
@@ -154,7 +156,12 @@ def test_without_a_key_every_guarded_route_is_401(house: House) -> None:
 def test_another_creditors_key_finds_nothing_under_an_id(house: House) -> None:
     norte = cast.creditor_brill(house.database.worker, slug="norte")
     invoice = cast.accepted_invoice(house.database.worker, norte)
-    ids = {"invoice_id": invoice, "payment_id": invoice, "suppression_id": invoice, "account_ref": "C-1001", "name": "file.csv",
+    change(
+        house, "insert into inbox (creditor_id, source, event_id, received_at, payload, result)"
+        " values (:c, 'stripe', 'e', :at, '\\x00', 'failed: x')", c=norte.id, at=cast.NOW,
+    )  # fmt: skip
+    event = one(house, "select id from inbox")
+    ids = {"stored_event": event, "invoice_id": invoice, "payment_id": invoice, "suppression_id": invoice, "account_ref": "C-1001", "name": "file.csv",
            "promise_id": invoice, "document_id": invoice,
            "source": "bank", "instrument_id": invoice, "task_id": invoice,
            "number": 1, "debtor": "C-1001"}  # fmt: skip
