@@ -157,11 +157,13 @@ def test_another_creditors_key_finds_nothing_under_an_id(house: House) -> None:
     norte = cast.creditor_brill(house.database.worker, slug="norte")
     invoice = cast.accepted_invoice(house.database.worker, norte)
     change(
-        house, "insert into inbox (creditor_id, source, event_id, received_at, payload, result)"
+        house,
+        "insert into inbox (creditor_id, source, event_id, received_at, payload, result)"
         " values (:c, 'stripe', 'e', :at, '\\x00', 'failed: x')", c=norte.id, at=cast.NOW,
     )  # fmt: skip
     event = one(house, "select id from inbox")
-    ids = {"stored_event": event, "invoice_id": invoice, "payment_id": invoice, "suppression_id": invoice, "account_ref": "C-1001", "name": "file.csv",
+    ids = {"stored_event": event,
+           "invoice_id": invoice, "payment_id": invoice, "suppression_id": invoice, "account_ref": "C-1001", "name": "file.csv",
            "promise_id": invoice, "document_id": invoice,
            "source": "bank", "instrument_id": invoice, "task_id": invoice,
            "number": 1, "debtor": "C-1001"}  # fmt: skip
