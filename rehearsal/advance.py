@@ -126,7 +126,7 @@ class Player:
                 silent = await asyncio.to_thread(self._unseen)
                 await asyncio.gather(*(self._ring(due) for due in silent))
                 again = monotonic() + RING_AGAIN_SECONDS
-                self._complain(began, silent)
+                self._complain(began, silent, stored)
             if in_flight >= _AT_ONCE or not untold:
                 await self.pause()
 
@@ -174,8 +174,10 @@ class Player:
             )
 
     @staticmethod
-    def _complain(began: float, silent: list[_Due]) -> None:
+    def _complain(began: float, silent: list[_Due], stored: int = 0) -> None:
         if monotonic() - began > STALLED_SECONDS:
+            if stored:
+                raise Stalled(f"{stored} events of gateways are not applied (GET /v1/payment-events?state=waiting)")
             names = ", ".join(d.workflow_id for d in silent[:5])
             raise Stalled(f"no answer for {STALLED_SECONDS:.0f} s from {len(silent)} invoices: {names}: is the worker running?")
 
