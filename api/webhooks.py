@@ -49,6 +49,8 @@ class ReceivedManyOut(BaseModel):
 
 ADDRESSES_MOST = 10_000
 """How many webhook addresses this process remembers."""
+AMOUNT_MOST = 10**15
+"""The largest sum of a gateway's event in minor units, as in the plain format."""
 
 
 @router.post(
@@ -162,13 +164,21 @@ def _check_standard(body: bytes, headers: Mapping[str, str], secret: str, now: d
 
 def _check_stripe(body: bytes, headers: Mapping[str, str], secret: str, now: datetime) -> _Read:
     gateways.verify_stripe(body, headers, secret=secret, now=wall_now())
-    event = gateways.read_stripe(body)
-    return _Read(event.event_id, event.references)
+    return _storable(gateways.read_stripe(body))
 
 
 def _check_wompi(body: bytes, headers: Mapping[str, str], secret: str, now: datetime) -> _Read:
     wompi.verify_wompi(body, headers, secret=secret, now=wall_now())
-    event = wompi.read_wompi(body)
+    return _storable(wompi.read_wompi(body))
+
+
+def _storable(event: gateways.GatewayEvent) -> _Read:
+    """What no ledger could hold is refused while its sender still listens: acknowledged, it could never be applied."""
+    if event.amount_minor > AMOUNT_MOST:
+        raise gateways.BadBody(f"the amount is above {AMOUNT_MOST} in minor units")
+    words = (event.event_id, event.money, *event.aliases, *event.references, event.payer, event.currency, event.reversal)
+    if not all(word.isprintable() for word in words):
+        raise gateways.BadBody("an id, a currency or a reference has a control character")
     return _Read(event.event_id, event.references)
 
 

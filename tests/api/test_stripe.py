@@ -193,6 +193,16 @@ def test_a_fraction_that_a_currency_does_not_have_is_refused() -> None:
         stripe_minor(550, "isk")
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"amount": 10**16, "amount_received": 10**16}, {"metadata": {"puntual_invoice": "F\x001"}}, {"id": "pi_\ud800"}],
+    ids=["sum", "reference", "id"],
+)  # fmt: skip
+def test_what_no_ledger_could_hold_is_refused_and_not_acknowledged(house: House, wrong: dict[str, Any]) -> None:
+    thing = {"id": "pi_1", "object": "payment_intent", "amount": 400, "amount_received": 400, "currency": "cop"} | wrong
+    answer = gateway(house, "stripe").event("payment_intent.succeeded", thing, event_id="evt_1")
+    assert answer.status_code == 400 and one(house, "select count(*) from inbox") == 0
+
+
 @pytest.mark.shared
 def test_every_published_stripe_signature_is_judged_as_published(shared_folder: Path) -> None:
     vectors = json.loads((shared_folder / "data" / "3_signatures" / "vectors.json").read_text())
