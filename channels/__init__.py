@@ -1,6 +1,6 @@
 """The outside world: one page per provider, each with its send, its status table, its readers and its signature check.
 
-No provider's name appears outside this package. Readers and checks take `now`; nothing here reads a clock or a database.
+No provider's name appears outside this package. Readers and checks take `now`; nothing here reads what time it is, or a database.
 """
 
 from __future__ import annotations

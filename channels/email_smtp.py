@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,13 +22,17 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from channels.shapes import Accepted, ChannelsConfig, OutcomeUnknown, Outgoing, SendFailed, TryLater, Undeliverable
+from clock import monotonic
 from policies.terms import Channel
 
-__all__ = ["Relay", "SmtpSender", "read_relay"]
+__all__ = ["Relay", "SmtpSender", "read_relay", "read_sender"]
 
 PROVIDER = "smtp"
 _CONFIGURATION_WAIT = timedelta(minutes=15)
 _BUSY_WAIT = timedelta(minutes=1)
+_BEFORE_SHARE = 1.5
+"""All that comes before a message may take so many times the wait for one answer: the activity ends a little later."""
+_GOODBYE_SECONDS = 1.0
 _ENHANCED = re.compile(rb"(?m)(?:^|#)([245]\.\d{1,3}\.\d{1,3})(?![.\d])")
 _NO_SUCH_ADDRESS = re.compile(r"5\.1\.(?!7$|8$)\d+")
 """The address is at fault (RFC 3463, 3.2); 5.1.7 and 5.1.8 speak of the sender's."""
@@ -72,6 +77,63 @@ def read_relay(url: str) -> Relay:
     return Relay(host, port or (465 if tls else 587 if user else 25), tls, user, unquote(parts.password or ""))
 
 
+def read_sender(address: str) -> Address:
+    """Our own address, as it stands in each message; ValueError says what is wrong."""
+    if not address:
+        raise ValueError("the sender's e-mail address is not set: PUNTUAL_SENDER_EMAIL")
+    try:
+        read = Address(addr_spec=address)
+    except (ValueError, IndexError, MessageError):
+        read = Address()
+    if not (read.username and read.domain and address.isascii()):
+        raise ValueError("PUNTUAL_SENDER_EMAIL is not an e-mail address: write it as cobros@puntual.example, without a name")
+    return read
+
+
+class _Talk(smtplib.SMTP):
+    """A conversation that knows whether the message was begun, and that comes to an end however slow each answer is."""
+
+    def __init__(self, relay: Relay, name: str, waits: float, trust: ssl.SSLContext) -> None:
+        self.begun, self._trust = False, trust
+        self._until = monotonic() + waits * _BEFORE_SHARE
+        super().__init__(relay.host, relay.port, name, timeout=waits)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """One answer; 354 asks for the message, and until then nothing can have been sent."""
+        left = self._until - monotonic()
+        if left <= 0:
+            self.close()
+            raise TimeoutError
+        if self.sock is not None:
+            self.sock.settimeout(min(self.timeout, left))
+        code, words = super().getreply()
+        if code == 354:
+            self.begun, self._until = True, monotonic() + self.timeout
+            if self.sock is not None:
+                self.sock.settimeout(self.timeout)
+        return code, words
+
+    def goodbye(self) -> None:
+        """The message was taken: how the talk ends changes nothing, and nobody waits for it."""
+        self._until = monotonic() + _GOODBYE_SECONDS
+        with suppress(OSError, smtplib.SMTPException):
+            self.quit()
+
+
+class _EncryptedTalk(_Talk):
+    """Encrypted before the first word."""
+
+    default_port = smtplib.SMTP_SSL_PORT
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = socket.create_connection((host, port), timeout)
+        try:
+            return self._trust.wrap_socket(plain, server_hostname=host)
+        except BaseException:
+            plain.close()
+            raise
+
+
 class SmtpSender:
     """Sends each message over a connection of its own; one instance serves all threads."""
 
@@ -79,10 +141,8 @@ class SmtpSender:
     provider = PROVIDER
 
     def __init__(self, config: ChannelsConfig) -> None:
-        if not config.sender_email:
-            raise ValueError("the sender's e-mail address is not set: PUNTUAL_SENDER_EMAIL")
-        self._from = config.sender_email
-        self._domain = config.sender_email.rpartition("@")[2]
+        sender = read_sender(config.sender_email)
+        self._from, self._domain = sender.addr_spec, sender.domain
         self._relay = read_relay(config.smtp_url)
         self._timeout_seconds = config.timeout_seconds
         self._wall_now = config.wall_now
@@ -98,8 +158,7 @@ class SmtpSender:
             raise _before(error) from None
         try:
             self._hand_over(connection, outgoing.to, written)
-            with suppress(OSError, smtplib.SMTPException):  # it was taken; how the talk ends changes nothing
-                connection.quit()
+            connection.goodbye()
         finally:
             connection.close()
         return Accepted(provider_ref=reference)
@@ -118,15 +177,11 @@ class SmtpSender:
         except (ValueError, IndexError, MessageError):
             raise Undeliverable("refused: a header cannot be written", retire_address=False) from None
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self) -> _Talk:
         """A server that waits for a message: greeted, encrypted where it can be, signed in where we have a name."""
-        relay, waits = self._relay, self._timeout_seconds
+        relay = self._relay
         # Our own name is given, because looking it up may take long.
-        connection = (
-            smtplib.SMTP_SSL(relay.host, relay.port, self._domain, timeout=waits, context=self._trust)
-            if relay.tls
-            else smtplib.SMTP(relay.host, relay.port, self._domain, timeout=waits)
-        )
+        connection = (_EncryptedTalk if relay.tls else _Talk)(relay, self._domain, self._timeout_seconds, self._trust)
         try:
             connection.ehlo_or_helo_if_needed()
             encrypted = relay.tls
@@ -143,7 +198,7 @@ class SmtpSender:
             raise
         return connection
 
-    def _hand_over(self, connection: smtplib.SMTP, to: str, written: bytes) -> None:
+    def _hand_over(self, connection: _Talk, to: str, written: bytes) -> None:
         try:
             size = [f"size={len(written)}"] if connection.has_extn("size") else []
             code, words = connection.mail(self._from, size)
@@ -161,6 +216,8 @@ class SmtpSender:
         except smtplib.SMTPDataError as error:  # it did not want to hear it
             raise _refused(error.smtp_code, _bytes(error.smtp_error), retire=False) from None
         except (OSError, smtplib.SMTPException) as error:
+            if not connection.begun:
+                raise _before(error) from None
             raise OutcomeUnknown(f"connection_lost: smtp {type(error).__name__}") from None
         if code // 100 in (4, 5):
             raise _refused(code, words, retire=False)

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-Place = Literal["mail", "rcpt", "data", "taken"]
-"""Where the talk stands: the sender's address, the customer's, before the message, after it."""
+Place = Literal["mail", "rcpt", "data", "begun", "taken"]
+"""Where the talk stands: the sender's address, the customer's, before the message, within it, after it."""
 HANG_UP, FALL_SILENT = "hang up", "fall silent"
 USER, PASSWORD = "puntual", "p@ss/word"
 
@@ -100,7 +100,10 @@ class PostOffice:
 class _Clerk(SMTP):
     async def smtp_DATA(self, arg: str) -> None:
         said = await self.event_handler.answer(self, "data")
-        if said is None:
+        if "begun" in self.event_handler.says:
+            await self.push("354 go on")
+            await self.event_handler.answer(self, "begun")
+        elif said is None:
             await super().smtp_DATA(arg)
         else:
             await self.push(said)

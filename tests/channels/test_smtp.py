@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import smtplib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,7 +98,8 @@ ANSWERS: list[tuple[Place, str, type[SendFailed], bool | None, str]] = [
     ("mail", "553 5.7.1 not yours", TryLater, None, "configuration: smtp 553 5.7.1; check the sender's address"),
     ("data", "451 4.3.0 later", TryLater, None, "busy: smtp 451 4.3.0"),
     ("data", "554 5.5.1 no", Undeliverable, False, "refused: smtp 554 5.5.1"),
-    ("data", HANG_UP, OutcomeUnknown, None, "connection_lost: smtp SMTPServerDisconnected"),
+    ("data", HANG_UP, TryLater, None, "unreachable: smtp SMTPServerDisconnected"),
+    ("data", "250 what?", TryLater, None, "busy: smtp 250"),
     ("taken", "452 4.3.1 no room", TryLater, None, "busy: smtp 452 4.3.1"),
     ("taken", "554 5.7.1 looks like spam", Undeliverable, False, "refused: smtp 554 5.7.1"),
     ("taken", "552 5.3.4 too large", Undeliverable, False, "too_large: smtp 552 5.3.4"),
@@ -116,10 +119,35 @@ def test_the_table_of_answers(
     assert office.got == []
 
 
-@pytest.mark.parametrize(("place", "kind"), [("rcpt", TryLater), ("taken", OutcomeUnknown)])
+@pytest.mark.parametrize(
+    ("place", "kind"), [("rcpt", TryLater), ("data", TryLater), ("begun", OutcomeUnknown), ("taken", OutcomeUnknown)]
+)
 def test_silence_is_unknown_only_after_the_message_was_begun(office: PostOffice, place: Place, kind: type[SendFailed]) -> None:
     office.says[place] = FALL_SILENT
     assert type(outcome(office.url, timeout_seconds=0.2)) is kind
+
+
+def test_a_connection_that_breaks_within_the_message_leaves_an_unknown_outcome(office: PostOffice) -> None:
+    office.says["begun"] = HANG_UP
+    assert isinstance(outcome(office.url), OutcomeUnknown) and office.got == []
+
+
+@pytest.mark.parametrize(("slow_until", "kind"), [("MAIL", TryLater), ("DATA", TryLater), (".", OutcomeUnknown)])
+def test_many_slow_answers_come_to_an_end_before_the_activity_does(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch, slow_until: str, kind: type[SendFailed]
+) -> None:
+    """The last answer but one comes in time, and then the time for all of them is over."""
+    passed = [0.0]
+    send = smtplib.SMTP.send
+
+    def slow(talk: smtplib.SMTP, words: Any) -> None:
+        said = words if isinstance(words, str) else words.decode()
+        passed[0] += 15.0 if said.upper().startswith(slow_until) or (slow_until == "." and said.endswith("\r\n.\r\n")) else 0.1
+        send(talk, words)
+
+    monkeypatch.setattr(smtplib.SMTP, "send", slow)
+    monkeypatch.setattr("channels.email_smtp.monotonic", lambda: passed[0])
+    assert isinstance(outcome(office.url), kind)
 
 
 def test_nobody_at_the_address_is_surely_not_sent() -> None:
@@ -191,6 +219,14 @@ def test_an_address_that_is_none_is_refused_at_start_without_its_secret(url: str
     with pytest.raises(ValueError, match="PUNTUAL_SMTP_URL") as caught:
         build_senders(config_for(url))
     assert "hunter2" not in str(caught.value) and "hunter2" not in repr(config_for(url))
+
+
+@pytest.mark.parametrize(
+    "sender", ["nobody", "@brill.example", "Brill <cobros@brill.example>", "cobros@añil.example", "a@b\nBcc: c@d"]
+)
+def test_an_address_of_ours_that_is_none_is_refused_at_start_and_no_customer_is_at_fault(sender: str) -> None:
+    with pytest.raises(ValueError, match="PUNTUAL_SENDER_EMAIL is not an e-mail address"):
+        build_senders(replace(config_for("smtp://mail"), sender_email=sender))
 
 
 def test_sendgrid_with_its_key_comes_first() -> None:
