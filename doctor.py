@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded import Postgres, Temporal
-from stack import Ports, keep_secrets, settings_given
+from stack import Ports, keep_secrets, refuse_wrong_settings
 from supervise import Trouble, command_of, refuse_busy_port
 
 PYTHON_MIN = (3, 11)
@@ -71,7 +71,7 @@ def _binary(path: Path) -> str:
 
 
 def _settings() -> str:
-    settings_given()
+    refuse_wrong_settings()
     given = sorted(name for name in os.environ if name.startswith("PUNTUAL_"))
     return f"set: {', '.join(given)}" if given else "none set: the embedded parts are used"
 

@@ -17,8 +17,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from channels.email_smtp import read_relay, read_sender
+from channels.paces import channel_rates
 from embedded import YIELDS, Postgres, Temporal, home_folder
 from ledger.migrations import bootstrap_sql, migrate
+from ledger.sealing import Sealer
 from rehearsal.simulator.keys import simulated_keys
 from settings import Settings
 from supervise import Part, Supervisor, Trouble, free_port, listens, refuse_busy_port
@@ -137,6 +140,7 @@ class Stack:
         """PostgreSQL with the roles and the migrated database, then Temporal; raises Trouble."""
         self.supervisor.lock()
         self.home.mkdir(parents=True, exist_ok=True)
+        refuse_wrong_settings()
         self.supervisor.start(self.postgres.part())
         self.postgres.query(bootstrap_sql())
         if not self.postgres.has_database(self._database):
@@ -211,6 +215,20 @@ def settings_given() -> Settings:
     """The environment's settings; raises Trouble for one that is unknown or wrong."""
     try:
         return Settings.from_environment()
+    except ValueError as error:
+        raise Trouble(str(error)) from None
+
+
+def refuse_wrong_settings() -> None:
+    """Raise Trouble for a setting that is unknown, or that a part would refuse at its start."""
+    settings = settings_given()
+    try:
+        channel_rates(settings.channel_rates)
+        if settings.smtp_url and not settings.sendgrid_api_key:
+            read_relay(settings.smtp_url)
+            read_sender(settings.sender_email)
+        if settings.master_key:
+            Sealer(settings.master_key)
     except ValueError as error:
         raise Trouble(str(error)) from None
 

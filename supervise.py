@@ -132,6 +132,8 @@ class Running:
         self.restarts = 0
         self._pid_file = run_folder / f"{part.name}.pid"
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_from = 0
+        """Where the words of the present process begin."""
         self.started_s = 0.0
 
     @property
@@ -148,7 +150,10 @@ class Running:
         code = self._process.returncode if self._process else None
         if code is None:
             return ""
-        return f" (killed by {signal.Signals(-code).name})" if code < 0 else f" (code {code}: {last_words(self.part.log)})"
+        return f" (killed by {signal.Signals(-code).name})" if code < 0 else f" (code {code}: {self._last_words()})"
+
+    def _last_words(self) -> str:
+        return last_words(self.part.log, self._log_from)
 
     def start(self) -> None:
         """Start without waiting; raises Trouble when it cannot be started at all."""
@@ -159,6 +164,7 @@ class Running:
             if self.part.log.stat().st_size > LOG_BYTES_MAX:
                 self.part.log.replace(self.part.log.with_suffix(".log.1"))
         with self.part.log.open("ab") as log:
+            self._log_from = log.tell()
             self._process = _nursery.submit(_spawn, self.part, log).result()
         self.started_s = monotonic()
         fresh = self._pid_file.with_suffix(".new")
@@ -170,7 +176,7 @@ class Running:
         pause = stop or threading.Event()
         while not self.part.ready():
             if not self.alive():
-                raise Trouble(f"{self.part.name} ended at start: {last_words(self.part.log)} (all of it: {self.part.log})")
+                raise Trouble(f"{self.part.name} ended at start: {self._last_words()} (all of it: {self.part.log})")
             if monotonic() - self.started_s > self.part.start_s_max:
                 raise Trouble(f"{self.part.name} did not answer within {self.part.start_s_max:.0f} s: see {self.part.log}")
             if pause.wait(_POLL_S):
@@ -199,11 +205,11 @@ class Running:
             end_process(pid, self.part.stop_signal, self.part.stop_s_max)
 
 
-def last_words(log: Path) -> str:
-    """The last line of a log that looks like a reason, else its last line."""
+def last_words(log: Path, begin: int = 0) -> str:
+    """The last line of a log that looks like a reason, else its last line; from byte `begin` on, where a start began to speak."""
     try:
         with log.open("rb") as opened:
-            opened.seek(max(0, log.stat().st_size - 8000))
+            opened.seek(max(begin, log.stat().st_size - 8000))
             lines = [line.strip() for line in opened.read().decode(errors="replace").splitlines() if line.strip()]
     except OSError:
         return "no log"

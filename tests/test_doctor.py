@@ -12,7 +12,7 @@ import pytest
 
 from doctor import examine
 from embedded import Postgres
-from stack import Ports, settings_here
+from stack import Ports, Stack, settings_here
 from supervise import Trouble, free_port
 from tests.conftest import PROJECT, find_shared
 
@@ -34,6 +34,25 @@ def test_the_doctor_names_each_thing_that_is_wrong(home: Path, monkeypatch: pyte
     wrong = {finding.what: finding.line for finding in findings if not finding.fine}
     assert set(wrong) == {"settings", "database files", "secrets", "port"}
     assert "PUNTUAL_MISSPELT" in wrong["settings"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("SMTP_URL", "http://me:hunter2@mail", "smtp://host:25"),
+        ("CHANNEL_RATES", "fax=3", "email=50 sms=10"),
+        ("MASTER_KEY", "short", "base64 of 32 random bytes"),
+    ],
+)
+def test_a_setting_that_a_part_would_refuse_is_found_before_anything_starts(
+    home: Path, ports: Ports, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(f"PUNTUAL_{name}", value)
+    [wrong] = [finding for finding in examine(home, ports) if not finding.fine]
+    assert wrong.what == "settings" and says in wrong.line and "hunter2" not in wrong.line
+    with pytest.raises(Trouble, match=f"PUNTUAL_{name}"):
+        Stack(home, ports).start_servers()
+    assert not (home / "log").exists()
 
 
 def test_the_command_says_one_line_and_ends_with_1(home: Path, short_folder: Path) -> None:

@@ -237,6 +237,14 @@ def test_a_damaged_cluster_is_told_with_the_servers_own_reason(home: Path) -> No
     assert "PANIC" in one_line(trouble) or "FATAL" in one_line(trouble)
 
 
+def test_the_reason_of_an_earlier_start_is_not_given_for_this_one(tmp_path: Path) -> None:
+    log = tmp_path / "brief.log"
+    log.write_text("ValueError: what was wrong last week\n")
+    with pytest.raises(Trouble) as trouble:
+        Supervisor(tmp_path).start(Part("brief", [sys.executable, "-c", "print('enough for today')"], log, lambda: False))
+    assert "enough for today" in one_line(trouble) and "last week" in log.read_text()
+
+
 def test_a_broken_file_of_temporal_is_named_with_what_to_do(home: Path) -> None:
     home.mkdir()
     file, server = home / "temporal.db", Temporal(home, port=free_port(), ui_port=free_port())
