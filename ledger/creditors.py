@@ -27,6 +27,7 @@ from policies.manual import Manual
 from policies.places import known_zones, zones_of_countries
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
+_NAME_MAX = 120
 SAID = frozenset(
     """
     short_name team reply_to phone check_url address tax_id permit_number registered_as agency agency_address agency_phone
@@ -81,6 +82,8 @@ def _check_creditor(slug: str, name: str, country: str, zone: str, language: str
         wrong = f"the short name {slug!r} needs 2 to 41 small letters, digits or dashes, a letter or digit first"
     elif not name.strip():
         wrong = "the name is empty: it is shown to customers"
+    elif not name.isprintable() or len(name) > _NAME_MAX:
+        wrong = f"the name has a line break or another control character, or over {_NAME_MAX} letters: it heads every message"
     elif country not in zones_of_countries():
         wrong = f"{country!r} is not an ISO 3166 country code such as CO, MX or ES"
     elif zone not in known_zones():

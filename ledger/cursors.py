@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from ledger.refusals import Refused
@@ -20,6 +20,6 @@ def read_cursor(cursor: str) -> tuple[datetime, str]:
     """The row that the cursor stands after. Raises Refused `bad-cursor`."""
     try:
         at, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return datetime.fromisoformat(at), str(UUID(row_id))
-    except (binascii.Error, ValueError, TypeError, AttributeError):
+        return datetime.fromisoformat(at).astimezone(UTC), str(UUID(row_id))
+    except (binascii.Error, ValueError, TypeError, AttributeError, OverflowError):
         raise Refused("bad-cursor", "this cursor was not made here: start the list again without one", status=422) from None

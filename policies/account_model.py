@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field
 from policies.greeting import why_not_short_name
 from policies.manual_model import Weekday
 from policies.terms import DebtorKind, Model
-from policies.typed import STORABLE
+from policies.typed import ONE_LINE, STORABLE
 
-Ref = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$")]
+Ref = Annotated[str, Field(min_length=1, max_length=120, pattern=ONE_LINE)]
 Related = Literal["employee", "related_party", "shareholder"]
 LINKS = ("payer", "bill_to", "parent")
 """How accounts hang together; only `payer` changes who is written to."""

@@ -13,7 +13,7 @@ from policies.indexed import IndexIn
 from policies.manual_model import parse_window
 from policies.papers import DocumentIn, SourceWord
 from policies.terms import Channel, Currency, DebtorKind, Instant, Model
-from policies.typed import STORABLE, Day, storable
+from policies.typed import NUMBER, ONE_LINE, STORABLE, Day, storable
 
 AmountMinor = Annotated[
     StrictInt,
@@ -78,7 +78,7 @@ class AccountIn(WhoIn):
     ref: str = Field(
         min_length=1,
         max_length=120,
-        pattern=r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$",
+        pattern=ONE_LINE,
         description="the creditor's own reference",
     )
     ref_is_personal: bool | None = Field(
@@ -131,7 +131,7 @@ class InvoiceIn(Model):
     """An invoice to collect: one due date and sum, or instalments."""
 
     number: str = Field(
-        min_length=1, max_length=64, pattern=r"^[^\s@\x00-\x1f]([^@\x00-\x1f]*[^\s@\x00-\x1f])?$",
+        min_length=1, max_length=64, pattern=NUMBER,
         description="the creditor's invoice number; unique for the creditor",
     )  # fmt: skip
     currency: Currency

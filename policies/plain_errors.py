@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from policies.typed import STORABLE
+from policies.typed import NUMBER, ONE_LINE, STORABLE
 
 _OBJECT = 'write an object here: {"name": value, ...}'
 _LIST = "write a list here: [..., ...]"
@@ -38,8 +38,8 @@ _PATTERNS: dict[str, str] = {
     r"^[a-z][a-z0-9_]{1,39}$": "write one word in small letters, digits and _, like asked_for_copy",
     r"^[A-Za-z0-9._:/-]+$": "write it in letters, digits and . _ : / - only, like call-2026-118",
     r"^[A-Za-z0-9_.-]{0,40}$": "write it in letters, digits and _ . - only, at most 40, like staff-17",
-    r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$": "write it on one line, without a blank at its beginning or end",
-    r"^[^\s@\x00-\x1f]([^@\x00-\x1f]*[^\s@\x00-\x1f])?$": "write it on one line, without @ and without a blank at its ends",
+    ONE_LINE: "write it on one line, without a blank at its beginning or end",
+    NUMBER: "write it on one line, without @ and without a blank at its ends",
 }
 _LIMITS: dict[str, tuple[str, str]] = {
     "greater_than": ("gt", "this must be above {}"),

@@ -14,6 +14,11 @@ from pydantic import BeforeValidator
 
 STORABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 """Any text without control characters; tabs and the ends of lines may stand in it."""
+_OFF_THE_LINE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e"
+"""Control characters, line ends of every kind, and marks that turn the direction in which a line is read."""
+ONE_LINE = rf"^[^\s{_OFF_THE_LINE}]([^{_OFF_THE_LINE}]*[^\s{_OFF_THE_LINE}])?$"
+NUMBER = rf"^[^\s@{_OFF_THE_LINE}]([^@{_OFF_THE_LINE}]*[^\s@{_OFF_THE_LINE}])?$"
+"""It stands in subjects and in workflow ids, so it is one line."""
 _STORABLE = re.compile(STORABLE)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DEEPEST = 40

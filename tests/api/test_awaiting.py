@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64encode
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -89,7 +91,17 @@ def test_pages_of_tasks_hold_each_once_while_more_comes_in(house: House) -> None
         ask(house, house.creditor.id, "record_consent", 0)  # due before what was shown: not on the pages that follow
         cursor = f"&cursor={page['cursor']}"
     assert sorted(seen) == [f"due in {hours} h" for hours in (1, 2, 3, 4, 5)] and seen[0] == "due in 1 h"
-    assert house.client.get("/v1/tasks?cursor=abc").json()["type"].endswith("/bad-cursor")
+
+
+@pytest.mark.parametrize("path", ["/v1/tasks", "/v1/placements", "/v1/invoices"])
+def test_a_cursor_that_somebody_made_up_is_refused_or_finds_nothing_and_breaks_nothing(house: House, path: str) -> None:
+    nobody = str(UUID(int=0))
+    assert house.client.get(f"{path}?cursor=abc").json()["type"].endswith("/bad-cursor")
+    for at in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01T00:00:00+23:59", "2026-01-01"):
+        made = urlsafe_b64encode(json.dumps([at, nobody]).encode()).decode().rstrip("=")
+        assert house.client.get(path, params={"cursor": made}).status_code in (200, 422), at
+    backwards = urlsafe_b64encode(json.dumps([1, nobody]).encode()).decode()
+    assert house.client.get(path, params={"cursor": backwards}).status_code == 422
 
 
 def test_a_placement_waits_for_its_decision_with_its_figures_until_the_deadline(house: House, invoice: UUID) -> None:

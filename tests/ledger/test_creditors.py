@@ -22,6 +22,8 @@ _FINE: dict[str, Any] = {"slug": "acme", "name": "Acme SAS", "country": "CO", "z
         ("slug", "Acme_1", "small letters"),
         ("slug", "a", "small letters"),
         ("name", "  ", "empty"),
+        ("name", "Brill\nBcc: eva@x.example", "line break"),
+        ("name", "B" * 121, "over 120 letters"),
         ("country", "ZZ", "ISO 3166"),
         ("country", "co", "ISO 3166"),
         ("zone", "Bogota", "IANA"),
