@@ -28,6 +28,7 @@ from activities.pulse import Pulse
 from activities.tomorrow import draw_lists
 from activities.wire import InvoiceRef
 from channels import ChannelsConfig, build_senders
+from channels.paces import channel_rates
 from clock import Clock, LedgerClock, RealClock, wall_now
 from ledger import automatic_stop, charges, feeds, inbox, outbox, snapshot_store
 from ledger.sealing import Sealer
@@ -93,23 +94,6 @@ def channels_config(settings: Settings) -> ChannelsConfig:
         twilio_from=settings.twilio_from,
         carrier_url=settings.carrier_url,
     )
-
-
-def channel_rates(text: str) -> dict[Channel, float]:
-    """Read `email=50 sms=10`: messages a second; ValueError that says how to write it."""
-    found: dict[Channel, float] = {}
-    for part in text.replace(",", " ").split():
-        name, _, rate = part.partition("=")
-        try:
-            found[Channel(name)] = float(rate)
-        except ValueError:
-            found = {}
-        if not found or found[Channel(name)] <= 0:
-            raise ValueError(
-                f"PUNTUAL_CHANNEL_RATES has {part!r}: write messages a second by channel, as email=50 sms=10;"
-                f" the channels are {', '.join(Channel)}"
-            )
-    return found
 
 
 def build_tools(settings: Settings, engine: Engine) -> Tools:
