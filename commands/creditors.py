@@ -105,7 +105,9 @@ def creditor_add(
         )  # fmt: skip
     out.print(f"creditor {slug} added ({creditor_id})")
     if not auto:
-        out.print(f"nothing is sent yet: it only watches, until `puntual creditor start {slug} --mode approve` (or auto)")
+        out.print(
+            f"nothing is sent yet: it only watches, until `puntual creditor start {slug} --mode approve` (or auto)", soft_wrap=True
+        )
 
 
 @creditor_app.command("set")
