@@ -106,7 +106,8 @@ def creditor_add(
     out.print(f"creditor {slug} added ({creditor_id})")
     if not auto:
         out.print(
-            f"nothing is sent yet: it only watches, until `puntual creditor start {slug} --mode approve` (or auto)", soft_wrap=True
+            f"nothing is sent yet: it only watches, until `puntual creditor start {slug} --mode approve` (or auto)",
+            soft_wrap=True,
         )
 
 
