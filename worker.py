@@ -44,6 +44,8 @@ INVOICES = "invoices"
 # docs/decisions/0006: the workflow is small, its histories are replayed in every check, and the sandbox cost a fifth of a worker.
 _RUNNER = UnsandboxedWorkflowRunner()
 THREADS = 24
+PLANS = 12
+"""Plans at once: they wait for the ledger only, and more of them would wait for one another."""
 POLLS = 20
 """So many ask for workflow tasks at once; when few do, most tasks find nobody waiting and the server writes them down first."""
 BUILD = f"puntual-{version('puntual')}"
@@ -120,7 +122,7 @@ def build_workers(
     paces = {channel.value: rate for channel, rate in (rates or {}).items()}
     workers = []
     for queue, run in collector.all().items():
-        slots = THREADS if queue == INVOICES else THREADS // 2
+        slots = PLANS if queue == INVOICES else THREADS // 2
         workers.append(
             Worker(
                 client,
@@ -326,7 +328,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, relay:
     runtime = None
     if settings.metrics_address:
         runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=settings.metrics_address)))
-    engine = make_engine(settings.worker_url, pool_size=THREADS + 4, name="puntual-worker", tested=False)
+    engine = make_engine(settings.worker_url, pool_size=THREADS + 8, name="puntual-worker", tested=False)
     refuse_wrong_role(engine, role="puntual_worker")
     client = await _connect_patiently(settings, runtime)
     tools = build_tools(settings, engine)

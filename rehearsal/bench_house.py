@@ -20,6 +20,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from clock import wall_now
+from embedded import YIELDS
 from ledger.creditors import SCOPES, add_creditor, create_api_key, create_webhook_endpoint
 from ledger.migrations import migrate
 from ledger.sealing import Sealer
@@ -117,11 +118,11 @@ class House:
         }
 
     @contextmanager
-    def child(self, name: str, command: list[str], environment: dict[str, str], port: int) -> Iterator[int]:
+    def child(self, name: str, command: list[str], environment: dict[str, str], port: int, *, yields: int = 0) -> Iterator[int]:
         """A process of ours (`python -m ...`) for the length of a block; gives its pid once it listens on a port of 127.0.0.1."""
         part = Part(
             name=name, command=[sys.executable, "-m", *command], log=self.stack.home / "log" / f"{name}.log",
-            ready=lambda: listens(port), env=environment, cwd=PROJECT, start_s_max=60.0, stop_s_max=30.0,
+            ready=lambda: listens(port), env=environment, cwd=PROJECT, start_s_max=60.0, stop_s_max=30.0, yields=yields,
         )  # fmt: skip
         folder = self.stack.home / "children" / name
         own = Supervisor(folder)
@@ -139,10 +140,10 @@ class House:
 
     @contextmanager
     def worker(self, database: str, kind: str, name: str = "worker") -> Iterator[int]:
-        """A worker process of a kind of bench_worker.py; gives its pid."""
+        """A worker process of a kind of bench_worker.py, as nice as the stack's own; gives its pid."""
         port = free_port()
         environment = self.environment(database) | {"PUNTUAL_METRICS_ADDRESS": ""}
-        with self.child(name, ["rehearsal.bench_worker", kind, str(port)], environment, port) as pid:
+        with self.child(name, ["rehearsal.bench_worker", kind, str(port)], environment, port, yields=YIELDS) as pid:
             yield pid
 
     @contextmanager
