@@ -63,20 +63,11 @@ def test_a_run_that_is_killed_goes_on_and_an_older_list_is_refused(desk: Desk, m
     desk.run(ALL, DAY)
     second = {number: "50,00" for number in ALL if number != "F6"}
     now = NOON + days(1)
-    run = desk.kept(second, DAY + days(1), now)
-    with desk.begin() as session:
-        snapshot_store.confirm(session, run.id, actor="lead", now=now)
-
-    def killed(done: int, total: int) -> None:
-        if done == 4:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        desk.apply(run.id, now, on_progress=killed)
+    run = _half_applied(desk, second, DAY + days(1), now)
     with pytest.raises(Refused, match="half applied"):
         desk.kept(ALL, DAY, now)
     assert desk.column("select kind from task where done_at is null") == ["finish_snapshot"]
-    assert desk.apply(run.id, now).results["absent"] == 1
+    assert desk.apply(run, now).results["absent"] == 1
     assert {number: balance for number, (balance, _) in desk.book().items()} == dict.fromkeys(second, 5_000) | {"F6": 0}
     with pytest.raises(Refused, match="a later list"):
         desk.look(ALL, DAY, now)
