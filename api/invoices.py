@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
@@ -45,7 +46,7 @@ from ledger.due_dates import confirm_due_date
 from ledger.overview import book_size
 from ledger.reading import Filter, State, View, find_invoice, holds_of, list_invoices, manual_of
 from policies.intake import Problem, Unreadable
-from policies.intake_model import InvoiceIn
+from policies.intake_model import AccountIn, InvoiceIn
 from policies.manual import Manual
 from policies.terms import Instant
 from policies.typed import STORABLE
@@ -98,7 +99,7 @@ def post_batch(raw: Annotated[bytes, Depends(_raw_body)], who: Writer, request: 
     """One result for each, in order; a bad one never loses the others, and sending the whole again does no harm."""
     state = request.app.state
     found = ledger.accept_batch(
-        who.session, who.creditor_id, map(_validated, _batch(raw)), now=state.clock.now(), sealer=state.sealer, actor=who.actor
+        who.session, who.creditor_id, _each(_batch(raw)), now=state.clock.now(), sealer=state.sealer, actor=who.actor
     )
     results = [
         {"index": index, "status": _STATUS[one.verdict], "id": one.id, "problem": None if one.verdict in _FINE else _problem(one)}
@@ -208,6 +209,17 @@ def _batch(raw: bytes) -> list[Any]:
     if len(invoices) > BATCH_MAX:
         raise Unreadable([Problem("/invoices", f"at most {BATCH_MAX:,} at a time; this has {len(invoices):,}")])
     return invoices
+
+
+def _each(items: list[Any]) -> Iterator[InvoiceIn | Unreadable]:
+    """Each invoice with its shape checked; those that say the same of their account share one object of it."""
+    accounts: dict[str, AccountIn] = {}
+    for item in items:
+        said = repr(item["account"]) if isinstance(item, dict) and isinstance(item.get("account"), dict) else ""
+        body = _validated(item | {"account": accounts[said]} if said in accounts else item)
+        if said and isinstance(body, InvoiceIn):
+            accounts[said] = body.account
+        yield body
 
 
 def _validated(item: Any) -> InvoiceIn | Unreadable:

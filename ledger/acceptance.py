@@ -17,7 +17,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from ledger import bulk, deductions
-from ledger.canonical import Difference, canonical_body, canonical_hash, canonical_text, differences
+from ledger.canonical import Difference, canonical_account, canonical_body, canonical_hash, canonical_text, differences
 from ledger.carried import Carrying, carry_over, check_carried
 from ledger.events import ACCOUNT_CHANGED, note_accounts
 from ledger.ids import new_ids
@@ -28,8 +28,8 @@ from ledger.refusals import not_found
 from ledger.sealing import Sealer
 from ledger.structure import Hung, hang
 from policies.due_terms import TermsTable
-from policies.intake import Intake, Problem, Unreadable, later_terms, read_invoice
-from policies.intake_model import InvoiceIn
+from policies.intake import Debtor, Intake, Problem, Unreadable, later_terms, read_account, read_invoice
+from policies.intake_model import AccountIn, InvoiceIn
 
 PART = 2_000
 """Invoices written by one round of statements."""
@@ -57,6 +57,28 @@ class _Desk:
     now: datetime
     sealer: Sealer
     actor: str
+
+
+class _Accounts:
+    """What the accounts of a batch come to: read once for all invoices that come with the same account object."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._read: dict[int, tuple[AccountIn, Debtor]] = {}
+        """By identity; the object is kept, so that no other gets its number."""
+        self._bodies: dict[int, dict[str, Any]] = {}
+
+    def debtor(self, account: AccountIn) -> Debtor:
+        """As `read_account`."""
+        if id(account) not in self._read:
+            self._read[id(account)] = account, read_account(account)
+        return self._read[id(account)][1]
+
+    def body(self, account: AccountIn, intake: Intake) -> dict[str, Any]:
+        """As `canonical_body`; `intake` came of an invoice of this account."""
+        if id(account) not in self._bodies:
+            self._bodies[id(account)] = canonical_account(intake, self._sealer)
+        return canonical_body(intake, self._sealer, self._bodies[id(account)])
 
 
 @dataclass(slots=True)
@@ -113,13 +135,13 @@ def accept_batch(
     pinner = Pinner(session, creditor_id, creditor.manual_id, now=now)
     desk = _Desk(session, str(creditor_id), creditor.slug, pinner, now, sealer, actor)
     terms = terms_table(creditor.settings)
-    parts = iter(bodies)
+    parts, accounts = iter(bodies), _Accounts(sealer)
     results: list[Accepted] = []
     with ThreadPoolExecutor(1) as pool:
         writing: Future[list[Accepted]] | None = None
         while part := list(islice(parts, PART)):
             refused: dict[int, Accepted] = {}
-            items = _read(part, creditor.country, terms, sealer, refused)
+            items = _read(part, creditor.country, terms, accounts, refused)
             if writing is None and len(part) < PART:
                 return _accept_part(desk, items, refused, len(part))
             if writing is not None:
@@ -150,7 +172,11 @@ def _accept_part(desk: _Desk, items: list[_Item], results: dict[int, Accepted], 
 
 
 def _read(
-    bodies: Sequence[InvoiceIn | Unreadable], country: str, terms: TermsTable | None, sealer: Sealer, results: dict[int, Accepted]
+    bodies: Sequence[InvoiceIn | Unreadable],
+    country: str,
+    terms: TermsTable | None,
+    accounts: _Accounts,
+    results: dict[int, Accepted],
 ) -> list[_Item]:
     items: list[_Item] = []
     ids = new_ids(len(bodies))
@@ -158,11 +184,11 @@ def _read(
         try:
             if isinstance(given, Unreadable):
                 raise given
-            intake = read_invoice(given, creditor_country=country, terms=terms)
+            intake = read_invoice(given, creditor_country=country, terms=terms, account_of=accounts.debtor)
         except Unreadable as wrong:
             results[index] = Accepted("refused", problems=tuple(wrong.problems))
             continue
-        body = canonical_body(intake, sealer)
+        body = accounts.body(given.account, intake)
         written = canonical_text(body)
         items.append(_Item(index, intake, body, written, canonical_hash(written), ids[index]))
     return items

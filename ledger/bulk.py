@@ -37,22 +37,33 @@ _ADD_TERMS = text(
     "update account a set terms = r.terms"
     " from json_to_recordset(cast(:rows as json)) as r(id uuid, terms jsonb) where a.id = r.id"
 )
+_SEPARATOR = "\x1f"
+"""Ends each value of a column; no text that is accepted has it (policies.typed.STORABLE), and JSON escapes it."""
+
+
+def _columns(**types: str) -> str:
+    """Columns as texts of ended values: PostgreSQL reads them faster than arrays, whose quotes would be escaped twice."""
+    return ", ".join(f"cast(trim_array(string_to_array(:{name}, chr(31)), 1) as {kind}[])" for name, kind in types.items())
+
+
+_DUES = _columns(
+    due_id="uuid", due_invoice="uuid", due_number="int", due_on="date", due_amount="bigint", due_source="text", due_terms="text"
+)
+_INVOICES = _columns(
+    id="uuid", account="uuid", number="text", currency="text", issued_on="date", place="text", place_region="text", manual="text",
+    hash="text", body="text", total="bigint",
+)  # fmt: skip
 # One statement: an invoice that lost a race (on conflict) gets no instalment, entry, event or start.
 _ADD_INVOICES = text(
-    """
+    f"""
     with d as materialized (
-        select * from unnest(cast(:due_id as uuid[]), cast(:due_invoice as uuid[]), cast(:due_number as int[]),
-            cast(:due_on as date[]), cast(:due_amount as bigint[]), cast(:due_source as text[]), cast(:due_terms as text[]))
-            as d(id, invoice, number, due_on, amount, source, terms)
+        select * from unnest({_DUES}) as d(id, invoice, number, due_on, amount, source, terms)
     ), added as (
         insert into invoice (id, creditor_id, account_id, number, currency, issued_on, place_of_payment, place_of_payment_region,
             manual_id, accepted_hash, accepted_body, entered_at, cycle_started_at, changed_at, balance_minor)
         select r.id, :creditor, r.account, r.number, r.currency, r.issued_on, r.place, r.place_region, r.manual,
             decode(r.hash, 'hex'), cast(r.body as json), :now, :now, clock_timestamp(), r.total
-        from unnest(cast(:id as uuid[]), cast(:account as uuid[]), cast(:number as text[]), cast(:currency as text[]),
-            cast(:issued_on as date[]), cast(:place as text[]), cast(:place_region as text[]), cast(:manual as text[]),
-            cast(:hash as text[]), cast(:body as text[]), cast(:total as bigint[]))
-            as r(id, account, number, currency, issued_on, place, place_region, manual, hash, body, total)
+        from unnest({_INVOICES}) as r(id, account, number, currency, issued_on, place, place_region, manual, hash, body, total)
         on conflict (creditor_id, number) do nothing returning id, account_id, number, currency, issued_on, balance_minor
     ), due as (
         insert into instalment (id, creditor_id, invoice_id, number, due_on, amount_minor, due_source, due_terms)
@@ -151,14 +162,16 @@ def add_invoices(
         _ADD_INVOICES,
         {
             "creditor": str(creditor_id), "now": now, "actor": actor, "prefix": f"invoice:{slug}:",
-            **{name: _array(column) for name, column in zip(InvoiceRow._fields, zip(*rows, strict=True), strict=True)},
-            **{name: _array(column) for name, column in zip(DueRow._fields, zip(*dues, strict=True), strict=True)},
+            **{name: _ended(column) for name, column in zip(InvoiceRow._fields, zip(*rows, strict=True), strict=True)},
+            **{name: _ended(column) for name, column in zip(DueRow._fields, zip(*dues, strict=True), strict=True)},
         },
     )  # fmt: skip
     return {str(row.id) for row in added}
 
 
-def _array(values: Sequence[object]) -> str:
-    """PostgreSQL's text form of an array, which it reads five times as fast as JSON records."""
-    quoted = [f'"{value}"' for value in (str(v).replace("\\", "\\\\").replace('"', '\\"') for v in values)]
-    return "{" + ",".join(quoted) + "}"
+def _ended(values: Sequence[object]) -> str:
+    """A column as one text; raises ValueError for a value that has the separator."""
+    column = _SEPARATOR.join([*map(str, values), ""])
+    if column.count(_SEPARATOR) != len(values):
+        raise ValueError("a text that is stored has no control characters")
+    return column

@@ -39,8 +39,8 @@ class Difference:
         return {"pointer": self.pointer, "was": self.was, "now": self.now}
 
 
-def canonical_body(intake: Intake, sealer: Sealer) -> dict[str, Any]:
-    """What is stored of the body; `account.ref` is the reference the ledger uses (opaque where it would be personal)."""
+def canonical_body(intake: Intake, sealer: Sealer, account: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What is stored of the body; `account` is its `canonical_account`, where the caller has it already."""
     return {
         "number": intake.number,
         "currency": intake.currency,
@@ -51,20 +51,25 @@ def canonical_body(intake: Intake, sealer: Sealer) -> dict[str, Any]:
         **({"carried": intake.carried.model_dump(mode="json", exclude_defaults=True)} if intake.carried else {}),
         **_short(intake),
         **papers_as_posted(intake.papers),
-        "account": {
-            "ref": ref_of(intake, sealer),
-            "kind": intake.kind,
-            "country": intake.country,
-            "region": intake.region,
-            "zone": intake.zone_given,
-            "language": intake.language,
-            "register": intake.register,
-            "manual": intake.manual,
-            "manual_patch": _sorted(intake.account_patch),
-            "contacts": [_person(person, sealer) for person in intake.people],
-            **({"terms": _sorted(intake.terms)} if intake.terms else {}),
-            **({"links": {name: linked_ref(intake, ref, sealer) for name, ref in intake.links}} if intake.links else {}),
-        },
+        "account": canonical_account(intake, sealer) if account is None else account,
+    }
+
+
+def canonical_account(intake: Intake, sealer: Sealer) -> dict[str, Any]:
+    """What is stored of its account; `ref` is the reference the ledger uses (opaque where it would be personal)."""
+    return {
+        "ref": ref_of(intake, sealer),
+        "kind": intake.kind,
+        "country": intake.country,
+        "region": intake.region,
+        "zone": intake.zone_given,
+        "language": intake.language,
+        "register": intake.register,
+        "manual": intake.manual,
+        "manual_patch": _sorted(intake.account_patch),
+        "contacts": [_person(person, sealer) for person in intake.people],
+        **({"terms": _sorted(intake.terms)} if intake.terms else {}),
+        **({"links": {name: linked_ref(intake, ref, sealer) for name, ref in intake.links}} if intake.links else {}),
     }
 
 

@@ -105,6 +105,7 @@ def save_people(
     contact is taken for the known person with whom it shares most addresses; without any address, for one of the same role.
     A consent that is said again of a known address counts where it is the later word (consents.apply_told).
     """
+    groups = list(dict.fromkeys((account, tuple(contacts)) for account, contacts in groups))  # the same said again adds nothing
     known = _known_people(session, {account for account, _ in groups} - set(fresh))
     added: list[tuple[str, _Known]] = []
     addresses: list[dict[str, Any]] = []

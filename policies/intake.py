@@ -7,7 +7,7 @@ be a person's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -68,6 +68,20 @@ class Person(NamedTuple):
     ways: tuple[Way, ...]
 
 
+class Debtor(NamedTuple):
+    """What an invoice says of its account, with everything filled in, and what is wrong with it."""
+
+    region: str
+    zone: str
+    language: str
+    register: str
+    people: tuple[Person, ...]
+    ref_is_personal: bool
+    links: tuple[tuple[str, str], ...]
+    terms: dict[str, Any]
+    wrong: tuple[Problem, ...]
+
+
 class Intake(NamedTuple):
     """An invoice that makes sense, with everything filled in. `dues` are (number, due date, minor units)."""
 
@@ -108,8 +122,34 @@ def known_currencies() -> frozenset[str]:
     return tenders | indexed.INDEX_CODES
 
 
-def read_invoice(body: InvoiceIn, *, creditor_country: str, terms: TermsTable | None = None) -> Intake:
-    """The invoice in the form the ledger stores, `terms` being the creditor's; raises Unreadable with every problem."""
+def read_account(account: AccountIn) -> Debtor:
+    """The account in the form the ledger stores; its problems are noted in it, not raised."""
+    wrong: list[Problem] = []
+    region = plain_region(account.country, account.region)
+    language = (account.language or default_language(account.country))[:2]
+    people = tuple(_person(contact, i, account, language, wrong) for i, contact in enumerate(account.contacts))
+    zone = _zone(account, region, people, wrong)
+    register = _who(account, wrong)
+    if wrong:
+        return Debtor(region, zone, language, register, people, False, (), {}, tuple(wrong))
+    personal = account.ref_is_personal
+    if personal is None:
+        personal = is_personal_ref(account.ref, account.kind, account.country)
+    terms = _terms(account, region, zone, people)
+    return Debtor(region, zone, language, register, people, personal, links_of(account), terms, ())
+
+
+def read_invoice(
+    body: InvoiceIn,
+    *,
+    creditor_country: str,
+    terms: TermsTable | None = None,
+    account_of: Callable[[AccountIn], Debtor] = read_account,
+) -> Intake:
+    """The invoice in the form the ledger stores, `terms` being the creditor's; raises Unreadable with every problem.
+
+    A batch gives an `account_of` that remembers what it has read.
+    """
     wrong: list[Problem] = []
     body = _in_its_unit(body, wrong)
     if body.currency not in known_currencies():
@@ -120,11 +160,8 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str, terms: TermsTable | 
     given_dues, papers = read_papers(body, place=place, table=terms, say=lambda at, what: wrong.append(Problem(at, what)))
     dues = _net(body, _dues(body, wrong) if given_dues is None else given_dues, wrong)
     account = body.account
-    region = plain_region(account.country, account.region)
-    language = (account.language or default_language(account.country))[:2]
-    people = tuple(_person(contact, i, account, language, wrong) for i, contact in enumerate(account.contacts))
-    zone = _zone(account, region, people, wrong)
-    register = _who(account, wrong)
+    debtor = account_of(account)
+    wrong += debtor.wrong
     if place[:2] not in zones_of_countries():
         wrong.append(Problem("/place_of_payment", f"{place[:2]} is not an ISO 3166 country code such as CO, MX or ES"))
     if body.carried is not None:
@@ -132,15 +169,13 @@ def read_invoice(body: InvoiceIn, *, creditor_country: str, terms: TermsTable | 
         wrong += [Problem(f"/carried/{member}", what) for member, what in told]
     if wrong:
         raise Unreadable(wrong)
-    personal = account.ref_is_personal
     return Intake(
         number=body.number, currency=body.currency, issued_on=body.issued_on, dues=dues, ref=account.ref,
-        ref_is_personal=is_personal_ref(account.ref, account.kind, account.country) if personal is None else personal,
-        kind=account.kind.value, country=account.country, region=region, zone=zone, zone_given=account.zone or "",
-        language=language, register=register, links=links_of(account), manual=account.manual,
-        account_patch=account.manual_patch or None,
-        terms=_terms(account, region, zone, people), invoice_patch=body.manual_patch or None,
-        people=people, place=place[:2], place_region=place[3:], carried=body.carried, deductions=body.deductions,
+        ref_is_personal=debtor.ref_is_personal, kind=account.kind.value, country=account.country, region=debtor.region,
+        zone=debtor.zone, zone_given=account.zone or "", language=debtor.language, register=debtor.register, links=debtor.links,
+        manual=account.manual, account_patch=account.manual_patch or None, terms=debtor.terms,
+        invoice_patch=body.manual_patch or None, people=debtor.people, place=place[:2], place_region=place[3:],
+        carried=body.carried, deductions=body.deductions,
         payment_currency=indexed.payment_currency_of(body.currency, body.payment_currency), papers=papers,
     )  # fmt: skip
 

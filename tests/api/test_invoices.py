@@ -161,6 +161,26 @@ def test_a_batch_gives_one_result_each_and_a_bad_one_loses_none(house: House) ->
     assert (again["created"], again["same"]) == (0, 4)
 
 
+def test_a_batch_reads_each_account_as_a_single_post_does(house: House) -> None:
+    """Invoices that say the same of their account share what was read of it; those that say something else do not."""
+    ana, wrong = cast.debtor_ana(), cast.debtor_ana(contacts=[{"channels": [{"channel": "sms", "address": "12"}]}])
+    accounts = [
+        ana, cast.debtor_luis(), ana, cast.debtor_ana(language="en"), wrong, cast.debtor_ana(city="Bogotá"), wrong,
+        cast.debtor_ana(ref="ana@example.com"), ana, cast.debtor_ana(ref="ana@example.com"), cast.debtor_ana(treatment=1),
+        cast.debtor_luis(contacts=[]), cast.debtor_luis(), dict(reversed(ana.items())), "nobody",
+    ]  # fmt: skip
+    bodies = [cast.invoice_body(f"F-{n}", account=account) for n, account in enumerate(accounts)]
+    results = house.client.post("/v1/invoices/batch", json={"invoices": bodies}).json()["results"]
+    assert [r["status"] for r in results].count("created") == 11
+    for body, result in zip(bodies, results, strict=True):
+        single = _post(house, body)
+        if result["status"] == "created":
+            assert (single.status_code, single.json()["id"]) == (200, result["id"]), "its hash is that of a single post"
+        else:
+            assert (single.status_code, single.json()["errors"]) == (422, result["problem"]["errors"])
+    assert _rows(house, "person") == 3
+
+
 def test_a_batch_is_one_list_of_at_most_ten_thousand(house: House) -> None:
     assert house.client.post("/v1/invoices/batch", json=[]).json()["errors"][0]["pointer"] == "/invoices"
     answer = house.client.post("/v1/invoices/batch", json={"invoices": [{}] * 10_001})

@@ -174,6 +174,14 @@ def test_two_overlapping_batches_at_once_never_deadlock_and_make_each_invoice_on
     assert counts == [200, 40, 200, 200]
 
 
+def test_a_text_with_the_separator_of_columns_is_refused_and_not_written_to_its_neighbour(database: Database) -> None:
+    creditor = cast.creditor_brill(database.worker)
+    bodies = [InvoiceIn.model_validate(cast.invoice_body(f"F-{n}")) for n in range(3)]
+    bodies[1] = bodies[1].model_copy(update={"number": "F-1\x1fF-9"})
+    with pytest.raises(ValueError, match="control characters"), Session(database.worker) as session, session.begin():
+        accept_batch(session, creditor.id, bodies, now=cast.NOW, sealer=cast.sealer())
+
+
 def test_a_batch_of_many_parts_keeps_the_order_of_its_results(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ledger.acceptance.PART", 7)
     creditor = cast.creditor_brill(database.worker)
