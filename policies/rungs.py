@@ -74,13 +74,16 @@ def _rested(case: Case) -> Step:
 
 
 def _passed(case: Case, candidate: Candidate, others: list[Candidate]) -> Skip | None:
-    """Rungs that are never sent: before the cycle began (F9), or overtaken by a later rung that is due too (F2)."""
+    """Rungs that are never sent: before the cycle began (F9), or overtaken by a later rung that is due too (F2).
+
+    The decision is no message: an invoice that comes in after its whole ladder is put before a person, not closed in silence.
+    """
     facts, now = case.facts, case.now
     carried = passed_before(case, candidate)
     if carried is not None or candidate.at > now:
         return carried
     entered = local_day(facts.cycle_started_at, facts.zone)
-    if facts.cycle == 1 and candidate.day < entered:
+    if facts.cycle == 1 and candidate.day < entered and candidate.rung.action != "decision":
         why = f"{candidate.rung.rung} fell on {candidate.day.isoformat()}, before the invoice came in on {entered.isoformat()}."
         return Skip(at=now, why=why, rules=("ladder.entered_later",), key=str(candidate.key), rung=candidate.rung.rung)
     due = (other.rung.rung for other in reversed(others) if other.at <= now and _takes_its_place(case, other, candidate))
@@ -372,9 +375,10 @@ def _decision(case: Case, candidate: Candidate) -> Step:
             rung=rung.rung,
         )
     compared = agency.compare(facts.balance_minor, facts.currency, manual.agency)
+    silent_so_far = "" if last_real_contact(facts) else " Nothing was sent or announced from here before."
     return HandOff(
         at=now,
-        why=f"{rung.rung}: by the manual's figures it is better to {compared.recommend} the debt.",
+        why=f"{rung.rung}: by the manual's figures it is better to {compared.recommend} the debt.{silent_so_far}",
         rules=(f"ladder.{rung.rung}", f"agency.{compared.recommend}"),
         recommend=compared.recommend,
         figures=compared.figures,

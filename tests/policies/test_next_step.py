@@ -281,6 +281,15 @@ def test_the_decision_is_proposed_waits_for_a_person_and_ends_without_an_answer(
     assert isinstance(obey(facts, at("2026-04-01 09:00"), by), Close)
 
 
+def test_an_invoice_that_comes_in_after_its_whole_ladder_is_put_before_a_person() -> None:
+    entered = at("2026-11-03 12:00")
+    facts, answers, step = settle(ana(entered_at=entered, cycle_started_at=entered), manual(AGENCY, DECIDES), entered)
+    assert [type(a) for _, a in answers] == [Skip, HandOff] and answers[0][1].rules == ("ladder.entered_later",)
+    assert "Nothing was sent or announced" in answers[1][1].why
+    assert isinstance(step, Wait) and step.until == "approval" and step.at == at("2026-11-13 12:00")
+    assert isinstance(obey(facts, at("2026-11-13 12:00"), manual(AGENCY, DECIDES)), Close)
+
+
 def test_an_approved_debt_is_placed_and_a_payment_recalls_it() -> None:
     by = manual(AGENCY, DECIDES)
     asked = at("2026-03-22 09:00")
