@@ -1,4 +1,4 @@
-"""For systems: what waits for a person, which the console shows too: open tasks, and debts for which the agency is proposed."""
+"""For systems: what waits for a person, which the console shows too: open tasks and their end, and debts for the agency."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
+from api.models import Closed
+from api.payment_data import DoneFlag
 from api.problems import responses
 from api.security import Caller, caller
 from ledger.awaiting import PlacementState, placements_page, tasks_page
-from ledger.task_acts import ENDS_ELSEWHERE
+from ledger.task_acts import ENDS_ELSEWHERE, finish_task
 from policies.terms import MinorUnits
 
 router = APIRouter(prefix="/v1", responses=responses(401, 403, 422, 429))
 Reader = Annotated[Caller, caller("invoices:read")]
+Decider = Annotated[Caller, caller("decisions:write")]
 Cursor = Annotated[str | None, Query(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
@@ -36,6 +39,12 @@ class TaskOut(BaseModel):
     ends_with: str | None = Field(
         description="the act that ends it by itself; null where `POST /v1/tasks/{task_id}/done` says that it is done"
     )
+
+
+class TaskDoneIn(Closed):
+    """How a task ended, in one word of your own list."""
+
+    outcome: str = Field("done", pattern=r"^[a-z][a-z_]{1,39}$", examples=["answered"])
 
 
 class TasksOut(BaseModel):
@@ -90,6 +99,13 @@ def get_tasks(
     return TasksOut(
         tasks=[TaskOut(**row._mapping, ends_with=ENDS_ELSEWHERE.get(row.kind)) for row in page.rows], cursor=page.cursor
     )
+
+
+@router.post("/tasks/{task_id}/done", tags=["Tasks"], summary="Say that a task is done", responses=responses(404, 409))
+def post_task_done(task_id: UUID, body: TaskDoneIn, who: Decider, request: Request) -> DoneFlag:
+    """What waited for it goes on: an answered reply, a promise of ours that was kept."""
+    finish_task(who.session, task_id, outcome=body.outcome, actor=who.actor, now=request.app.state.clock.now())
+    return DoneFlag()
 
 
 @router.get("/placements", tags=["Placement"], summary="List placements, those that wait for a decision first of all")

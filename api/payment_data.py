@@ -16,7 +16,6 @@ from api.problems import responses
 from api.security import Caller, caller
 from ledger import avoidable, cessions, feeds, holds, instruments
 from ledger.refusals import Refused
-from ledger.task_acts import finish_task
 from ledger.tasks import open_task
 from policies import clearing
 from policies.facts import Feed
@@ -146,12 +145,6 @@ class DoneFlag(BaseModel):
     done: Literal[True] = True
 
 
-class TaskDoneIn(Closed):
-    """How a task ended, in one word of your own list."""
-
-    outcome: str = Field("done", pattern=r"^[a-z][a-z_]{1,39}$", examples=["answered"])
-
-
 class AvoidableOut(BaseModel):
     """A contact that asked for money which the bank had already."""
 
@@ -275,13 +268,6 @@ def post_deadline(invoice_id: UUID, body: DeadlineIn, who: Writer, request: Requ
         key=f"{invoice.id}:{body.ref}:{body.on.isoformat()}", due_at=due, now=request.app.state.clock.now(),
         why=f"{body.kind.replace('_', ' ')} by {body.on.isoformat()} ({body.ref}): no hold or pause moves this deadline",
     )  # fmt: skip
-    return DoneFlag()
-
-
-@router.post("/tasks/{task_id}/done", summary="Say that a task is done")
-def post_task_done(task_id: UUID, body: TaskDoneIn, who: Decider, request: Request) -> DoneFlag:
-    """What waited for it goes on: an answered reply, a promise of ours that was kept."""
-    finish_task(who.session, task_id, outcome=body.outcome, actor=who.actor, now=request.app.state.clock.now())
     return DoneFlag()
 
 
