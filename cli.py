@@ -79,7 +79,7 @@ def up(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stack.supervisor.ask_to_stop())
     try:
-        stack.start_servers()
+        stack.start_servers(services=not servers_only)
         if not servers_only:
             stack.start_services()
         _show_addresses(stack, servers_only)

@@ -136,11 +136,15 @@ class Stack:
         given = {name: value for name, value in os.environ.items() if name not in ("PUNTUAL_OWNER_URL", "PUNTUAL_HOME")}
         return given | {f"PUNTUAL_{name}": value for name, value in forced.items()}
 
-    def start_servers(self) -> None:
-        """PostgreSQL with the roles and the migrated database, then Temporal; raises Trouble."""
+    def start_servers(self, *, services: bool = False) -> None:
+        """PostgreSQL with the roles and the migrated database, then Temporal; raises Trouble.
+
+        A port that is taken is told before anything starts, with `services` also those of what `start_services` starts.
+        """
         self.supervisor.lock()
         self.home.mkdir(parents=True, exist_ok=True)
         refuse_wrong_settings()
+        self.supervisor.look_ahead([self.temporal.part(), *(self._services() if services else ())])
         self.supervisor.start(self.postgres.part())
         self.postgres.query(bootstrap_sql())
         if not self.postgres.has_database(self._database):
@@ -153,11 +157,13 @@ class Stack:
 
     def start_services(self) -> None:
         """The simulated world where it is needed, the worker and the API; raises Trouble."""
+        for part in self._services():
+            self.supervisor.start(part)
+
+    def _services(self) -> list[Part]:
         environment = self.environment()
-        if any(self.simulates().values()):
-            self.supervisor.start(self._simulator(environment))
-        self.supervisor.start(self._worker(environment))
-        self.supervisor.start(self._api(environment))
+        simulator = [self._simulator(environment)] if any(self.simulates().values()) else []
+        return [*simulator, self._worker(environment), self._api(environment)]
 
     def stop(self) -> None:
         """Everything, the last started first."""

@@ -62,7 +62,7 @@ def run(ports: Ports, *, once: bool, out: Console, err: Console) -> None:
         signal.signal(number, lambda *_: stack.supervisor.ask_to_stop())
     try:
         with out.status("starting PostgreSQL and Temporal"):
-            stack.start_servers()
+            stack.start_servers(services=True)
             environment = {name: value for name, value in stack.environment().items() if name.startswith("PUNTUAL_")}
             settings = Settings(**{name.removeprefix("PUNTUAL_").lower(): value for name, value in environment.items()})
             engine = make_engine(settings.worker_url, pool_size=4, name="puntual-demo")

@@ -204,6 +204,21 @@ def test_a_busy_port_is_named_with_the_option_that_changes_it(home: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("what", ["api", "simulator"])
+def test_a_busy_port_is_told_before_anything_is_started(home: Path, what: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = {name: free_port() for name in ("api", "temporal", "ui", "simulator")} | {what: taken.getsockname()[1]}
+        stack = Stack(home, Ports(**ports))
+        with pytest.raises(Trouble) as trouble:
+            stack.start_servers(services=True)
+        stack.stop()
+    option = {"api": "--port", "simulator": "--simulator-port"}[what]
+    assert "is busy" in one_line(trouble) and one_line(trouble).endswith(option)
+    assert not (home / "postgres").exists()
+
+
 def test_a_socket_path_over_107_bytes_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30)
     with pytest.raises(Trouble) as trouble:
