@@ -207,10 +207,12 @@ def _write(desk: _Desk, items: list[_Item], results: dict[int, Accepted]) -> lis
             wanted.setdefault(item.ref, item)
     named = {ref: item for item in items for ref in item.links.values() if ref not in there and ref not in wanted}
     new = [_account_row(item) for item in wanted.values()] + [_named_row(ref, item) for ref, item in named.items()]
+    new = [{**row, "id": account_id} for row, account_id in zip(new, new_ids(len(new)), strict=True)]
     made = bulk.add_accounts(session, creditor, new, now=now)
     others = sorted({item.ref for item in items}.union(*(item.links.values() for item in items)) - set(made))
     held = bulk.accounts(session, creditor, others, lock=True) if others else {}
-    items = _pinned(items, {ref: (row.manual_name, row.manual_patch) for ref, row in held.items()}, pinner, results)
+    if held:
+        items = _pinned(items, {ref: (row.manual_name, row.manual_patch) for ref, row in held.items()}, pinner, results)
     pinner.store()
     for item in items:
         item.account_id = made[item.ref] if item.ref in made else str(held[item.ref].id)
@@ -306,13 +308,13 @@ def _pinned(
 
 def _named_row(ref: str, item: _Item) -> dict[str, Any]:
     """An account that is only named so far, as the payer of another: its own first invoice brings its people."""
-    return _account_row(item) | {"id": new_ids(1)[0], "ref": ref, "register": "", "manual": None, "patch": None, "terms": {}}
+    return _account_row(item) | {"ref": ref, "register": "", "manual": None, "patch": None, "terms": {}}
 
 
 def _account_row(item: _Item) -> dict[str, Any]:
     intake = item.intake
     return {
-        "id": new_ids(1)[0], "ref": item.ref, "kind": intake.kind, "country": intake.country, "region": intake.region,
+        "ref": item.ref, "kind": intake.kind, "country": intake.country, "region": intake.region,
         "zone": intake.zone, "language": intake.language, "register": intake.register, "manual": intake.manual,
         "patch": intake.account_patch, "terms": intake.terms,
     }  # fmt: skip

@@ -83,7 +83,7 @@ _ADD_INVOICES = text(
         insert into outbox (creditor_id, invoice_id, workflow_id)
         select :creditor, added.id, cast(:prefix as text) || added.number from added
     )
-    select id from added
+    select cast(id as text) from added
     """
 )
 
@@ -166,7 +166,7 @@ def add_invoices(
             **{name: _ended(column) for name, column in zip(DueRow._fields, zip(*dues, strict=True), strict=True)},
         },
     )  # fmt: skip
-    return {str(row.id) for row in added}
+    return set(added.scalars())
 
 
 def _ended(values: Sequence[object]) -> str:
