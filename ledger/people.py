@@ -124,11 +124,11 @@ def save_people(
             elif person.sealed:
                 reseal[person.id] = person
             taken.add(person.id)
-            told += [
-                Told(person.id, channel, lookup, way.consent, way.consent_at, way.proof)
-                for channel, lookup, way in ways
-                if way.consent == "withdrawn" or (way.consent == "given" and (channel, lookup) in person.ways)
-            ]
+            named = set(person.ways)
+            for channel, lookup, way in ways:
+                if way.consent == "withdrawn" or (way.consent == "given" and (channel, lookup) in named):
+                    told.append(Told(person.id, channel, lookup, way.consent, way.consent_at, way.proof))
+                named.add((channel, lookup))  # the same address twice in one contact: the later word of the two counts
             addresses.extend(_add_ways(person, ways, sealer))
     people = [
         {

@@ -40,7 +40,7 @@ def ladder_step(case: Case) -> Step:
     asked = confirm_due(case) or payer_portal.submit(case)
     if asked is not None:
         return asked
-    open_rungs = candidates(facts, case.manual)
+    open_rungs = _old_decision_last(case, candidates(facts, case.manual))
     for candidate in open_rungs:
         if candidate.at > now and not facts.carried_stage:
             break  # nothing later is passed yet
@@ -71,6 +71,14 @@ def _rested(case: Case) -> Step:
             return Wait(at=ends, why=why, rules=("ladder.answer",), until="answer")
     why = "Every rung has been used; what is still owed is for a person to decide."
     return Close(at=now, why=why, rules=("close.ladder_ended",), outcome="ladder_ended")
+
+
+def _old_decision_last(case: Case, found: list[Candidate]) -> list[Candidate]:
+    """A decision whose day was before the invoice came in is asked when nothing else is left to do: not before, and not never."""
+    if case.facts.cycle != 1:
+        return found
+    entered = local_day(case.facts.cycle_started_at, case.facts.zone)
+    return [c for c in found if c.rung.action != "decision" or c.day >= entered] or found
 
 
 def _passed(case: Case, candidate: Candidate, others: list[Candidate]) -> Skip | None:

@@ -88,6 +88,15 @@ def test_the_last_word_of_one_batch_counts_and_a_withdrawal_keeps_its_date_on_a_
     assert rows == [("C-1001", "given", MUCH_LATER), ("C-2", "withdrawn", LATER)]
 
 
+def test_the_later_word_of_one_contact_counts_when_it_names_an_address_twice(database: Database) -> None:
+    creditor = cast.creditor_brill(database.worker)
+    twice = _ana("unknown")
+    said = {"channel": "email", "address": cast.ANA_EMAIL.upper(), "consent": "given", "consent_at": BEFORE.isoformat()}
+    twice["contacts"][0]["channels"].append(said)
+    cast.accepted_invoice(database.worker, creditor, account=twice)
+    assert _ask(database, "select consent, consent_at from address") == [("given", BEFORE)]
+
+
 def test_consent_told_with_an_invoice_completes_the_task_to_ask_for_it(database: Database) -> None:
     creditor = cast.creditor_brill(database.worker)
     account = cast.account_of(database.worker, cast.accepted_invoice(database.worker, creditor, account=_ana("unknown")))
