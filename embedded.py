@@ -31,7 +31,7 @@ SOCKET_BYTES_MAX = 107
 _ROOT_DATA = Path("/var/lib/puntual")
 ROOT_RUNS_AS = "nobody"
 """PostgreSQL refuses to run as root."""
-YIELDS = 5
+YIELDS = 15
 """Webhooks are acknowledged before workflows go on: on a busy machine Temporal and the worker step back for the API."""
 RETENTION = "400d"
 _SQLITE_HEAD = b"SQLite format 3\0"

@@ -69,6 +69,9 @@ def _in_the_child(number: int, parent: int, yields: int) -> Callable[[], None]:
     def in_the_child() -> None:
         if yields:
             os.nice(yields)
+            # Where the kernel groups by session, as on a desktop, niceness counts only within a group, and each part is one.
+            with suppress(OSError), open("/proc/self/autogroup", "w") as group:
+                group.write(str(yields))
         if libc is None:
             return
         libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)

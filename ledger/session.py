@@ -6,10 +6,8 @@ row-level security for the relay, reconcile and activities. Connections run in U
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -47,20 +45,10 @@ def make_engine(url: str, *, pool_size: int = 10, name: str = "puntual", tested:
         hide_parameters=True,  # of a failed statement: they may be personal, and the failure is told to Temporal and to the logs
         connect_args={"options": _OPTIONS, "application_name": name, "connect_timeout": 5},
     )
-    if os.getpriority(os.PRIO_PROCESS, 0) > 0:
-        event.listen(engine, "connect", _step_back)
     if tested:
         event.listen(engine, "checkin", _note_rest)
         event.listen(engine, "checkout", _try_rested)
     return engine
-
-
-def _step_back(given: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-    """A process that yields to others takes the server's processes that work for it along, where they are on its machine."""
-    about: Any = given.info
-    if about.host.startswith("/"):
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, about.backend_pid, os.getpriority(os.PRIO_PROCESS, 0))
 
 
 def _note_rest(given: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:

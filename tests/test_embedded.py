@@ -183,6 +183,22 @@ def test_what_ends_again_and_again_is_started_with_growing_waits(tmp_path: Path)
     assert said[0] == "brief ended (code 1: Error: no more): starting it again"
 
 
+def test_what_steps_back_does_so_also_where_the_kernel_groups_by_session(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    script = (
+        "import os, pathlib, time; group = pathlib.Path('/proc/self/autogroup');"
+        " said = group.read_text() if group.exists() else 'nice 15';"
+        f" open({str(told)!r} + '.new', 'w').write(f'{{os.getpriority(os.PRIO_PROCESS, 0)}} {{said.strip()}}');"
+        f" os.rename({str(told)!r} + '.new', {str(told)!r}); time.sleep(60)"
+    )
+    supervisor = Supervisor(tmp_path)
+    supervisor.start(Part("polite", [sys.executable, "-c", script], tmp_path / "polite.log", told.exists, yields=15))
+    supervisor.stop()
+    own, _, group = told.read_text().partition(" ")
+    assert int(own) == min(os.getpriority(os.PRIO_PROCESS, 0) + 15, 19)
+    assert group.endswith("nice 15")
+
+
 # -- what is wrong, in one line
 
 
