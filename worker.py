@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
-from temporalio.service import RPCError
+from temporalio.service import GrpcCompression, RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.arrived import apply_waiting
@@ -33,6 +33,7 @@ from clock import Clock, LedgerClock, RealClock, wall_now
 from ledger import automatic_stop, charges, feeds, inbox, outbox, snapshot_store
 from ledger.sealing import Sealer
 from ledger.session import make_engine, refuse_wrong_role
+from memory import collect_seldom
 from policies.terms import Channel
 from settings import Settings
 from workflows.invoice import InvoiceWorkflow
@@ -72,8 +73,14 @@ PAYLOADS_KEPT = timedelta(days=90)
 
 async def connect(settings: Settings, *, runtime: Runtime | None = None) -> Client:
     """The one way to reach Temporal: the pydantic converter, so that a model comes back as what it was."""
+    near = settings.temporal_address.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
     return await Client.connect(
-        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=pydantic_data_converter, runtime=runtime
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        data_converter=pydantic_data_converter,
+        runtime=runtime,
+        # On one machine there is no way to shorten, and packing costs both ends.
+        grpc_compression=GrpcCompression.NONE if near else GrpcCompression.GZIP,
     )
 
 
@@ -118,6 +125,7 @@ def build_workers(
     `rates`: the most contacts a second that a channel's provider takes, over all workers together; what it cannot take before
     the window ends is held back for the next one.
     """
+    collect_seldom()
     collector = Collector(tools)
     paces = {channel.value: rate for channel, rate in (rates or {}).items()}
     workers = []

@@ -18,7 +18,7 @@ from activities import arrived
 from activities.compose import Composer
 from activities.wire import InvoiceRef, Next
 from channels import Accepted, OutcomeUnknown, Outgoing, Sender, TryLater, Undeliverable
-from clock import Clock
+from clock import Clock, monotonic
 from ledger import approvals, contacts, placements, receipts, starting, steps
 from ledger import facts as ledger_facts
 from ledger.sealing import Sealer
@@ -34,6 +34,9 @@ from policies.terms import Channel, days_said
 
 ASK_AGAIN_MAX = 5
 """Claims that were void in a row before the activity gives the thread back and lets Temporal retry it."""
+
+SLOW_SECONDS = 0.5
+"""When writing a message took longer, its window may have ended meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +149,14 @@ class Collector:
                 claimed = contacts.claim(session, known, step, step_id, provider=sender.provider, now=now)
                 starting.count_send(session, known, step, claimed.id)
                 along = [] if alone else self._gather_along(session, known, manual, step, claimed, now)
-                session.commit()
-            try:
-                done = self._call(_Going(known, manual, step, claimed.id, along), sender)
-            except _Unwritable:
-                alone = True
-                continue
-            if done is not None:
-                return done
+                going = _Going(known, manual, step, claimed.id, along)
+                try:
+                    outgoing = self._begin(session, going, now)
+                except _Unwritable:
+                    alone = True
+                    continue
+            if outgoing is not None:
+                return self._finish(going, _make(sender, outgoing))
         raise ApplicationError(
             "facts kept coming in, or a gateway's event cannot be applied yet", type="Busy", next_retry_delay=timedelta(seconds=5)
         )
@@ -179,39 +182,39 @@ class Collector:
             contacts.claim(session, rider.facts, rider.step, step_id, provider=claimed.provider, now=now, into=claimed)
         return found
 
-    def _call(self, going: _Going, sender: Sender) -> Next | None:
-        """Render, begin the call, make it, record it; None when the claim was void and the question must be asked again."""
-        tools, known, step, contact_id = self._tools, going.known, going.step, going.contact_id
-        with Session(tools.engine) as session:
-            try:
-                message = tools.composer.compose(session, known, going.manual, step, contact_id, going.along)
-            except TextError as error:
-                lock_debtor_of(session, known.invoice_id)
-                if going.along:
-                    contacts.void_claim(session, contact_id, why="the text for several cannot be written", now=tools.clock.now())
-                    session.commit()
-                    raise _Unwritable from None
-                # Trying again would not help, and the ladder must not stand still: the rung's next channel, else the next rung.
-                contacts.give_up(session, contact_id, why=f"the text cannot be written: {error}"[:200], now=tools.clock.now())
-                session.commit()
-                return None
-            if unlike := approvals.unlike_shown(session, going.parts, message.version):
-                self._not_as_shown(session, going, unlike)
-                return None
-            now, version = tools.clock.now(), message.version
-            if not contacts.start_call(session, contact_id, text_version=version, register=message.register, now=now):
-                lock_debtor_of(session, known.invoice_id)
-                contacts.void_claim(session, contact_id, why="a fact came in, or the time ran out", now=tools.clock.now())
-                session.commit()
-                return None
-            tools.composer.keep(session, known, step, contact_id, message)
-            session.commit()
-        return self._finish(going, _make(sender, message.outgoing))
+    def _begin(self, session: Session, going: _Going, now: datetime) -> Outgoing | None:
+        """Render, begin the call, commit; None when the claim was void and the question must be asked again.
 
-    def _not_as_shown(self, session: Session, going: _Going, unlike: list[tuple[str, Contact]]) -> None:
+        In the transaction of the claim, under the debtor's lock: what is killed before the commit has left nothing behind.
+        """
+        tools, known, step, contact_id = self._tools, going.known, going.step, going.contact_id
+        began = monotonic()
+        try:
+            message = tools.composer.compose(session, known, going.manual, step, contact_id, going.along)
+        except TextError as error:
+            if going.along:
+                contacts.void_claim(session, contact_id, why="the text for several cannot be written", now=now)
+                session.commit()
+                raise _Unwritable from None
+            # Trying again would not help, and the ladder must not stand still: the rung's next channel, else the next rung.
+            contacts.give_up(session, contact_id, why=f"the text cannot be written: {error}"[:200], now=now)
+            session.commit()
+            return None
+        if unlike := approvals.unlike_shown(session, going.parts, message.version):
+            self._not_as_shown(session, going, unlike, now)
+            return None
+        if monotonic() - began > SLOW_SECONDS:
+            now = tools.clock.now()
+        tools.composer.keep(session, known, step, contact_id, message)
+        if not contacts.start_call(session, contact_id, text_version=message.version, register=message.register, now=now):
+            session.rollback()  # a fact came in, or the time ran out: as if it had never been claimed
+            return None
+        session.commit()
+        return message.outgoing
+
+    @staticmethod
+    def _not_as_shown(session: Session, going: _Going, unlike: list[tuple[str, Contact]], now: datetime) -> None:
         """A person approved another text: each part goes alone where that one was shown, else back to the list with it."""
-        now = self._tools.clock.now()
-        lock_debtor_of(session, going.known.invoice_id)
         contacts.void_claim(session, going.contact_id, why="the text is not the one that was approved", now=now)
         if not going.along:
             for invoice_id, step in unlike:

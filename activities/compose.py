@@ -19,7 +19,7 @@ from channels import Attachment, Outgoing
 from ledger.contacts import keep_body
 from ledger.creditors import SAID
 from ledger.links import portal_url
-from ledger.people import person_card
+from ledger.people import open_card
 from ledger.sealing import Sealer
 from ledger.session import Prepared
 from messages.catalogue import common, speaks_of
@@ -46,7 +46,8 @@ _WORDS = Prepared(
         a.terms ->> 'short_name' as short_name, a.terms ->> 'debt_type' as debt_type, a.terms ->> 'loan_type' as loan_type,
         (select k.register from contact k where k.person_id = p.id and k.invoice_id = any(:invoices) and k.register <> ''
             and k.state not in ('planned', 'failed') order by k.at_utc, k.id limit 1) as thread_register,
-        p.language, (select min(t.due_on) from instalment t where t.invoice_id = i.id and t.superseded_at is null
+        p.language, p.data_key, p.sealed, p.erased_at,
+        (select min(t.due_on) from instalment t where t.invoice_id = i.id and t.superseded_at is null
             and (t.number = :instalment or :instalment = 0)) as due_on,
         (select count(*) from instalment t where t.invoice_id = i.id and t.superseded_at is null) as instalments,
         not exists (select 1 from contact k where k.account_id = a.id and k.state in ('accepted', 'delivered')
@@ -204,7 +205,7 @@ class Composer:
             "invoices": [one.facts.invoice_id for one in told],
         }  # fmt: skip
         row = _WORDS.ask(session, given).one()
-        card = person_card(session, self._sealer, step.person_id)
+        card = open_card(self._sealer, step.person_id, row)
         # Each invoice of the message has its own page, and they lead to one another.
         links = {
             one.facts.invoice_id: portal_url(session, self._sealer, self._public_url, one.facts.invoice_id, step.person_id)

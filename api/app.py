@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,10 +44,10 @@ from api.openapi import described
 from clock import Clock, LedgerClock, RealClock  # before anything that reads a time zone: it points zoneinfo at tzdata
 from ledger.sealing import Sealer
 from ledger.session import make_engine, refuse_wrong_role
+from memory import collect_seldom
 from settings import Settings
 
 ROLE = "puntual_api"
-GC_THRESHOLD = 50_000
 ROOMS = (
     invoices, papers, own_promises, account_owners, contacts, contactability, plan, charges, accounts, actions, approvals,
     awaiting, payment_data, payment_events_list, deductions, snapshots, reasons, payer_portals, webhooks, portal_papers, portal,
@@ -93,13 +92,9 @@ def from_environment() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    # Ten thousand posted invoices make the collector walk all modules again and again: 40 % of a batch's time, measured.
-    if gc.get_threshold()[0] != GC_THRESHOLD:  # once in a process; counting what is frozen would itself take 20 ms
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD, 20, 50)
-        # While one thread reads a batch, the one that writes it must not wait 5 ms for each turn.
-        sys.setswitchinterval(0.0005)
+    collect_seldom()
+    # While one thread reads a batch, the one that writes it must not wait 5 ms for each turn.
+    sys.setswitchinterval(0.0005)
     yield
     await run_in_threadpool(app.state.handover.close)
     app.state.engine.dispose()

@@ -86,6 +86,11 @@ _VOID = text(
     " where (id = :id or folded_into = :id) and state = 'claimed'"
     " returning id, folded_into, invoice_id, key, rung, channel, state"
 )
+_KEEP_BODY = Prepared(
+    "keep_body",
+    "insert into message_body (contact_id, creditor_id, person_id, sealed) values (:contact, :creditor, :person, :sealed)",
+    contact="uuid", creditor="uuid", person="uuid", sealed="bytea",
+)  # fmt: skip
 
 
 class Claimed(NamedTuple):
@@ -145,7 +150,7 @@ def claim(
     """
     until = into.until if into else min(step.window_ends, now + timedelta(seconds=CLAIM_SECONDS))
     contact_id = uuid4()
-    _CLAIM.ask(
+    _CLAIM.later(
         session,
         {
             "id": str(contact_id),
@@ -264,7 +269,4 @@ def keep_body(
 ) -> None:  # fmt: skip
     """Keep a message as it was sent, sealed under its person's `key`; erasing the person makes it unreadable."""
     sealed = sealer.seal_under(key, body.encode())
-    session.execute(
-        text("insert into message_body (contact_id, creditor_id, person_id, sealed) values (:k, :c, :p, :sealed)"),
-        {"k": str(contact_id), "c": creditor_id, "p": person_id, "sealed": sealed},
-    )
+    _KEEP_BODY.later(session, {"contact": str(contact_id), "creditor": creditor_id, "person": person_id, "sealed": sealed})

@@ -12,6 +12,8 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from ledger.session import Prepared
+
 ACCOUNT_CHANGED = "account_changed"
 """The kind of fact: something about who owes is known better now."""
 
@@ -53,10 +55,12 @@ _NOTE_ACCOUNTS = text(
     """
 )
 
-_TELL = text(
+_TELL = Prepared(
+    "tell",
     "insert into event (creditor_id, invoice_id, at_utc, kind, detail, actor)"
-    " select creditor_id, id, :at, :kind, :detail, :actor from invoice where id = :invoice"
-).bindparams(bindparam("detail", type_=JSONB))
+    " select creditor_id, id, :at, :kind, :detail, :actor from invoice where id = :invoice",
+    invoice="uuid", at="timestamptz", kind="text", detail="jsonb", actor="text",
+)  # fmt: skip
 
 
 def note_fact(
@@ -100,4 +104,5 @@ def tell(
     session: Session, invoice_id: UUID | str, *, at: datetime, kind: str, detail: Mapping[str, Any], actor: str = "puntual"
 ) -> None:
     """Record for the timeline something that changes nothing to come (a decision's own work, a receipt)."""
-    session.execute(_TELL, {"invoice": str(invoice_id), "at": at, "kind": kind, "detail": dict(detail), "actor": actor})
+    said = to_json(dict(detail)).decode()
+    _TELL.later(session, {"invoice": str(invoice_id), "at": at, "kind": kind, "detail": said, "actor": actor})

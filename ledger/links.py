@@ -8,15 +8,17 @@ from __future__ import annotations
 import hashlib
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger.sealing import Sealer
+from ledger.session import Prepared
 
-_KEEP = text(
+_KEEP = Prepared(
+    "keep_link",
     "insert into portal_link (token_hash, creditor_id, invoice_id, person_id, created_at)"
-    " select :hash, creditor_id, id, :person, clock_timestamp() from invoice where id = :invoice on conflict do nothing"
-)
+    " select :hash, creditor_id, id, :person, clock_timestamp() from invoice where id = :invoice on conflict do nothing",
+    hash="bytea", person="uuid", invoice="uuid",
+)  # fmt: skip
 
 
 def portal_token(sealer: Sealer, invoice_id: UUID | str, person_id: UUID | str) -> str:
@@ -27,7 +29,7 @@ def portal_token(sealer: Sealer, invoice_id: UUID | str, person_id: UUID | str) 
 def portal_url(session: Session, sealer: Sealer, public_url: str, invoice_id: UUID | str, person_id: UUID | str) -> str:
     """The address of the customer's page, without a slash at its end; its link is kept when it is new."""
     token = portal_token(sealer, invoice_id, person_id)
-    session.execute(_KEEP, {"hash": token_hash(token), "invoice": str(invoice_id), "person": str(person_id)})
+    _KEEP.later(session, {"hash": token_hash(token), "invoice": str(invoice_id), "person": str(person_id)})
     return f"{public_url.rstrip('/')}/p/{token}"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from ledger.canonical import ERASED
@@ -161,9 +161,16 @@ def add_person(
 def person_card(session: Session, sealer: Sealer, person_id: UUID | str) -> PersonCard:
     """Name, salutation and addresses; raises Refused `not-found`, also when the person was erased."""
     row = session.execute(
-        text("select data_key, sealed from person where id = :id and erased_at is null"), {"id": str(person_id)}
+        text("select data_key, sealed, erased_at from person where id = :id"), {"id": str(person_id)}
     ).one_or_none()
     if row is None:
+        raise not_found("person", person_id)
+    return open_card(sealer, person_id, row)
+
+
+def open_card(sealer: Sealer, person_id: UUID | str, row: Row[Any]) -> PersonCard:
+    """The card in a person's `data_key`, `sealed` and `erased_at`; raises Refused `not-found` when the person was erased."""
+    if row.erased_at is not None:
         raise not_found("person", person_id)
     key = sealer.unwrap(row.data_key)
     card = from_json(sealer.unseal_under(key, row.sealed))

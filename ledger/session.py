@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg2 import Error
-from sqlalchemy import Engine, Result, create_engine, event, text
+from sqlalchemy import Connection, Engine, Result, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import Session
@@ -68,6 +68,49 @@ def _try_rested(given: DBAPIConnection, record: ConnectionPoolEntry, proxy: Pool
         raise DisconnectionError("the server was restarted; the pool connects again") from error
 
 
+_WAITING = "puntual.waiting"
+"""What a connection still has to say in this transaction (Prepared.later)."""
+
+
+def _take_along(
+    connection: Connection, cursor: Any, statement: str, parameters: Any, context: object, executemany: bool
+) -> tuple[str, Any]:
+    """Send what waits together with the next statement: each has a snapshot of its own, in the order in which they were given."""
+    waiting: list[str] | None = connection.info.pop(_WAITING, None)
+    if waiting is None:
+        return statement, parameters
+    first = "; ".join(waiting)
+    if executemany:
+        cursor.execute(first)
+        return statement, parameters
+    return f"{first.replace('%', '%%')}; {statement}", parameters
+
+
+def _send_waiting(connection: Connection) -> None:
+    if _WAITING not in connection.info:
+        return
+    driver: Any = connection.connection.driver_connection
+    try:
+        connection.exec_driver_sql("select")
+    except DBAPIError:
+        # Nobody else would: it was on its way to a commit, and the pool believes a connection that was.
+        if not driver.closed:
+            driver.rollback()
+        raise
+
+
+def _drop_waiting(connection: Connection, *_: object) -> None:
+    if not connection.invalidated:
+        connection.info.pop(_WAITING, None)
+
+
+# Of every engine: on one that did not listen, what waits would be lost.
+event.listen(Engine, "before_cursor_execute", _take_along, retval=True)
+event.listen(Engine, "commit", _send_waiting)
+event.listen(Engine, "rollback", _drop_waiting)
+event.listen(Engine, "rollback_savepoint", _drop_waiting)
+
+
 PLAN_SECONDS = 60.0
 """So old a plan may be: it was made for the tables as they were."""
 
@@ -87,6 +130,20 @@ class Prepared:
 
     def ask(self, session: Session, values: Mapping[str, object]) -> Result[Any]:
         """The rows, as `session.execute` gives them."""
+        return self._ready(session).exec_driver_sql(self._execute, dict(values))
+
+    def later(self, session: Session, values: Mapping[str, object]) -> None:
+        """Do it with the next statement of this transaction, or before its end: what gives no answer needs no round trip.
+
+        What the server has against it is raised by that statement.
+        """
+        connection = self._ready(session)
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor:
+            statement = cursor.mogrify(self._execute, dict(values)).decode()
+        connection.info.setdefault(_WAITING, []).append(statement)
+
+    def _ready(self, session: Session) -> Connection:
         connection = session.connection()
         planned: float | None = connection.info.get(self._name)
         if planned is None or monotonic() - planned > PLAN_SECONDS:
@@ -99,7 +156,7 @@ class Prepared:
                 connection.invalidate()  # the server may know the name although nobody was told so: it would refuse it ever after
                 raise
             connection.info[self._name] = monotonic()
-        return connection.exec_driver_sql(self._execute, dict(values))
+        return connection
 
 
 def refuse_wrong_role(engine: Engine, *, role: str) -> None:
@@ -124,14 +181,19 @@ def as_creditor(session: Session, creditor_id: UUID | str) -> None:
     session.execute(text("select set_config('puntual.creditor', :id, true)"), {"id": str(creditor_id)})
 
 
-# Two statements in one round trip. Each has a snapshot of its own, so the second sees what was committed while the first waited.
-_LOCK_AND_READ = text(
+_TAKE = Prepared(
+    "lock_debtor_of",
     "select pg_advisory_xact_lock(hashtextextended(coalesce(a.payer_id, a.id)::text, 0)) from invoice i"
-    " join account a on a.id = i.account_id where i.id = :id;"
-    " select i.revision, exists (select 1 from inbox b left join account g on g.id = b.account_id"
+    " join account a on a.id = i.account_id where i.id = :id",
+    id="uuid",
+)
+_READ = Prepared(
+    "read_locked",
+    "select i.revision, exists (select 1 from inbox b left join account g on g.id = b.account_id"
     " where b.creditor_id = i.creditor_id and b.result is null"
     " and (b.account_id is null or coalesce(g.payer_id, g.id) = coalesce(a.payer_id, a.id))) as waiting"
-    " from invoice i join account a on a.id = i.account_id where i.id = :id"
+    " from invoice i join account a on a.id = i.account_id where i.id = :id",
+    id="uuid",
 )
 
 
@@ -161,7 +223,9 @@ class Locked(NamedTuple):
 
 def lock_debtor_of(session: Session, invoice_id: UUID | str) -> Locked:
     """Take the lock of an invoice's debtor; returns the invoice as it is under the lock."""
-    row = session.execute(_LOCK_AND_READ, {"id": str(invoice_id)}).one_or_none()
+    given = {"id": str(invoice_id)}
+    _TAKE.later(session, given)  # one round trip; the second has a snapshot of its own and sees what came while the first waited
+    row = _READ.ask(session, given).one_or_none()
     return Locked(0, False) if row is None else Locked(row.revision, row.waiting)
 
 
@@ -170,7 +234,7 @@ def lock_people_of(session: Session, invoice_id: UUID | str) -> None:
 
     So that two accounts of one person never use the same room in a limit at the same time.
     """
-    _LOCK_PEOPLE.ask(session, {"id": str(invoice_id)})
+    _LOCK_PEOPLE.later(session, {"id": str(invoice_id)})
 
 
 def lock_debtor(session: Session, account_id: UUID | str) -> None:

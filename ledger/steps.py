@@ -51,7 +51,8 @@ _STEP = Prepared(
     why="text", rules="text[]", revision="bigint", facts="jsonb", answer="jsonb", versions="jsonb",
 )  # fmt: skip
 
-_NEXT = text(
+_NEXT = Prepared(
+    "next",
     """
     update invoice set next_step_id = :step_id, next_kind = :kind, next_at = :at, next_why = :why,
         next_rung = :rung, next_channel = :channel,
@@ -60,8 +61,10 @@ _NEXT = text(
         outcome_at = case when cast(:outcome as text) is null then null when outcome = :outcome then outcome_at
             else cast(:now as timestamptz) end
     where id = :invoice returning old.next_at, old.next_kind, old.outcome
-    """
-)
+    """,
+    invoice="uuid", step_id="bigint", kind="text", at="timestamptz", why="text", rung="text", channel="text", held="text",
+    clear="boolean", seen="bigint", outcome="text", now="timestamptz",
+)  # fmt: skip
 
 _PLANNED = text(
     """
@@ -181,8 +184,8 @@ def _set_next(session: Session, facts: InvoiceFacts, step: Contact | Wait | Clos
             _reserve(session, facts, step)
     if facts.has_owner or facts.key_account:
         session.execute(_UNANSWERED, {**invoice, "now": now})
-    before = session.execute(
-        _NEXT,
+    before = _NEXT.ask(
+        session,
         {
             **invoice, "step_id": step_id, "kind": step.kind, "at": step.at, "why": step.why, "rung": getattr(step, "rung", None),
             "channel": getattr(step, "channel", None), "held": held, "clear": isinstance(step, Close), "seen": facts.revision,

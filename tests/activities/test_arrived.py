@@ -29,7 +29,7 @@ from tests.cast import account_of
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
-def _stored(house: House, event_id: str = "evt_1", kind: str = "payment.succeeded", **data: Any) -> tuple[UUID, int]:
+def stored(house: House, event_id: str = "evt_1", kind: str = "payment.succeeded", **data: Any) -> tuple[UUID, int]:
     """An event that was acknowledged, and that nobody has applied; a payment in full unless `data` says otherwise."""
     now = house.tools.clock.now()
     with Session(house.worker) as session, session.begin():
@@ -54,14 +54,14 @@ def _stored(house: House, event_id: str = "evt_1", kind: str = "payment.succeede
 
 def test_who_has_paid_by_a_gateway_that_was_answered_is_not_written_to_although_nobody_applied_it_yet(house: House) -> None:
     invoice = due(house)
-    _stored(house)
+    stored(house)
     assert house.contact(invoice).kind == "close"
     assert house.received() == 0 and house.contacts(invoice) == []
 
 
 def test_a_part_that_was_answered_is_taken_off_what_is_asked(house: House) -> None:
     invoice = due(house)
-    _stored(house, amount_minor=7_000_000)
+    stored(house, amount_minor=7_000_000)
     house.contact(invoice)
     assert "180.000" in house.outside.world.sent[-1].text
 
@@ -74,7 +74,7 @@ def test_an_event_between_the_claim_and_the_call_voids_the_claim(house: House) -
         facts, step, step_id = decide(session, facts, manual, now, contacting=True)
         assert isinstance(step, Contact)
         claimed = contacts.claim(session, facts, step, step_id, provider="t", now=now)
-    _stored(house)
+    stored(house)
     with Session(house.worker) as session, session.begin():
         assert not contacts.start_call(session, claimed.id, text_version="v", now=now)
 
@@ -90,7 +90,7 @@ def test_an_event_of_another_creditor_holds_nobody_up(house: House) -> None:
 
 def _poison(house: House, **data: Any) -> int:
     """An event that was acknowledged, and of which no try is due soon."""
-    _, row = _stored(house, "evt_bad", **data)
+    _, row = stored(house, "evt_bad", **data)
     with Session(house.worker) as session, session.begin():
         session.execute(
             text("update inbox set tries = 3, try_at = clock_timestamp() + interval '1 hour' where id = :i"), {"i": row}
@@ -127,13 +127,13 @@ def test_an_event_about_who_has_the_same_payer_holds_back(house: House) -> None:
 
 def test_an_event_that_names_our_own_id_is_about_that_customer(house: House) -> None:
     invoice = due(house)
-    _stored(house, invoice=str(invoice))
+    stored(house, invoice=str(invoice))
     assert house.rows("select account_id from inbox")[0].account_id == account_of(house.worker, invoice)
 
 
 def test_what_only_looks_like_an_id_names_no_invoice(house: House) -> None:
     invoice = due(house)
-    creditor, row = _stored(house, invoice=f"urn:uuid:{invoice}")
+    creditor, row = stored(house, invoice=f"urn:uuid:{invoice}")
     assert arrived.apply_event(house.worker, cast.sealer(), creditor, row) == "unmatched"
 
 
@@ -144,7 +144,7 @@ def test_no_promise_is_judged_without_the_money_that_was_acknowledged(house: Hou
         agreements.ask(session, str(invoice), wish, source="portal", actor="customer", now=house.tools.clock.now())
     house.plan(invoice)
     house.at("2026-03-20 17:00")
-    _stored(house)
+    stored(house)
     house.at("2026-03-24 00:00")
     assert house.plan(invoice).kind == "close"
     assert house.rows("select state from agreement")[0].state == "kept"
@@ -158,7 +158,7 @@ def test_a_plan_goes_on_while_an_event_cannot_be_applied(house: House) -> None:
 
 def test_many_at_once_apply_an_event_once(house: House) -> None:
     due(house)
-    creditor, row = _stored(house, amount_minor=1_000_000)
+    creditor, row = stored(house, amount_minor=1_000_000)
     results: list[str] = []
     threads = [
         threading.Thread(target=lambda: results.append(arrived.apply_event(house.worker, cast.sealer(), creditor, row)))
@@ -176,7 +176,7 @@ def test_what_was_left_is_applied_in_its_order_with_the_moment_at_which_it_came(
     due(house)
     came = house.tools.clock.now()
     for number in range(3):
-        _stored(house, f"evt_{number}", amount_minor=1_000_000)
+        stored(house, f"evt_{number}", amount_minor=1_000_000)
     house.at("2026-03-20 09:00")
     assert arrived.apply_waiting(house.worker, cast.sealer()) == 3
     assert [row.recorded_at for row in house.rows("select recorded_at from payment order by recorded_at, id")] == [came] * 3
@@ -191,7 +191,7 @@ def test_money_that_came_is_not_on_its_way_when_its_events_changed_places_unless
         ("e3", "payment.reversed", {"id": "r1", "reverses": "p1", "amount_minor": 1_000_000}),
         ("e4", "payment.processing", {}),
     ):
-        _stored(house, event_id, kind, **({"id": "p1"} | more))
+        stored(house, event_id, kind, **({"id": "p1"} | more))
         arrived.apply_waiting(house.worker, cast.sealer())
         held = house.rows("select count(*) as held from hold where invoice_id = :i", i=invoice)[0].held
         assert held == (event_id == "e4"), event_id
@@ -201,8 +201,8 @@ def test_an_event_that_cannot_be_applied_is_tried_again_then_given_to_a_person_a
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     invoice = due(house)
-    creditor, poisoned = _stored(house, "evt_bad")
-    _stored(house, "evt_good", amount_minor=1_000_000)
+    creditor, poisoned = stored(house, "evt_bad")
+    stored(house, "evt_good", amount_minor=1_000_000)
     read, apply = arrived._KINDS["standard"]
 
     def fail_one(come: Any, event: Any) -> str:
@@ -227,7 +227,7 @@ def test_an_event_that_cannot_be_applied_is_tried_again_then_given_to_a_person_a
 
 def test_an_event_that_is_refused_says_why(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     due(house)
-    creditor, row = _stored(house, currency="COP")
+    creditor, row = stored(house, currency="COP")
     with Session(house.worker) as session, session.begin():
         session.execute(text("update inbox set tries = :n"), {"n": inbox.TRIES - 1})
 

@@ -6,13 +6,16 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy.orm import Session
 from temporalio.exceptions import ApplicationError
 
+from activities.compose import Message
 from activities.wire import Next
+from clock import monotonic
 from ledger import contacts
 from ledger.facts import gather
 from ledger.history import history
@@ -86,6 +89,30 @@ def test_a_fact_between_the_claim_and_the_call_voids_the_claim(house: House) -> 
     house.contact(invoice)
     assert [state for _, _, state in house.contacts(invoice)] == ["failed", "accepted"]
     assert house.rows("select amount_minor from contact where state = 'accepted'")[0].amount_minor == 24_000_000
+
+
+def test_a_payment_while_the_message_is_written_waits_until_the_call_may_begin(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoice = due(house)
+    paying = threading.Thread(target=house.pays, args=(invoice,))
+    write = house.tools.composer.compose
+    waits = "select count(*) as n from pg_stat_activity where datname = current_database() and wait_event = 'advisory'"
+
+    def slowly(*given: Any) -> Message:
+        paying.start()
+        until = monotonic() + 30
+        while not house.rows(waits)[0].n and paying.is_alive():
+            assert monotonic() < until
+        assert paying.is_alive(), "it does not come between the claim and the call"
+        return write(*given)
+
+    monkeypatch.setattr(house.tools.composer, "compose", slowly)
+    house.contact(invoice)
+    paying.join(30)
+    told = [row.kind for row in house.rows("select kind from event where invoice_id = :i order by id", i=invoice)]
+    assert {"contacted", "payment_received"} <= set(told)
+    assert house.received() == 1 and "250.000" in house.outside.world.sent[-1].text
 
 
 @pytest.mark.parametrize(("seconds", "may"), [(4.9, True), (5.0, False)])

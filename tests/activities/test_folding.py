@@ -16,6 +16,7 @@ from ledger.holds import open_dispute
 from ledger.receipts import apply_receipt
 from tests import cast
 from tests.activities.house import House
+from tests.activities.test_arrived import stored
 
 WEEKLY = {"contacts": [{"max": 1, "days": 7}]}
 LADDER = [
@@ -121,14 +122,14 @@ def test_over_eight_invoices_the_five_oldest_are_listed_and_the_whole_statement_
     assert [name.rsplit(".", 1)[-1] for name in sent.files] == ["pdf"]
 
 
-def test_what_is_paid_between_claim_and_call_is_not_in_the_message(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_gateway_told_of_while_the_message_was_written_is_not_in_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     invoices = several(house, "F-1", "F-2", "F-3")
     once = [True]
     start = contacts.start_call
 
     def paid_first(*args: object, **more: object) -> bool:
         if once and once.pop():
-            house.pays(invoices[1])
+            stored(house, invoice="F-2")
         return start(*args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(contacts, "start_call", paid_first)
@@ -196,26 +197,27 @@ def test_a_bounce_takes_back_every_rung_of_the_message(house: House) -> None:
         assert house.plan(invoice).channel == "sms"
 
 
-def test_workers_that_die_leave_the_whole_message_void_or_unknown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_die_leave_nothing_of_a_message_or_all_of_it_unknown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     invoices = several(house, "F-1", "F-2", "F-3")
 
     def dies(*args: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr(house.collector, "_call", dies)
-        with pytest.raises(KeyboardInterrupt):
-            house.contact(invoices[0])
-    assert {state for _, state, _ in states(house)} == {"claimed"}
-    house.plan(invoices[1])
-    assert {state for _, state, _ in states(house)} == {"claimed"}, "a rider leaves the message to the worker that has it"
+    for killed_in in ("compose", "keep"):
+        with monkeypatch.context() as patched:
+            patched.setattr(house.tools.composer, killed_in, dies)
+            with pytest.raises(KeyboardInterrupt):
+                house.contact(invoices[0])
+        assert states(house) == [], "before the call may begin, a worker that dies has left nothing behind"
     with monkeypatch.context() as patched:
         patched.setattr(collector, "_make", dies)
         with pytest.raises(KeyboardInterrupt):
             house.contact(invoices[0])
-    assert [state for _, state, _ in states(house)] == ["failed"] * 3 + ["calling"] * 3
+    assert [state for _, state, _ in states(house)] == ["calling"] * 3
+    house.plan(invoices[1])
+    assert {state for _, state, _ in states(house)} == {"calling"}, "a rider leaves the message to the worker that has it"
     house.plan(invoices[0])
-    assert [state for _, state, _ in states(house)] == ["failed"] * 3 + ["unknown"] * 3
+    assert [state for _, state, _ in states(house)] == ["unknown"] * 3
     for invoice in invoices:
         assert house.plan(invoice).kind == "wait"
     assert house.received() == 0

@@ -324,17 +324,18 @@ def test_every_check_has_a_plant() -> None:
 def test_without_the_debtors_lock_a_claim_commits_after_the_payment_and_is_found(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, locked: bool
 ) -> None:
-    """A payment arrives between the decision and the claim: with the lock it waits, without it the check sees the breach."""
+    """A payment arrives when the last look is over: with the lock it waits, without it the check sees the breach."""
     scene.house.at("2026-03-26 09:00")
     paying = threading.Thread(target=_pays, args=(scene, "F-1", AMOUNT, "p-1"))
-    claim = contacts.claim
+    begin = contacts.start_call
 
-    def claim_late(*args: Any, **kwargs: Any) -> contacts.Claimed:
+    def begin_and_linger(*args: Any, **kwargs: Any) -> bool:
+        may = begin(*args, **kwargs)
         paying.start()
         paying.join(timeout=1.0 if locked else None)
-        return claim(*args, **kwargs)
+        return may
 
-    monkeypatch.setattr(contacts, "claim", claim_late)
+    monkeypatch.setattr(contacts, "start_call", begin_and_linger)
     if not locked:
         monkeypatch.setattr(collector, "lock_debtor_of", lambda session, invoice_id: Locked(0, False))
     scene.house.contact(scene.invoices["F-1"])

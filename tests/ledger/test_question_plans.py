@@ -47,7 +47,7 @@ def test_a_prepared_question_reads_no_table_as_a_whole(database: Database, name:
     assert _read_whole(plan) == set()
 
 
-@pytest.mark.parametrize("statement", [session._LOCK_AND_READ, inbox._WAITING_FOR, inbox._TAKE, inbox._EMPTY], ids=str)
+@pytest.mark.parametrize("statement", [inbox._WAITING_FOR, inbox._TAKE, inbox._EMPTY], ids=str)
 def test_what_is_asked_again_and_again_reads_no_table_as_a_whole(database: Database, statement: Any) -> None:
     invoice = accepted_invoice(database.worker, creditor_brill(database.worker))
     given = {"id": str(invoice), "invoice": str(invoice), "most": 1, "creditor": "", "before": NOW}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -70,6 +71,72 @@ def test_a_connection_whose_server_knows_a_question_of_which_it_was_not_told_is_
     with Session(engine) as session:
         assert twice.ask(session, {"given": 2}).scalar() == 4
     engine.dispose()
+
+
+_SAY = Prepared("say", "insert into said (word) values (:word)", word="text")
+_WORDS = text("select word from said order by id")
+
+
+@pytest.fixture
+def said(database: Database) -> Iterator[Engine]:
+    """An engine of one connection, on a table of words."""
+    with Session(database.owner) as session, session.begin():
+        session.execute(text("create table said (id bigint generated always as identity, word text check (word <> 'no'))"))
+        session.execute(text("grant select, insert on said to puntual_worker"))
+    engine = create_engine(database.worker.url.render_as_string(hide_password=False), pool_size=1, max_overflow=0)
+    yield engine
+    engine.dispose()
+
+
+def _words(engine: Engine) -> list[str]:
+    with Session(engine) as session:
+        return list(session.execute(_WORDS).scalars())
+
+
+def test_what_can_wait_goes_with_the_next_statement_in_its_order_and_unchanged(said: Engine) -> None:
+    with Session(said) as session:
+        for word in ("50 % off", "a:b; '--", "%(word)s"):
+            _SAY.later(session, {"word": word})
+        assert list(session.execute(_WORDS).scalars()) == ["50 % off", "a:b; '--", "%(word)s"]
+        _SAY.later(session, {"word": "before"})
+        session.execute(text("insert into said (word) values (:word)"), [{"word": "many"}, {"word": "more"}])
+        assert list(session.execute(_WORDS).scalars())[3:] == ["before", "many", "more"]
+
+
+def test_what_can_wait_is_done_before_the_end_of_its_transaction(said: Engine) -> None:
+    with Session(said) as session:
+        _SAY.later(session, {"word": "100 %"})
+        session.commit()
+    assert _words(said) == ["100 %"]
+
+
+def test_what_waits_is_forgotten_with_its_transaction(said: Engine) -> None:
+    with Session(said) as session:
+        _SAY.later(session, {"word": "rolled back"})
+        session.rollback()
+        session.commit()
+    with Session(said) as session:
+        _SAY.later(session, {"word": "closed without a word"})
+    assert _words(said) == []
+
+
+def test_a_savepoint_keeps_what_waited_before_it_and_no_more(said: Engine) -> None:
+    with Session(said) as session:
+        _SAY.later(session, {"word": "before"})
+        inner = session.begin_nested()
+        _SAY.later(session, {"word": "within"})
+        inner.rollback()
+        session.commit()
+    assert _words(said) == ["before"]
+
+
+def test_what_the_server_has_against_it_is_raised_by_the_next_statement_and_leaves_nothing(said: Engine) -> None:
+    with Session(said) as session:
+        _SAY.later(session, {"word": "yes"})
+        _SAY.later(session, {"word": "no"})
+        with pytest.raises(DBAPIError):
+            session.commit()
+    assert _words(said) == []
 
 
 def test_a_connection_that_rested_while_the_server_ended_it_is_replaced(
