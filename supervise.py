@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -63,15 +64,26 @@ class Part:
     """How far it steps back when the processor is busy (as `nice`): what answers somebody goes before what can wait."""
 
 
+def _step_back_as_a_group(yields: int) -> None:
+    """Where the kernel groups by session, as on a desktop, niceness counts only within a group, and each part is one."""
+    for _ in range(4):
+        try:
+            with open("/proc/self/autogroup", "w") as group:
+                group.write(str(yields))
+            return
+        except FileNotFoundError:
+            return
+        except OSError:
+            time.sleep(0.15)  # the kernel lets users other than root change one group in a tenth of a second
+
+
 def _in_the_child(number: int, parent: int, yields: int) -> Callable[[], None]:
     libc = _libc
 
     def in_the_child() -> None:
         if yields:
             os.nice(yields)
-            # Where the kernel groups by session, as on a desktop, niceness counts only within a group, and each part is one.
-            with suppress(OSError), open("/proc/self/autogroup", "w") as group:
-                group.write(str(yields))
+            _step_back_as_a_group(yields)
         if libc is None:
             return
         libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)

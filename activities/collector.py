@@ -18,7 +18,7 @@ from activities import arrived
 from activities.compose import Composer
 from activities.wire import InvoiceRef, Next
 from channels import Accepted, OutcomeUnknown, Outgoing, Sender, TryLater, Undeliverable
-from clock import Clock, monotonic
+from clock import Clock
 from ledger import approvals, contacts, placements, receipts, starting, steps
 from ledger import facts as ledger_facts
 from ledger.sealing import Sealer
@@ -34,9 +34,6 @@ from policies.terms import Channel, days_said
 
 ASK_AGAIN_MAX = 5
 """Claims that were void in a row before the activity gives the thread back and lets Temporal retry it."""
-
-SLOW_SECONDS = 0.5
-"""When writing a message took longer, its window may have ended meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +57,13 @@ class Collector:
     def plan(self, ref: InvoiceRef) -> Next:
         """Ask what comes next and record the answer; nothing is sent."""
         with Session(self._tools.engine) as session:
-            now = self._tools.clock.now()
             try:
-                known, _, step, step_id = self._ask(session, ref.id, now)
+                known, _, step, step_id, now = self._ask(session, ref.id)
             except _EventsWait:
                 # A promise is not judged, nor a debt placed, without the money that was acknowledged; what cannot be applied yet
                 # holds back contacts and no plans.
                 self._apply_events(session, ref.id)
-                now = self._tools.clock.now()
-                known, _, step, step_id = self._ask(session, ref.id, now, passing=True)
+                known, _, step, step_id, now = self._ask(session, ref.id, passing=True)
             session.commit()
         return self._next(known, step, step_id, now)
 
@@ -109,19 +104,23 @@ class Collector:
         }
 
     def _ask(
-        self, session: Session, invoice_id: str, now: datetime, *, contacting: bool = False, passing: bool = False
-    ) -> tuple[InvoiceFacts, Manual, Contact | Wait | Close, int]:
-        """Lock the debtor, gather, decide and record, in the caller's transaction; _EventsWait unless `passing` them."""
+        self, session: Session, invoice_id: str, *, contacting: bool = False, passing: bool = False
+    ) -> tuple[InvoiceFacts, Manual, Contact | Wait | Close, int, datetime]:
+        """Lock the debtor, gather, decide and record, in the caller's transaction; _EventsWait unless `passing` them.
+
+        The last of the answer is the instant of the decision, read when the wait for the lock was over.
+        """
         locked = lock_debtor_of(session, invoice_id)
         if locked.events_wait and not passing:
             raise _EventsWait
+        now = self._tools.clock.now()
         if contacting:
             lock_people_of(session, invoice_id)
         contacts.settle_leftovers(session, invoice_id, now)
         known, manual = ledger_facts.gather(session, invoice_id, now)
         known = starting.with_room(session, known) if contacting else known
         known, step, step_id = self._decide(session, known, manual, now, contacting=contacting)
-        return known, manual, step, step_id
+        return known, manual, step, step_id, now
 
     def _decide(
         self, session: Session, known: InvoiceFacts, manual: Manual, now: datetime, *, contacting: bool = False
@@ -135,9 +134,8 @@ class Collector:
         alone = False
         for _ in range(ASK_AGAIN_MAX):
             with Session(self._tools.engine) as session:
-                now = self._tools.clock.now()
                 try:
-                    known, manual, step, step_id = self._ask(session, invoice_id, now, contacting=True)
+                    known, manual, step, step_id, now = self._ask(session, invoice_id, contacting=True)
                 except _EventsWait:
                     self._apply_events(session, invoice_id)
                     continue
@@ -188,7 +186,6 @@ class Collector:
         In the transaction of the claim, under the debtor's lock: what is killed before the commit has left nothing behind.
         """
         tools, known, step, contact_id = self._tools, going.known, going.step, going.contact_id
-        began = monotonic()
         try:
             message = tools.composer.compose(session, known, going.manual, step, contact_id, going.along)
         except TextError as error:
@@ -203,10 +200,9 @@ class Collector:
         if unlike := approvals.unlike_shown(session, going.parts, message.version):
             self._not_as_shown(session, going, unlike, now)
             return None
-        if monotonic() - began > SLOW_SECONDS:
-            now = tools.clock.now()
         tools.composer.keep(session, known, step, contact_id, message)
-        if not contacts.start_call(session, contact_id, text_version=message.version, register=message.register, now=now):
+        begins = tools.clock.now()  # other locks were waited for, and a message of many pages takes its time
+        if not contacts.start_call(session, contact_id, text_version=message.version, register=message.register, now=begins):
             session.rollback()  # a fact came in, or the time ran out: as if it had never been claimed
             return None
         session.commit()

@@ -109,7 +109,7 @@ class Settled(NamedTuple):
 
 
 def settle_leftovers(session: Session, invoice_id: UUID | str, now: datetime) -> None:
-    """What a killed worker left behind: an unused claim is void; a call that had begun has an unknown outcome.
+    """What a killed worker left behind: a call that had begun has an unknown outcome; a claim alone would be void.
 
     Called under the debtor's lock by the only activity that runs for this invoice. A zombie that still runs finds its claim
     void, or settles the unknown by its own result. A rung that went with another invoice's message is settled with that one.
@@ -191,8 +191,10 @@ def went_along(session: Session, invoice_id: UUID | str, now: datetime) -> str:
 
 
 def start_call(session: Session, contact_id: UUID, *, text_version: str, now: datetime, register: str = "") -> bool:
-    """Mark the call as begun; False when the claim has run out, or a fact came in between on any invoice that the message is
-    about: then it is void and asked again. `register`: how the text addresses the person."""
+    """Mark the call as begun; False when the claim has run out by `now`, or a fact came in on any invoice of the message.
+
+    The caller then takes the claim back with its transaction and asks again. `register`: how the text addresses the person.
+    """
     given = {"id": str(contact_id), "version": text_version, "register": register, "now": now}
     return _CALL.ask(session, given).first() is not None
 

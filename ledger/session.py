@@ -69,21 +69,27 @@ def _try_rested(given: DBAPIConnection, record: ConnectionPoolEntry, proxy: Pool
 
 
 _WAITING = "puntual.waiting"
-"""What a connection still has to say in this transaction (Prepared.later)."""
+"""What a connection still has to say in this transaction (Prepared.later): statements with their values."""
 
 
 def _take_along(
     connection: Connection, cursor: Any, statement: str, parameters: Any, context: object, executemany: bool
 ) -> tuple[str, Any]:
     """Send what waits together with the next statement: each has a snapshot of its own, in the order in which they were given."""
-    waiting: list[str] | None = connection.info.pop(_WAITING, None)
+    waiting: list[tuple[str, dict[str, object]]] | None = connection.info.get(_WAITING)
     if waiting is None:
         return statement, parameters
-    first = "; ".join(waiting)
-    if executemany:
-        cursor.execute(first)
+    first = "; ".join(said for said, _ in waiting)
+    values = {name: value for _, given in waiting for name, value in given.items()}
+    if executemany or (parameters and not isinstance(parameters, dict)):
+        cursor.execute(first, values)
+        del connection.info[_WAITING]
         return statement, parameters
-    return f"{first.replace('%', '%%')}; {statement}", parameters
+    return f"{first}; {statement}", {**values, **(parameters or {})}
+
+
+def _was_taken(connection: Connection, *_: object) -> None:
+    connection.info.pop(_WAITING, None)
 
 
 def _send_waiting(connection: Connection) -> None:
@@ -94,6 +100,7 @@ def _send_waiting(connection: Connection) -> None:
         connection.exec_driver_sql("select")
     except DBAPIError:
         # Nobody else would: it was on its way to a commit, and the pool believes a connection that was.
+        _drop_waiting(connection)
         if not driver.closed:
             driver.rollback()
         raise
@@ -106,6 +113,7 @@ def _drop_waiting(connection: Connection, *_: object) -> None:
 
 # Of every engine: on one that did not listen, what waits would be lost.
 event.listen(Engine, "before_cursor_execute", _take_along, retval=True)
+event.listen(Engine, "after_cursor_execute", _was_taken)
 event.listen(Engine, "commit", _send_waiting)
 event.listen(Engine, "rollback", _drop_waiting)
 event.listen(Engine, "rollback_savepoint", _drop_waiting)
@@ -135,13 +143,12 @@ class Prepared:
     def later(self, session: Session, values: Mapping[str, object]) -> None:
         """Do it with the next statement of this transaction, or before its end: what gives no answer needs no round trip.
 
-        What the server has against it is raised by that statement.
+        What the server has against it is raised by that statement, so whoever means to catch that uses `ask`.
         """
-        connection = self._ready(session)
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor:
-            statement = cursor.mogrify(self._execute, dict(values)).decode()
-        connection.info.setdefault(_WAITING, []).append(statement)
+        waiting = self._ready(session).info.setdefault(_WAITING, [])
+        # Values, not text: what fails is told with its text, to logs and to Temporal, which gives up on a failure of megabytes.
+        place = f"later{len(waiting)}_"
+        waiting.append((self._execute.replace("%(", f"%({place}"), {place + name: value for name, value in values.items()}))
 
     def _ready(self, session: Session) -> Connection:
         connection = session.connection()

@@ -125,7 +125,7 @@ def _ceilings(session: Session, terms: StartTerms, creditor_id: str, day: date) 
 
 
 def with_room(session: Session, facts: InvoiceFacts) -> InvoiceFacts:
-    """The facts with the ceilings counted anew under the creditor's own lock, held until the claim is committed.
+    """The facts with the ceilings counted anew under the creditor's own lock, held until the call may begin.
 
     Two claims never use the same room. It is taken last, after the debtor's lock: who holds it waits for nobody else.
     """

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.orm import Session
 from temporalio.exceptions import ApplicationError
 
+from activities import collector
 from activities.compose import Message
 from activities.wire import Next
 from clock import monotonic
@@ -113,6 +114,21 @@ def test_a_payment_while_the_message_is_written_waits_until_the_call_may_begin(
     told = [row.kind for row in house.rows("select kind from event where invoice_id = :i order by id", i=invoice)]
     assert {"contacted", "payment_received"} <= set(told)
     assert house.received() == 1 and "250.000" in house.outside.world.sent[-1].text
+
+
+@pytest.mark.parametrize("what", ["the debtor's lock", "a long text"])
+def test_what_took_until_the_window_was_over_is_not_sent(house: House, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    invoice = due(house)
+    name, of = ("lock_debtor_of", collector) if what == "the debtor's lock" else ("compose", house.tools.composer)
+    done: Callable[..., Any] = getattr(of, name)
+
+    def slowly(*given: Any) -> Any:
+        house.at("2026-03-19 23:30")
+        return done(*given)
+
+    monkeypatch.setattr(of, name, slowly)
+    step = house.contact(invoice)
+    assert (step.kind, step.when[:10], house.received()) == ("contact", "Fri 20 Mar", 0)
 
 
 @pytest.mark.parametrize(("seconds", "may"), [(4.9, True), (5.0, False)])

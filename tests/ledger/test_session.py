@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -83,7 +83,7 @@ def said(database: Database) -> Iterator[Engine]:
     with Session(database.owner) as session, session.begin():
         session.execute(text("create table said (id bigint generated always as identity, word text check (word <> 'no'))"))
         session.execute(text("grant select, insert on said to puntual_worker"))
-    engine = create_engine(database.worker.url.render_as_string(hide_password=False), pool_size=1, max_overflow=0)
+    engine = make_engine(database.worker.url.render_as_string(hide_password=False), pool_size=1)
     yield engine
     engine.dispose()
 
@@ -137,6 +137,24 @@ def test_what_the_server_has_against_it_is_raised_by_the_next_statement_and_leav
         with pytest.raises(DBAPIError):
             session.commit()
     assert _words(said) == []
+
+
+def test_what_fails_is_not_told_with_what_waited(said: Engine) -> None:
+    """Failures are told to logs and to Temporal; what waits may be personal, and a message with its papers has megabytes."""
+    with Session(said) as session:
+        _SAY.later(session, {"word": "Ana Perez"})
+        with pytest.raises(DBAPIError) as failed:
+            session.execute(text("select 1/0"))
+    assert "puntual_say" in str(failed.value) and "Ana" not in str(failed.value)
+
+
+def test_what_waits_outlives_a_statement_that_never_left(said: Engine) -> None:
+    with Session(said) as session:
+        _SAY.later(session, {"word": "kept"})
+        with pytest.raises(ValueError, match="NUL"):
+            session.execute(text("select :given"), {"given": "a\x00b"})
+        session.commit()
+    assert _words(said) == ["kept"]
 
 
 def test_a_connection_that_rested_while_the_server_ended_it_is_replaced(
