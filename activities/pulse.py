@@ -25,14 +25,15 @@ class _Beating(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         # A timer and no task: an activity that ends at once, as nearly all do, costs an entry in the loop's heap.
         loop = asyncio.get_running_loop()
-        beating: list[asyncio.TimerHandle] = []
+        coming: asyncio.TimerHandle
 
         def beat() -> None:
+            nonlocal coming
             activity.heartbeat()
-            beating[:] = [loop.call_later(EVERY_SECONDS, beat)]
+            coming = loop.call_later(EVERY_SECONDS, beat)
 
-        beating.append(loop.call_later(EVERY_SECONDS, beat))
+        coming = loop.call_later(EVERY_SECONDS, beat)
         try:
             return await super().execute_activity(input)
         finally:
-            beating[0].cancel()
+            coming.cancel()
