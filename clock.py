@@ -66,6 +66,21 @@ class LedgerClock:
         return at - (now - started)
 
 
+class HandClock(LedgerClock):
+    """The ledger's clock where the process that works by it is the only one to move it: told, it need not be read."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._at: datetime | None = None
+
+    def now(self) -> datetime:
+        return self._at or super().now()
+
+    def stands(self, at: datetime) -> None:
+        """The ledger's row was moved to `at`, and it is committed."""
+        self._at = at
+
+
 _READ = "select at_utc, running_since from ledger_clock where id = 1"
 
 

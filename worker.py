@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.metadata import version
@@ -26,7 +26,7 @@ from activities.collector import Collector, Tools
 from activities.compose import Composer
 from activities.pulse import Pulse
 from activities.tomorrow import draw_lists
-from activities.wire import InvoiceRef
+from activities.wire import InvoiceInput, InvoiceRef, Next
 from channels import ChannelsConfig, build_senders
 from channels.paces import channel_rates
 from clock import Clock, LedgerClock, RealClock, wall_now
@@ -125,40 +125,59 @@ def build_workers(
     `rates`: the most contacts a second that a channel's provider takes, over all workers together; what it cannot take before
     the window ends is held back for the next one.
     """
-    collect_seldom()
-    collector = Collector(tools)
     paces = {channel.value: rate for channel, rate in (rates or {}).items()}
     workers = []
-    for queue, run in collector.all().items():
+    for queue, run in Collector(tools).all().items():
         slots = PLANS if queue == INVOICES else THREADS // 2
-        workers.append(
-            Worker(
-                client,
-                task_queue=queue,
-                workflows=[InvoiceWorkflow] if queue == INVOICES else [],
-                activities=[run],
-                activity_executor=pool,
-                interceptors=[Pulse()],
-                workflow_runner=_RUNNER,
-                max_task_queue_activities_per_second=paces.get(queue),
-                max_concurrent_activities=slots,
-                max_concurrent_workflow_task_polls=POLLS,
-                max_concurrent_activity_task_polls=slots,
-                max_cached_workflows=2_000,
-                build_id=BUILD,
-                graceful_shutdown_timeout=timedelta(seconds=20),
-            )
-        )
+        workers.append(build_worker(client, queue, [run], pool, slots=slots, polls=slots, pace=paces.get(queue)))
     return workers
 
 
-class Relay:
-    """Tells Temporal what the ledger has recorded: one verb, start with or without a ring."""
+def build_worker(
+    client: Client,
+    queue: str,
+    activities: Sequence[Callable[[InvoiceRef], Next]],
+    pool: ThreadPoolExecutor,
+    *,
+    slots: int,
+    polls: int,
+    pace: float | None = None,
+) -> Worker:
+    """The worker of one queue; that of `INVOICES` also runs the workflows. `slots`: so many activities at once."""
+    collect_seldom()
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=[InvoiceWorkflow] if queue == INVOICES else [],
+        activities=activities,
+        activity_executor=pool,
+        interceptors=[Pulse()],
+        workflow_runner=_RUNNER,
+        max_task_queue_activities_per_second=pace,
+        max_concurrent_activities=slots,
+        max_concurrent_workflow_task_polls=POLLS,
+        max_concurrent_activity_task_polls=polls,
+        max_cached_workflows=2_000,
+        build_id=BUILD,
+        graceful_shutdown_timeout=timedelta(seconds=20),
+    )
 
-    def __init__(self, client: Client, engine: Engine, *, console_url: str) -> None:
+
+class Relay:
+    """Tells Temporal what the ledger has recorded: one verb, start with or without a ring.
+
+    `rehearsal`: the workflows are started as a replay's.
+    """
+
+    def __init__(self, client: Client, engine: Engine, *, console_url: str, rehearsal: bool = False) -> None:
         self._client = client
         self._engine = engine
         self._console_url = console_url.rstrip("/")
+        self._rehearsal = rehearsal
+
+    def given(self, invoice_id: str) -> InvoiceRef:
+        """What a workflow is started with."""
+        return InvoiceInput(id=invoice_id, rehearsal=True) if self._rehearsal else InvoiceRef(id=invoice_id)
 
     async def run(self) -> None:
         """Look, tell, pause a little when there is nothing; a failure pauses longer and loses nothing."""
@@ -219,7 +238,7 @@ class Relay:
     async def _tell(self, ring: outbox.Ring) -> None:
         await self._client.start_workflow(
             "InvoiceWorkflow",
-            InvoiceRef(id=ring.invoice_id),
+            self.given(ring.invoice_id),
             id=ring.workflow_id,
             task_queue=INVOICES,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -25,6 +25,9 @@ class InvoiceInput(InvoiceRef):
     """What happened, oldest first, as `workflows.words.page` takes it."""
     held: str = ""
     """Why a contact was last held back."""
+    rehearsal: bool = False
+    """Played by one process on a server that nobody looks at: its row in the list is left alone, and contacts are made on the
+    queue of the workflow, which hands them out at once."""
 
 
 class Next(_Wire):

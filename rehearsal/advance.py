@@ -18,8 +18,7 @@ from sqlalchemy.orm import Session
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.wire import InvoiceRef
-from clock import monotonic, read_ledger_clock, set_ledger_clock
+from clock import HandClock, monotonic, read_ledger_clock, set_ledger_clock
 from worker import INVOICES, Relay
 from workflows.words import DUE
 
@@ -87,6 +86,8 @@ class Player:
     on_instant: Callable[[datetime], Awaitable[None]] | None = None
     pause: Callable[[], Awaitable[None]] = field(default=_poll)
     """What to wait for between two looks at the ledger: a moment, or the bell of a worker in this process."""
+    clock: HandClock | None = None
+    """The clock of a worker in this process, which need not read the ledger's."""
     answers: int = field(default=0, init=False)
 
     async def start(self, at: datetime) -> None:
@@ -170,7 +171,7 @@ class Player:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 return  # rung again in a second
             await self.client.start_workflow(
-                "InvoiceWorkflow", InvoiceRef(id=due.invoice_id), id=due.workflow_id, task_queue=INVOICES
+                "InvoiceWorkflow", self.relay.given(due.invoice_id), id=due.workflow_id, task_queue=INVOICES
             )
 
     @staticmethod
@@ -184,12 +185,18 @@ class Player:
     def _set(self, at: datetime) -> None:
         with self.engine.begin() as connection:
             set_ledger_clock(connection, at, frozen=True)
+        self._stands(at)
+
+    def _stands(self, at: datetime) -> None:
+        if self.clock is not None:
+            self.clock.stands(at)
 
     def _move(self, to: datetime) -> datetime:
         """Move the clock to `to`, or leave it where it is when that has passed; returns where it stands."""
         with self.engine.begin() as connection:
             at = max(read_ledger_clock(connection), to)
             set_ledger_clock(connection, at, frozen=True)
+        self._stands(at)
         return at
 
     def _look(self) -> tuple[datetime | None, int, int, int]:

@@ -35,16 +35,24 @@ def _intake(given: House, sizes: Sizes) -> list[Figure]:
     return [*accepted, compared, *started]
 
 
-_MEASURES: dict[str, Callable[[House, Sizes], list[Figure]]] = {
-    "intake": _intake, "webhooks": webhooks, "contacts": histories, "played": played, "law": law,
+def _in_a_house(measured: Callable[[House, Sizes], list[Figure]]) -> Callable[[Sizes], list[Figure]]:
+    def measure_it(sizes: Sizes) -> list[Figure]:
+        with house() as given:
+            return measured(given, sizes)
+
+    return measure_it
+
+
+_MEASURES: dict[str, Callable[[Sizes], list[Figure]]] = {
+    "intake": _in_a_house(_intake), "webhooks": _in_a_house(webhooks), "contacts": _in_a_house(histories), "played": played,
+    "law": _in_a_house(law),
 }  # fmt: skip
 
 
 def measure(sizes: Sizes, parts: Sequence[str] = PARTS) -> Iterator[tuple[str, list[Figure]]]:
     """Each part on a stack of its own, so that none carries the load or the rows of another; a part with its figures."""
     for part in parts:
-        with house() as given:
-            yield part, _MEASURES[part](given, sizes)
+        yield part, _MEASURES[part](sizes)
 
 
 def table(figures: Sequence[Figure]) -> Table:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import uvloop
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from temporalio.api.enums.v1 import EventType
@@ -16,14 +16,15 @@ from temporalio.client import Client
 
 from clock import monotonic, wall_now
 from ledger.acceptance import accept_batch
+from ledger.sealing import Sealer
 from ledger.session import make_engine
 from policies.intake_model import InvoiceIn
-from rehearsal.advance import Player
-from rehearsal.bell import Bell, with_bell
 from rehearsal.bench_house import Creditor, Figure, House, Sizes, add_bench_creditor, count, every_day, invoice
 from rehearsal.bench_worker import NINE_IN_BOGOTA
+from rehearsal.playing import playing
+from rehearsal.scratch import scratch_stack
 from settings import Settings
-from worker import THREADS, Relay, build_tools, build_workers, connect
+from worker import THREADS, connect
 
 EVENTS_MAX, BYTES_MAX, ACTIONS_MAX, PLAYED_MIN = 12.0, 1_600.0, 3.0, 60.0
 _ACTIONS = (
@@ -58,10 +59,10 @@ def _mean(costs: Iterable[Cost]) -> Cost:
     return Cost(*(sum(getattr(cost, name) for cost in given) / len(given) for name in ("events", "bytes", "actions")))
 
 
-def _accept(house: House, engine: Engine, creditor: Creditor, bodies: list[dict[str, object]], now: datetime) -> None:
+def _accept(sealer: Sealer, engine: Engine, creditor: Creditor, bodies: list[dict[str, object]], now: datetime) -> None:
     given = [InvoiceIn.model_validate(body) for body in bodies]
     with Session(engine) as session, session.begin():
-        accept_batch(session, creditor.id, given, now=now, sealer=house.sealer)
+        accept_batch(session, creditor.id, given, now=now, sealer=sealer)
 
 
 def histories(house: House, sizes: Sizes) -> list[Figure]:
@@ -75,7 +76,7 @@ def histories(house: House, sizes: Sizes) -> list[Figure]:
             creditor = add_bench_creditor(engine, house.sealer, every_day(length), slug=f"rungs{length}")
             due_on = today.date() + timedelta(days=2)
             bodies = [invoice(f"H-{n}", f"C-{n}", due_on) for n in range(sizes.histories)]
-            _accept(house, engine, creditor, bodies, today + NINE_IN_BOGOTA)
+            _accept(house.sealer, engine, creditor, bodies, today + NINE_IN_BOGOTA)
         short, long = asyncio.run(_ended(house, engine, sizes, lengths))
     made = count(engine, "select count(*) from contact where state = 'accepted'")
     engine.dispose()
@@ -107,49 +108,36 @@ async def _ended(house: House, engine: Engine, sizes: Sizes, lengths: tuple[int,
     return costs[0], costs[1]
 
 
-def played(house: House, sizes: Sizes) -> list[Figure]:
-    """A portfolio on the ledger's clock: workflows, activities, player, and the outside over HTTP."""
-    database = house.database("played")
-    environment = house.environment(database)
-    known = {f"PUNTUAL_{name.upper()}": name for name in Settings.__dataclass_fields__}
-    given = {known[name]: value for name, value in environment.items() if name in known}
-    settings = Settings(**{**given, "clock": "ledger", "demo": "1", "metrics_address": ""})
-    engine = make_engine(settings.worker_url, pool_size=THREADS + 4, name="puntual-bench", tested=False)
+def played(sizes: Sizes) -> list[Figure]:
+    """A portfolio on the ledger's clock, on the stack of a replay: workflows, activities, player, and the outside over HTTP."""
+    with scratch_stack() as (settings, _):
+        return [_played(settings, sizes)]
+
+
+def _played(settings: Settings, sizes: Sizes) -> Figure:
+    engine, sealer = make_engine(settings.worker_url, pool_size=THREADS + 4, name="puntual-bench"), Sealer(settings.master_key)
     begins = datetime(2026, 2, 2, tzinfo=UTC)
-    creditor = add_bench_creditor(engine, house.sealer, every_day(10), slug="played", now=begins)
+    creditor = add_bench_creditor(engine, sealer, every_day(10), slug="played", now=begins)
     bodies = [invoice(f"P-{n}", f"C-{n}", (begins + timedelta(days=5 + n % 7)).date()) for n in range(sizes.played_invoices)]
-    with house.simulator():
-        seconds = asyncio.run(_play(house, settings, engine, creditor, bodies, begins))
+    seconds = uvloop.run(_play(settings, engine, sealer, creditor, bodies, begins))
     made = count(engine, "select count(*) from contact where state = 'accepted'")
     engine.dispose()
     if made != sizes.played_invoices * 10:
         raise RuntimeError(f"{made} contacts were played instead of {sizes.played_invoices * 10}")
     rate = made / seconds
-    return [
-        Figure(
-            "contacts played", f"{rate:,.0f}/s", f"{made:,} contacts of {sizes.played_invoices} invoices",
-            f"at least {PLAYED_MIN:.0f}/s", rate >= PLAYED_MIN,
-        )
-    ]  # fmt: skip
+    return Figure(
+        "contacts played", f"{rate:,.0f}/s", f"{made:,} contacts of {sizes.played_invoices} invoices",
+        f"at least {PLAYED_MIN:.0f}/s", rate >= PLAYED_MIN,
+    )  # fmt: skip
 
 
 async def _play(
-    house: House, settings: Settings, engine: Engine, creditor: Creditor, bodies: list[dict[str, object]], begins: datetime
+    settings: Settings, engine: Engine, sealer: Sealer, creditor: Creditor, bodies: list[dict[str, object]], begins: datetime
 ) -> float:
-    bell = Bell()
-    client = with_bell(await connect(settings), bell)
-    player = Player(engine, client, Relay(client, engine, console_url=settings.public_url), pause=bell.wait)
-    tools = build_tools(settings, engine)
-    await player.start(begins)
-    await asyncio.to_thread(_accept, house, engine, creditor, bodies, begins)
-    with ThreadPoolExecutor(THREADS) as pool:
-        workers = build_workers(client, tools, pool)
-        running = [asyncio.create_task(worker.run()) for worker in workers]
-        try:
-            await player.settle()
-            began = monotonic()
-            await player.advance(begins + timedelta(days=40))
-            return monotonic() - began
-        finally:
-            await asyncio.gather(*(worker.shutdown() for worker in workers))
-            await asyncio.gather(*running)
+    async with playing(settings, engine) as player:
+        await player.start(begins)
+        await asyncio.to_thread(_accept, sealer, engine, creditor, bodies, begins)
+        await player.settle()
+        began = monotonic()
+        await player.advance(begins + timedelta(days=40))
+        return monotonic() - began

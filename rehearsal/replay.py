@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -27,11 +26,10 @@ from ledger.session import make_engine
 from policies.manual import Manual, parse_day
 from policies.portfolio_map import MapCreditor
 from policies.portfolio_rows import Entry
-from rehearsal.advance import Player
-from rehearsal.bell import Bell, with_bell
 from rehearsal.late_bank import LateBank
+from rehearsal.playing import playing
 from settings import Settings
-from worker import THREADS, Relay, build_tools, build_workers, connect
+from worker import THREADS
 
 ACCEPT_AT = time(0, 0)
 PAY_AT = time(12, 0)
@@ -172,34 +170,22 @@ async def play(
 ) -> Played:  # fmt: skip
     """Play the entries on the stack that the settings name, with a worker in this process; raises Stalled."""
     engine = make_engine(settings.worker_url, pool_size=THREADS + 4, name="puntual-replay")
-    tools = build_tools(settings, engine)
-    bell = Bell()
-    client = with_bell(await connect(settings), bell)
+    sealer = Sealer(settings.master_key)
     zone = ZoneInfo(given.zone)
     begins = datetime.combine(as_of or min(e.invoice.issued_on for e in entries), ACCEPT_AT, zone).astimezone(UTC)
     creditor_id = await asyncio.to_thread(add_replay_creditor, engine, given, manual, begins)
-    schedule: Schedule | LateBank = Schedule(engine, tools.sealer, creditor_id, zone)
+    schedule: Schedule | LateBank = Schedule(engine, sealer, creditor_id, zone)
     if late_bank:
-        schedule = LateBank(engine, tools.sealer, creditor_id, given.slug, zone, given.country)
+        schedule = LateBank(engine, sealer, creditor_id, given.slug, zone, given.country)
     schedule.put(entries, as_of)
     until = last_moment(entries, manual, schedule, days, as_of)
     watch = _Watch(engine, creditor_id, schedule, begins, until, show)
-    player = Player(
-        engine, client, Relay(client, engine, console_url=settings.public_url), outside=schedule, on_instant=watch.look,
-        pause=bell.wait,
-    )  # fmt: skip
-    with ThreadPoolExecutor(THREADS) as pool:
-        workers = build_workers(client, tools, pool)
-        running = [asyncio.create_task(worker.run()) for worker in workers]
+    async with playing(settings, engine, outside=schedule, on_instant=watch.look) as player:
         began = monotonic()
-        try:
-            await player.start(begins - timedelta(seconds=1))
-            await player.advance(until)
-            seconds = monotonic() - began
-            await watch.look(until, force=True)
-        finally:
-            await asyncio.gather(*(worker.shutdown() for worker in workers))
-            await asyncio.gather(*running)
+        await player.start(begins - timedelta(seconds=1))
+        await player.advance(until)
+        seconds = monotonic() - began
+        await watch.look(until, force=True)
     engine.dispose()
     return Played(creditor_id, schedule, until, seconds)
 

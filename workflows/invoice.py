@@ -5,7 +5,8 @@ Address book
     input         InvoiceInput (the ledger's id; what is not given is empty)
     signals       any name; each is a ring that says "the ledger changed, ask again": payment_received, promise_made, disputed...
                   `due` is the ring of a played clock and means what the timer means: the moment has come
-    activities    plan (queue invoices); send_email, send_sms, send_whatsapp, call_voice, post_letter (a queue each)
+    activities    plan (queue invoices); send_email, send_sms, send_whatsapp, call_voice, post_letter (a queue each, but in a
+                  replay, where one worker does everything)
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class InvoiceWorkflow:
         self._due = 0
         self._past: list[str] = list(given.past)
         self._held = given.held
+        self._rehearsal = given.rehearsal
         self._shown: Shown = {}
 
     @workflow.run
@@ -95,7 +97,7 @@ class InvoiceWorkflow:
             ACTIVITY[step.channel],
             self._ref,
             result_type=Next,
-            task_queue=step.channel,
+            task_queue=None if self._rehearsal else step.channel,
             summary=f"{step.rung}, {step.owed}",
             start_to_close_timeout=timedelta(seconds=30),
             heartbeat_timeout=_SIGN_OF_LIFE,
@@ -107,7 +109,7 @@ class InvoiceWorkflow:
     def _tell(self, step: Next) -> None:
         """Keep the list and the page of the Temporal UI up to date; an attribute is written only when it changed."""
         self._shown, updates = attributes(step, self._shown)
-        if updates:
+        if updates and not self._rehearsal:
             workflow.upsert_search_attributes(updates)
         self._held = step.held or self._held
         workflow.set_current_details(page(step, self._past, self._held, _whose()))
