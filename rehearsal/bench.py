@@ -77,7 +77,7 @@ def main() -> int:
         figures += found
     out.print(table(figures))
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    out.print(f"{os.cpu_count()} processors, load {load}; PostgreSQL with fsync (but for contacts played), Temporal's dev server with WAL")
+    out.print(f"{os.cpu_count()} processors, load {load}; PostgreSQL with fsync (not for contacts played), Temporal's dev server")
     return int(not asked.tiny and any(figure.met is False for figure in figures))
 
 
