@@ -71,15 +71,12 @@ _FINISH = Prepared(
 _LEFT = Prepared(
     "leftovers",
     """
-    with lead as (
-        select id from contact where invoice_id = :invoice and folded_into is null and state in ('claimed', 'calling')
-    )
-    update contact k set state = case state when 'claimed' then 'failed' else 'unknown' end, settled_at = :now,
-        why_failed = case state when 'claimed' then cast(:void as text) else 'the worker stopped during the call' end
-    where k.state in ('claimed', 'calling') and (k.id in (select id from lead) or k.folded_into in (select id from lead))
-    returning k.id, k.folded_into, k.invoice_id, k.key, k.rung, k.channel, k.state
+    with lead as (select id from contact where invoice_id = :invoice and folded_into is null and state = 'calling')
+    update contact k set state = 'unknown', settled_at = :now, why_failed = 'the worker stopped during the call'
+    where k.state = 'calling' and (k.id in (select id from lead) or k.folded_into in (select id from lead))
+    returning k.id, k.folded_into, k.invoice_id, k.key, k.rung, k.channel
     """,
-    invoice="uuid", now="timestamptz", void="text",
+    invoice="uuid", now="timestamptz",
 )  # fmt: skip
 _VOID = text(
     "update contact set state = 'failed', why_failed = :why, settled_at = :now"
@@ -109,18 +106,16 @@ class Settled(NamedTuple):
 
 
 def settle_leftovers(session: Session, invoice_id: UUID | str, now: datetime) -> None:
-    """What a killed worker left behind: a call that had begun has an unknown outcome; a claim alone would be void.
+    """What a killed worker left behind: a call that had begun has an unknown outcome; a claim went with its transaction.
 
-    Called under the debtor's lock by the only activity that runs for this invoice. A zombie that still runs finds its claim
-    void, or settles the unknown by its own result. A rung that went with another invoice's message is settled with that one.
+    Called under the debtor's lock by the only activity that runs for this invoice. A zombie that still runs settles the unknown
+    by its own result. A rung that went with another invoice's message is settled with that one.
     """
-    void = AGAIN + "the claim was never used"
-    for row in _LEFT.ask(session, {"invoice": str(invoice_id), "now": now, "void": void}).all():
-        detail = _about(row)
+    for row in _LEFT.ask(session, {"invoice": str(invoice_id), "now": now}).all():
         if str(row.invoice_id) != str(invoice_id):
-            _ring(session, row, "outcome_unknown" if row.state == "unknown" else "claim_void", detail, now)
-        elif row.state == "unknown":
-            tell(session, invoice_id, at=now, kind="outcome_unknown", detail=detail)
+            _ring(session, row, "outcome_unknown", _about(row), now)
+        else:
+            tell(session, invoice_id, at=now, kind="outcome_unknown", detail=_about(row))
 
 
 def _about(row: Row[Any]) -> dict[str, Any]:

@@ -22,9 +22,9 @@ FIX_CONTACT_WITHIN = timedelta(days=3)
 Status = Literal["accepted", "delivered", "failed"]
 
 _MOVES: dict[Status, tuple[str, ...]] = {
-    "accepted": ("claimed", "calling", "unknown"),
-    "delivered": ("claimed", "calling", "unknown", "accepted"),
-    "failed": ("claimed", "calling", "unknown", "accepted"),
+    "accepted": ("calling", "unknown"),
+    "delivered": ("calling", "unknown", "accepted"),
+    "failed": ("calling", "unknown", "accepted"),
 }
 """From which states a receipt moves a contact. Delivered and failed are final, whatever comes later (design 2)."""
 

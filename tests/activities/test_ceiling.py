@@ -81,7 +81,7 @@ def test_what_surely_did_not_go_out_leaves_its_room_to_others(house: House) -> N
     house.contact(second)
     assert house.received() == 1
     with house.worker.begin() as connection:
-        connection.exec_driver_sql("update contact set state = 'failed', why_failed = 'again: the claim was never used'")
+        connection.exec_driver_sql("update contact set state = 'failed', why_failed = 'again: busy'")
     house.contact(second)
     assert house.received() == 2
 
