@@ -175,8 +175,7 @@ class Relay:
         self._console_url = console_url.rstrip("/")
         self._rehearsal = rehearsal
 
-    def given(self, invoice_id: str) -> InvoiceRef:
-        """What a workflow is started with."""
+    def _given(self, invoice_id: str) -> InvoiceRef:
         return InvoiceInput(id=invoice_id, rehearsal=True) if self._rehearsal else InvoiceRef(id=invoice_id)
 
     async def run(self) -> None:
@@ -238,7 +237,7 @@ class Relay:
     async def _tell(self, ring: outbox.Ring) -> None:
         await self._client.start_workflow(
             "InvoiceWorkflow",
-            self.given(ring.invoice_id),
+            self._given(ring.invoice_id),
             id=ring.workflow_id,
             task_queue=INVOICES,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

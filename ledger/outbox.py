@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -129,3 +130,16 @@ def ring_missing(session: Session, running: Sequence[str]) -> int:
         {"running": list(running)},
     )
     return int(rung.rowcount)  # type: ignore[attr-defined]
+
+
+def ring_lost(session: Session, invoice_id: UUID | str) -> None:
+    """Ring one invoice whose workflow was found not to run, unless it waits to be told of anyway."""
+    session.execute(
+        text(
+            "insert into outbox (creditor_id, invoice_id, workflow_id, signal, note)"
+            " select i.creditor_id, i.id, 'invoice:' || c.slug || ':' || i.number, 'reconcile', 'no workflow was running'"
+            " from invoice i join creditor c on c.id = i.creditor_id where i.id = :id"
+            " and not exists (select 1 from outbox o where o.invoice_id = i.id and o.done_at is null)"
+        ),
+        {"id": str(invoice_id)},
+    )

@@ -19,7 +19,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from clock import HandClock, monotonic, read_ledger_clock, set_ledger_clock
-from worker import INVOICES, Relay
+from ledger import outbox
+from worker import Relay
 from workflows.words import DUE
 
 RING_AGAIN_SECONDS = 1.0
@@ -170,9 +171,12 @@ class Player:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 return  # rung again in a second
-            await self.client.start_workflow(
-                "InvoiceWorkflow", self.relay.given(due.invoice_id), id=due.workflow_id, task_queue=INVOICES
-            )
+            await asyncio.to_thread(self._ring_lost, due.invoice_id)
+            await self.relay.pump(_AT_ONCE)
+
+    def _ring_lost(self, invoice_id: str) -> None:
+        with Session(self.engine) as session, session.begin():
+            outbox.ring_lost(session, invoice_id)
 
     @staticmethod
     def _complain(began: float, silent: list[_Due], stored: int = 0) -> None:

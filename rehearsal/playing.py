@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -30,17 +29,15 @@ async def playing(
     outside: Outside | None = None,
     on_instant: Callable[[datetime], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Player]:
-    """A player whose worker runs for the length of the block. It is the only one to move the ledger's clock."""
+    """A player whose worker runs for the length of the block. It is the only one to move the ledger's clock.
+
+    A worker that dies ends the block with its error.
+    """
     bell, clock = Bell(), HandClock(engine)
     client = with_bell(await connect(settings), bell)
     relay = Relay(client, engine, console_url=settings.public_url, rehearsal=True)
     player = Player(engine, client, relay, outside=outside, on_instant=on_instant, pause=bell.wait, clock=clock)
     activities = Collector(replace(build_tools(settings, engine), clock=clock)).all().values()
     with ThreadPoolExecutor(THREADS) as pool:
-        worker = build_worker(client, INVOICES, list(activities), pool, slots=THREADS, polls=_POLLS)
-        running = asyncio.create_task(worker.run())
-        try:
+        async with build_worker(client, INVOICES, list(activities), pool, slots=THREADS, polls=_POLLS):
             yield player
-        finally:
-            await worker.shutdown()
-            await running

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHandle
+from temporalio.worker import Worker
 
 from clock import HandClock, LedgerClock
 from ledger.acceptance import accept_batch
@@ -21,7 +26,9 @@ from rehearsal.playing import playing
 from rehearsal.simulator.world import WorldConfig
 from tests.channels.outside import simulator
 from tests.conftest import Database, TemporalServer
-from tests.journeys.stage import end_workflows, stage_settings
+from tests.journeys.own_temporal import OwnTemporal
+from tests.journeys.stage import stage_settings
+from workflows.words import CREDITOR
 
 BEGINS = datetime(2026, 2, 2, tzinfo=UTC)  # a Monday
 
@@ -39,50 +46,82 @@ def _contacts(database: Database) -> list[tuple[str, str]]:
         return [(row.rung, row.state) for row in rows]
 
 
-async def _kinds(handle: WorkflowHandle[object, object]) -> tuple[Counter[int], set[str]]:
-    """The events of the newest run, and the queues of its activities."""
+async def _dispatched(handle: WorkflowHandle[Any, Any]) -> tuple[Counter[str], set[str], int]:
+    """Of the newest run: its activities, their queues, and how often it changed its row in the list."""
     events = (await handle.fetch_history()).events
-    queues = {e.activity_task_scheduled_event_attributes.task_queue.name for e in events if e.event_type == _SCHEDULED}
-    return Counter(event.event_type for event in events), queues
+    asked = [e.activity_task_scheduled_event_attributes for e in events if e.event_type == _SCHEDULED]
+    changed = sum(event.event_type == _LISTED for event in events)
+    return Counter(a.activity_type.name for a in asked), {a.task_queue.name for a in asked}, changed
 
 
 _SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 _LISTED = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
 
 
-async def test_a_workflow_that_is_lost_while_it_is_played_begins_again_as_a_replays(
-    database: Database, temporal: TemporalServer
+def _never_read(_: LedgerClock) -> datetime:
+    raise AssertionError("the player has told the worker what time it is")
+
+
+async def _nothing(_: Worker) -> None:
+    pass
+
+
+@pytest.fixture
+def short_lived(home: Path) -> Iterator[TemporalServer]:
+    """A server on which a workflow begins anew after each contact or two."""
+    server = OwnTemporal(home, "limit.historyCount.suggestContinueAsNew=20")
+    server.start()
+    yield server.as_server
+    server.stop()
+
+
+async def test_a_replays_workflow_stays_one_when_it_begins_anew_and_when_it_is_lost(
+    database: Database, short_lived: TemporalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slug = f"played-{database.name.replace('_', '-')}"
+    monkeypatch.setattr(LedgerClock, "now", _never_read)
     with simulator(WorldConfig(api_url="http://127.0.0.1:1", receipts="none")) as outside:
-        settings = stage_settings(database, temporal, outside.url)
-        client = await temporal.client()
-        handle = client.get_workflow_handle(f"invoice:{slug}:P-1")
-        try:
-            async with playing(settings, database.worker) as player:
-                await player.start(BEGINS)
-                _accept(database, Sealer(settings.master_key), slug)
-                await player.advance(BEGINS + timedelta(days=2, hours=18))
-                assert _contacts(database) == [("R1", "accepted"), ("R2", "accepted")]
-                before, queues = await _kinds(handle)
-                assert (before[_SCHEDULED], before[_LISTED], queues) == (3, 0, {"invoices"})
+        settings = stage_settings(database, short_lived, outside.url)
+        handle: WorkflowHandle[Any, Any] = (await short_lived.client()).get_workflow_handle("invoice:played:P-1")
+        async with playing(settings, database.worker) as player:
+            await player.start(BEGINS)
+            _accept(database, Sealer(settings.master_key), "played")
+            await player.advance(BEGINS + timedelta(days=1, hours=18))
+            assert _contacts(database) == [("R1", "accepted")]
+            assert await _dispatched(handle) == (Counter(plan=1, send_email=1), {"invoices"}, 0)
 
-                await handle.terminate("lost")
-                await player.advance(BEGINS + timedelta(days=9))
-        finally:
-            await end_workflows(client, database)
+            await handle.terminate("lost")
+            await player.advance(BEGINS + timedelta(days=9))
+            listed = (await handle.describe()).typed_search_attributes
     assert _contacts(database) == [(f"R{n}", "accepted") for n in range(1, 5)]
-    after, queues = await _kinds(handle)
-    assert after[_LISTED] == 0 and queues == {"invoices"}
+    done, queues, changed = await _dispatched(handle)
+    assert done["send_email"] < 3 and queues == {"invoices"} and not changed, "it began anew, as a replay's"
+    assert listed[CREDITOR] == "played"
 
 
-async def test_the_players_clock_is_what_the_ledgers_row_says(database: Database) -> None:
+async def test_a_worker_that_dies_ends_what_is_played_with_its_error(
+    database: Database, temporal: TemporalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(_: Worker) -> None:
+        raise RuntimeError("the worker died")
+
+    monkeypatch.setattr(Worker, "run", dies)
+    monkeypatch.setattr(Worker, "shutdown", _nothing)
+    settings = stage_settings(database, temporal, "http://127.0.0.1:1")
+    with pytest.raises(RuntimeError, match="the worker died"):
+        async with playing(settings, database.worker):
+            await asyncio.Event().wait()
+
+
+async def test_the_players_clock_is_what_the_ledgers_row_says(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = HandClock(database.worker)
     player = Player(database.worker, None, None, clock=clock)  # type: ignore[arg-type]  # nothing is told to Temporal here
-    await player.start(BEGINS)
-    assert clock.now() == LedgerClock(database.worker).now() == BEGINS
-    assert player._move(BEGINS - timedelta(days=1)) == clock.now() == BEGINS  # it never goes back
-    assert player._move(BEGINS + timedelta(days=1)) == clock.now() == LedgerClock(database.worker).now()
+    with monkeypatch.context() as unread:
+        unread.setattr(LedgerClock, "now", _never_read)
+        await player.start(BEGINS)
+        assert clock.now() == BEGINS
+        assert player._move(BEGINS - timedelta(days=1)) == clock.now() == BEGINS  # it never goes back
+        assert player._move(BEGINS + timedelta(days=1)) == clock.now()
+    assert LedgerClock(database.worker).now() == clock.now() == BEGINS + timedelta(days=1)
 
 
 def test_a_hand_clock_that_nobody_has_set_yet_reads_the_ledgers(database: Database) -> None:
