@@ -49,7 +49,7 @@ doctor: $(VENV)/.installed ## what is wrong with this machine, and what to do
 test: $(VENV)/.installed-dev ## the tests, on real PostgreSQL and Temporal
 	@$(if $(PYTEST),$(BIN)/pytest -q $(PYTEST),$(BIN)/python -m tests.side_by_side)
 
-drill: $(VENV)/.installed-dev ## the long campaigns: full replays, 200 kills, 20,000 examples
+drill: $(VENV)/.installed-dev ## the long campaigns: full replays, 200 kills, up to 20,000 examples a property
 	@$(BIN)/pytest -q --drill --timeout=7200 $(PYTEST)
 
 law: $(VENV)/.installed-dev ## 20,000 random questions of law, compared with a checker that walks minute by minute

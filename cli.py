@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
 from commands.common import err, need, out
 from commands.creditors import creditor_app, key_app, manual_app, webhook_app
@@ -214,6 +214,11 @@ def main() -> None:
         app()
     except (Trouble, Refused) as error:
         _fail(str(error))
+    except (ArgumentError, NoSuchModuleError):
+        # Not shown: it may hold a password.
+        _fail(
+            "an address of a database (PUNTUAL_..._URL) cannot be read: write postgresql+psycopg2://user:password@host/database"
+        )
     except OperationalError as error:
         reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
         _fail(f"the database does not answer ({reason}): check that it runs and that its address is right")

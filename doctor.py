@@ -117,9 +117,13 @@ def _locks(home: Path, holder: int | None) -> str:
     if holder is not None:
         return f"puntual is running here (process {holder})"
     stale = home / "postgres" / "postmaster.pid"
-    if not stale.exists():
+    try:
+        said = stale.read_text(errors="replace").split()
+    except FileNotFoundError:
         return "free"
-    pid = int((stale.read_text().split() or ["0"])[0])
+    except OSError as error:
+        raise Trouble(f"cannot read {stale} ({error.strerror}): run as the owner of {home}, or change its owner") from None
+    pid = int(said[0]) if said and said[0].isdecimal() else 0
     command = command_of(pid) if pid else None
     if command is not None and str(home / "postgres") in command:
         return f"PostgreSQL {pid} was left behind by a start that was killed: the next start ends it"

@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass, fields
 from typing import Self
 
+NO_SETTINGS = ("PUNTUAL_HOME", "PUNTUAL_SHARED")
+"""Names that say where folders are; no part takes them as a setting."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,10 +37,11 @@ class Settings:
     smtp_url: str = ""
     """A relay or a mail catcher: smtp://host:25, smtps://user:password@host:465; it tells no receipts and no bounces."""
     sender_email: str = "cobros@puntual.example"
-    twilio_account_sid: str = "AC00000000000000000000000000000000"
-    twilio_auth_token: str = "simulated"
+    twilio_account_sid: str = ""
+    """With it, its token and a number SMS go by Twilio; without it no SMS goes."""
+    twilio_auth_token: str = ""
     twilio_base_url: str = "https://api.twilio.com"
-    twilio_from: str = "+15005550006"
+    twilio_from: str = ""
     carrier_url: str = ""
     """Base address of the plain carrier for WhatsApp, voice and letters."""
     carrier_secret: str = ""
@@ -51,7 +55,7 @@ class Settings:
         """Read PUNTUAL_*; an unknown PUNTUAL_ name raises ValueError, so that a misspelt setting is not silently ignored."""
         known = {f"PUNTUAL_{f.name.upper()}": f.name for f in fields(cls)}
         given = {name: value for name, value in os.environ.items() if name.startswith("PUNTUAL_")}
-        unknown = sorted(set(given) - set(known) - {"PUNTUAL_SHARED", "PUNTUAL_HOME"})
+        unknown = sorted(set(given) - set(known) - set(NO_SETTINGS))
         if unknown:
             raise ValueError(f"unknown settings {', '.join(unknown)}: the known ones are {', '.join(sorted(known))}")
         settings = cls(**{known[name]: value for name, value in given.items() if name in known})

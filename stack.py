@@ -17,17 +17,21 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
 from channels.email_smtp import read_relay, read_sender
 from channels.paces import channel_rates
 from embedded import YIELDS, Postgres, Temporal, home_folder
 from ledger.migrations import bootstrap_sql, migrate
 from ledger.sealing import Sealer
 from rehearsal.simulator.keys import simulated_keys
-from settings import Settings
+from settings import NO_SETTINGS, Settings
 from supervise import Part, Supervisor, Trouble, free_port, listens, refuse_busy_port
 
 PROJECT = Path(__file__).parent
 DATABASE = "puntual"
+_TWILIO = ("PUNTUAL_TWILIO_ACCOUNT_SID", "PUNTUAL_TWILIO_AUTH_TOKEN", "PUNTUAL_TWILIO_FROM")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,13 @@ class Ports:
     temporal: int = 7233
     ui: int = 8233
     simulator: int = 8090
+
+    def __post_init__(self) -> None:
+        """Raises Trouble when two are the same."""
+        given = [self.api, self.temporal, self.ui, self.simulator]
+        for port in given:
+            if given.count(port) > 1:
+                raise Trouble(f"port {port} is given twice: --port, --temporal-port, --ui-port, --simulator-port need one each")
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ class Stack:
         """Which providers are simulated: those for which the environment names no key."""
         return {
             "email": self._played or not (os.environ.get("PUNTUAL_SENDGRID_API_KEY") or os.environ.get("PUNTUAL_SMTP_URL")),
-            "sms": self._played or not os.environ.get("PUNTUAL_TWILIO_AUTH_TOKEN"),
+            "sms": self._played or not any(os.environ.get(name) for name in _TWILIO),
             "carrier": self._played or not os.environ.get("PUNTUAL_CARRIER_URL"),
         }
 
@@ -122,6 +133,7 @@ class Stack:
             forced |= {
                 "TWILIO_ACCOUNT_SID": keys.twilio_account_sid,
                 "TWILIO_AUTH_TOKEN": keys.twilio_auth_token,
+                "TWILIO_FROM": keys.twilio_from,
                 "TWILIO_BASE_URL": self.simulator_url,
             }
         if simulated["carrier"]:
@@ -132,8 +144,9 @@ class Stack:
             forced["MASTER_KEY"] = own.master_key
         if not os.environ.get("PUNTUAL_PUBLIC_URL"):
             forced["PUBLIC_URL"] = self.api_url
-        # A worker or an API has no business with the owner's address.
-        given = {name: value for name, value in os.environ.items() if name not in ("PUNTUAL_OWNER_URL", "PUNTUAL_HOME")}
+        # A worker or an API has no business with the owner's address; the others are no settings of theirs.
+        left_out = ("PUNTUAL_OWNER_URL", *NO_SETTINGS)
+        given = {name: value for name, value in os.environ.items() if name not in left_out}
         return given | {f"PUNTUAL_{name}": value for name, value in forced.items()}
 
     def start_servers(self, *, services: bool = False) -> None:
@@ -235,8 +248,29 @@ def refuse_wrong_settings() -> None:
             read_sender(settings.sender_email)
         if settings.master_key:
             Sealer(settings.master_key)
+        _refuse_half_a_provider(settings)
     except ValueError as error:
         raise Trouble(str(error)) from None
+    for name in ("owner_url", "api_url", "worker_url"):
+        _refuse_wrong_address(f"PUNTUAL_{name.upper()}", getattr(settings, name))
+
+
+def _refuse_half_a_provider(settings: Settings) -> None:
+    """Raise ValueError where a provider's key is given and something else of it is not."""
+    if settings.sendgrid_api_key and not settings.sender_email:
+        raise ValueError("PUNTUAL_SENDGRID_API_KEY is set and PUNTUAL_SENDER_EMAIL is empty: give the address e-mails come from")
+    missing = [name for name in _TWILIO if not getattr(settings, name.removeprefix("PUNTUAL_").lower())]
+    if missing and len(missing) < len(_TWILIO):
+        raise ValueError(f"Twilio is half configured: set {' and '.join(missing)} too, or none of the three to send no SMS")
+
+
+def _refuse_wrong_address(name: str, address: str) -> None:
+    """Raise Trouble for what is no address of a PostgreSQL database; it is not shown, because it may hold a password."""
+    try:
+        if address and make_url(address).get_backend_name() != "postgresql":
+            raise ArgumentError
+    except (ArgumentError, NoSuchModuleError):
+        raise Trouble(f"{name} is no address of a database: write postgresql+psycopg2://user:password@host/database") from None
 
 
 def settings_here() -> Settings:

@@ -88,6 +88,8 @@ def verify_twilio(url: str, body: bytes, headers: Mapping[str, str], *, auth_tok
     signature = given.get(SIGNATURE_HEADER.lower(), "")
     if not signature:
         raise BadSignature("the X-Twilio-Signature header is missing")
+    if not auth_token:
+        raise BadSignature("no auth token of Twilio is kept here, so nothing that claims to be of Twilio can be checked")
     json_body = given.get("content-type", "").split(";")[0].strip().lower() == "application/json"
     if json_body and "bodySHA256=" not in url:
         raise BadSignature("a JSON body needs bodySHA256 in its URL: without it nothing signs the body")

@@ -41,7 +41,8 @@ def played_settings(worker_url: str, temporal_address: str, simulator_url: str, 
         master_key=base64.b64encode(secrets.token_bytes(32)).decode(), public_url=public_url or "http://127.0.0.1:8080",
         sendgrid_api_key="SG.simulated", sendgrid_base_url=simulator_url,
         twilio_base_url=simulator_url, twilio_account_sid=keys.twilio_account_sid,
-        twilio_auth_token=keys.twilio_auth_token, carrier_url=simulator_url, carrier_secret=keys.carrier_secret,
+        twilio_auth_token=keys.twilio_auth_token, twilio_from=keys.twilio_from,
+        carrier_url=simulator_url, carrier_secret=keys.carrier_secret,
         sendgrid_webhook_key=keys.sendgrid_webhook_key, simulator_url=simulator_url,
     )  # fmt: skip
 

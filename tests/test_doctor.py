@@ -42,17 +42,49 @@ def test_the_doctor_names_each_thing_that_is_wrong(home: Path, monkeypatch: pyte
         ("SMTP_URL", "http://me:hunter2@mail", "smtp://host:25"),
         ("CHANNEL_RATES", "fax=3", "email=50 sms=10"),
         ("MASTER_KEY", "short", "base64 of 32 random bytes"),
+        ("TWILIO_AUTH_TOKEN", "hunter2", "set PUNTUAL_TWILIO_ACCOUNT_SID and PUNTUAL_TWILIO_FROM too"),
+        ("WORKER_URL", "foo:hunter2", "postgresql+psycopg2://user"),
+        ("API_URL", "mysql://me:hunter2@host/db", "postgresql+psycopg2://user"),
+        ("SENDGRID_API_KEY", "SG.hunter2", "PUNTUAL_SENDER_EMAIL is empty"),
     ],
 )
 def test_a_setting_that_a_part_would_refuse_is_found_before_anything_starts(
     home: Path, ports: Ports, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
 ) -> None:
     monkeypatch.setenv(f"PUNTUAL_{name}", value)
+    monkeypatch.setenv("PUNTUAL_SENDER_EMAIL", "" if name == "SENDGRID_API_KEY" else "cobros@brill.example")
     [wrong] = [finding for finding in examine(home, ports) if not finding.fine]
     assert wrong.what == "settings" and says in wrong.line and "hunter2" not in wrong.line
-    with pytest.raises(Trouble, match=f"PUNTUAL_{name}"):
+    with pytest.raises(Trouble, match="PUNTUAL_"):
         Stack(home, ports).start_servers()
     assert not (home / "log").exists()
+
+
+@pytest.mark.parametrize("says", ["", "no number\n", "\x00\xff"])
+def test_the_doctor_calls_a_lock_that_says_nothing_stale(home: Path, ports: Ports, says: str) -> None:
+    (home / "postgres").mkdir(parents=True)
+    (home / "postgres" / "postmaster.pid").write_text(says)
+    [locks] = [finding for finding in examine(home, ports) if finding.what == "locks"]
+    assert locks.fine and "the next start clears it" in locks.line
+
+
+def test_the_doctor_says_of_a_lock_that_it_may_not_read_whose_it_is(home: Path, ports: Ports) -> None:
+    (home / "postgres" / "postmaster.pid").mkdir(parents=True)  # stands for one that cannot be read: root reads every file
+    [locks] = [finding for finding in examine(home, ports) if finding.what == "locks"]
+    assert not locks.fine and "change its owner" in locks.line
+
+
+def test_two_parts_never_get_the_same_port() -> None:
+    with pytest.raises(Trouble, match="port 7233 is given twice"):
+        Ports(api=7233)
+
+
+def test_an_address_of_no_database_is_one_line_without_its_password() -> None:
+    environment = {**os.environ, "PUNTUAL_WORKER_URL": "foo:hunter2"}
+    command = [sys.executable, "-m", "cli", "key", "list", "--creditor", "acme"]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "") and "hunter2" not in done.stderr
+    assert done.stderr.startswith("puntual: an address of a database") and done.stderr.count("\n") == 1
 
 
 def test_the_command_says_one_line_and_ends_with_1(home: Path, short_folder: Path) -> None:

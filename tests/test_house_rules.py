@@ -190,7 +190,9 @@ def test_every_lasting_service_of_the_compose_file_has_a_health_check_and_no_sec
     asked = {name for name, rest in secrets if rest.startswith(":?")}
     assert {name for name, rest in secrets if rest.startswith(":-") and rest != ":-"} == set()
     # Without these the channel has no sender, or e-mails go to the catcher: nothing half works.
-    may_be_missing = {"PUNTUAL_CARRIER_SECRET", "PUNTUAL_SENDGRID_API_KEY", "PUNTUAL_SENDGRID_WEBHOOK_KEY"}
+    may_be_missing = {
+        "PUNTUAL_CARRIER_SECRET", "PUNTUAL_SENDGRID_API_KEY", "PUNTUAL_SENDGRID_WEBHOOK_KEY", "PUNTUAL_TWILIO_AUTH_TOKEN",
+    }  # fmt: skip
     assert {name for name, _ in secrets} - asked <= may_be_missing
 
 
@@ -208,12 +210,28 @@ def test_the_compose_file_sets_only_settings_that_exist(monkeypatch: pytest.Monk
 
 def test_the_compose_file_sends_to_its_own_mail_catcher_where_no_other_way_is_given() -> None:
     services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
-    for service in ("api", "worker", "migrate"):
-        given = services[service]["environment"]
-        assert (given.get("PUNTUAL_SMTP_URL"), given.get("PUNTUAL_SENDGRID_API_KEY")) in (
-            ("${PUNTUAL_SMTP_URL:-smtp://mail:1025}", "${PUNTUAL_SENDGRID_API_KEY:-}"), (None, None)
-        )  # fmt: skip
-    assert services["worker"]["environment"]["PUNTUAL_SMTP_URL"] and "127.0.0.1:1025:1025" in services["mail"]["ports"]
+    given = services["worker"]["environment"]
+    assert given["PUNTUAL_SMTP_URL"] == "${PUNTUAL_SMTP_URL:-smtp://mail:1025}"
+    assert given["PUNTUAL_SENDGRID_API_KEY"] == "${PUNTUAL_SENDGRID_API_KEY:-}"
+    assert "127.0.0.1:1025:1025" in services["mail"]["ports"]
+
+
+def test_each_service_of_the_compose_file_has_the_address_of_its_own_role_only() -> None:
+    services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
+    addresses = {"PUNTUAL_OWNER_URL": "migrate", "PUNTUAL_API_URL": "api", "PUNTUAL_WORKER_URL": "worker"}
+    for name, whose in addresses.items():
+        assert [s for s in services if name in services[s].get("environment", {})] == [whose]
+    assert "PUNTUAL_SENDGRID_API_KEY" not in services["api"]["environment"]
+    # Intake and webhooks work while Temporal does not.
+    assert set(services["api"]["depends_on"]) == {"migrate"}
+
+
+def test_the_temporal_of_the_compose_file_lets_creditors_take_turns() -> None:
+    temporal = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]["temporal"]
+    [mounted] = temporal["volumes"]
+    ours, theirs, _ = mounted.split(":")
+    assert theirs == f"/etc/temporal/{temporal['environment']['DYNAMIC_CONFIG_FILE_PATH']}"
+    assert yaml.safe_load((PROJECT / ours).read_text())["matching.enableFairness"] == [{"value": True}]
 
 
 def test_every_make_command_of_the_readme_and_the_help_exists() -> None:

@@ -27,8 +27,6 @@ def main() -> None:
     parser.add_argument("--real-time", action="store_true", help="run on the wall clock instead of POST /sim/advance")
     parser.add_argument("--speed", type=float, default=1.0, help="with --real-time: so many outside seconds in one")
     parser.add_argument("--give-up-seconds", type=float, default=120.0, help="how long a webhook is repeated")
-    parser.add_argument("--twilio-account-sid", default="AC00000000000000000000000000000000")
-    parser.add_argument("--twilio-auth-token", default="simulated")
     asked = parser.parse_args()
     for given in (asked.api, asked.public_url or asked.api):
         if urlsplit(given).scheme not in ("http", "https"):
@@ -40,7 +38,7 @@ def main() -> None:
         all_statuses=not asked.last_status_only, real_time=asked.real_time, speed=asked.speed,
         give_up_seconds=asked.give_up_seconds, state_file=asked.state,
     )  # fmt: skip
-    keys = simulated_keys(asked.seed, twilio_account_sid=asked.twilio_account_sid, twilio_auth_token=asked.twilio_auth_token)
+    keys = simulated_keys(asked.seed)
     make_server(create_simulator(config, keys), host=asked.host, port=asked.port).run()
 
 

@@ -22,6 +22,8 @@ class SimulatedKeys:
     """Base64 of the public key, as SendGrid shows it."""
     twilio_account_sid: str
     twilio_auth_token: str
+    twilio_from: str
+    """One of Twilio's own magic numbers, which sends nothing anywhere."""
     carrier_secret: str
 
     def sign_events(self, stamp: str, body: str) -> str:
@@ -29,9 +31,7 @@ class SimulatedKeys:
         return base64.b64encode(self.event_key.sign((stamp + body).encode(), ec.ECDSA(hashes.SHA256()))).decode()
 
 
-def simulated_keys(
-    seed: int, *, twilio_account_sid: str = "AC00000000000000000000000000000000", twilio_auth_token: str = "simulated"
-) -> SimulatedKeys:
+def simulated_keys(seed: int) -> SimulatedKeys:
     """The keys of `seed`."""
     scalar = int.from_bytes(_bytes(seed, "events")) % (_ORDER_OF_P256 - 1) + 1
     event_key = ec.derive_private_key(scalar, ec.SECP256R1())
@@ -39,8 +39,9 @@ def simulated_keys(
     return SimulatedKeys(
         event_key=event_key,
         sendgrid_webhook_key=base64.b64encode(public).decode(),
-        twilio_account_sid=twilio_account_sid,
-        twilio_auth_token=twilio_auth_token,
+        twilio_account_sid="AC" + _bytes(seed, "account").hex()[:32],
+        twilio_auth_token=_bytes(seed, "token").hex()[:32],
+        twilio_from="+15005550006",
         carrier_secret="whsec_" + base64.b64encode(_bytes(seed, "carrier")).decode(),
     )
 

@@ -19,6 +19,7 @@ from channels.email_sendgrid import SendGridSender
 from channels.sms_twilio import TwilioSender
 from policies.terms import Channel
 from rehearsal.simulator.faults import Faults
+from rehearsal.simulator.keys import simulated_keys
 from rehearsal.simulator.world import WorldConfig
 from tests.channels.outside import Listener, Simulator, free_address, listener, simulator, to_ana
 
@@ -31,15 +32,18 @@ ADDRESSES = {
 }
 
 
+KEYS = simulated_keys(WorldConfig(api_url="").seed)
+
+
 def config_for(url: str, *, timeout_seconds: float = 10.0) -> ChannelsConfig:
     return ChannelsConfig(
         sendgrid_api_key="SG.simulated",
         sendgrid_base_url=url,
         sender_email="cobros@puntual.example",
-        twilio_account_sid="AC00000000000000000000000000000000",
-        twilio_auth_token="simulated",
+        twilio_account_sid=KEYS.twilio_account_sid,
+        twilio_auth_token=KEYS.twilio_auth_token,
         twilio_base_url=url,
-        twilio_from="+15005550006",
+        twilio_from=KEYS.twilio_from,
         carrier_url=url,
         timeout_seconds=timeout_seconds,
     )
@@ -236,8 +240,8 @@ def test_an_sms_carries_the_address_of_its_receipts(provider: Listener) -> None:
     provider.answers = [(201, json.dumps({"sid": "SM1"}), {"Content-Type": "application/json"})]
     assert TwilioSender(config_for(provider.url)).send(message(Channel.SMS, "c-9")).provider_ref == "SM1"
     [got] = provider.got
-    assert got.path == "/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json"
-    assert base64.b64decode(got.headers["authorization"].removeprefix("Basic ")).endswith(b":simulated")
+    assert got.path == f"/2010-04-01/Accounts/{KEYS.twilio_account_sid}/Messages.json"
+    assert base64.b64decode(got.headers["authorization"].removeprefix("Basic ")).endswith(f":{KEYS.twilio_auth_token}".encode())
     form = {name: values[0] for name, values in parse_qs(got.body.decode()).items()}
     assert form["StatusCallback"] == "https://cobros.example/webhooks/twilio/status/c-9"
     assert (form["To"], form["From"]) == ("+573001112233", "+15005550006")

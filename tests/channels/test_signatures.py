@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from twilio.request_validator import RequestValidator
@@ -122,6 +123,14 @@ def test_a_changed_standard_webhook_is_refused(change: str) -> None:
         body = b"\xff"
     with pytest.raises(BadSignature):
         verify_standard(body, headers, secret=secret, now=NOW)
+
+
+def test_what_claims_to_be_of_twilio_is_refused_where_no_token_is_kept() -> None:
+    """A signature with an empty token is one that anybody can make."""
+    url, form = "https://cobros.example/webhooks/twilio/replies", {"From": "+573001112233", "Body": "STOP"}
+    signed = RequestValidator("").compute_signature(url, form)
+    with pytest.raises(BadSignature, match="no auth token"):
+        verify_twilio(url, urlencode(form).encode(), {"X-Twilio-Signature": signed}, auth_token="", now=NOW)
 
 
 def test_twilio_signs_the_public_address_and_every_field() -> None:

@@ -56,7 +56,8 @@ def stage_settings(database: Database, temporal: TemporalServer, simulator_url: 
         master_key=cast.MASTER_KEY, clock="ledger", demo="1", sendgrid_api_key="SG.simulated",
         sendgrid_base_url=simulator_url, twilio_base_url=simulator_url,
         carrier_url=simulator_url, sendgrid_webhook_key=keys.sendgrid_webhook_key, carrier_secret=keys.carrier_secret,
-        twilio_account_sid=keys.twilio_account_sid, twilio_auth_token=keys.twilio_auth_token, simulator_url=simulator_url,
+        twilio_account_sid=keys.twilio_account_sid, twilio_auth_token=keys.twilio_auth_token,
+        twilio_from=keys.twilio_from, simulator_url=simulator_url,
     )  # fmt: skip
 
 

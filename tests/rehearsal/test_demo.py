@@ -27,7 +27,8 @@ def _demo(home: Path) -> Iterator[subprocess.Popen[str]]:
     names = ("--port", "--temporal-port", "--ui-port", "--simulator-port")
     options = [word for pair in zip(names, ports, strict=True) for word in pair]
     given = {name: value for name, value in os.environ.items() if not name.startswith("PUNTUAL_")}
-    environment = given | {"PUNTUAL_HOME": str(home), "COLUMNS": "200"}
+    # The shared data's folder is no setting of any part, and whoever runs the tests may have it in the environment.
+    environment = given | {"PUNTUAL_HOME": str(home), "PUNTUAL_SHARED": str(home.parent), "COLUMNS": "200"}
     command = [sys.executable, "-m", "cli", "demo", *options]
     process = subprocess.Popen(
         command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
