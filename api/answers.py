@@ -47,6 +47,10 @@ _EVENTS: list[dict[str, Any]] = [
             "receipts": [{"status": "delivered", "at": "2026-03-13T14:00:05Z", "reason": ""}],
         },
     },
+    {
+        "id": 3, "at": "2026-03-14T16:20:00Z", "what": "paused", "by": "key 3f9a01c27b", "why": "customer abroad", "rules": [],
+        "versions": {}, "detail": {"hold": _OTHER, "until": "2026-04-01T14:00:00Z", "reason": "customer abroad"},
+    },
 ]  # fmt: skip
 _CONTACTS: list[dict[str, Any]] = [
     {

@@ -55,7 +55,8 @@ ROOMS = (
 """What answers under /v1, /webhooks and /p; a test holds each of their routes against its guard."""
 DESCRIPTION = """\
 Post invoices; Puntual collects them on time and with good manners. Sums are integers in the currency's minor unit. Every error
-is `application/problem+json` with a stable `type`. Posting the same again is always safe."""
+is `application/problem+json` with a stable `type`. Members of a body and query parameters that are not described are refused.
+Posting the same again is always safe."""
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, limits: Limits | None = None) -> FastAPI:

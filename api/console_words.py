@@ -213,11 +213,15 @@ def line(item: Mapping[str, Any], *, currency: str, zone: str) -> Line:
     elif detail.get("rung") or detail.get("key"):
         title = f"{_rung_of(detail)}: {title[:1].lower()}{title[1:]}"
     money_of = str(detail.get("currency") or currency)
-    facts = [(_label(name), said) for name, value in detail.items() if (said := _said(name, value, money_of, zone))]
+    says = _says(kind, detail, contact, money_of, zone)
+    # A person's reason is a member of the detail too, and of some events all there is to say: it is told once.
+    given = item["why"] in (detail.get("reason"), detail.get("outcome"), detail.get("how"))
+    why = words(item["why"]) if given else item["why"]
+    shown = ((name, value) for name, value in detail.items() if value != item["why"])
+    facts = [(_label(name), said) for name, value in shown if (said := _said(name, value, money_of, zone))]
     return Line(
-        item["at"], moment(item["at"], zone), title, _says(kind, detail, contact, money_of, zone), _TONES.get(kind, "calm"),
-        item["why"], "" if item["by"] == "puntual" else item["by"], facts, item["rules"],
-        _versions(item["versions"]), contact,
+        item["at"], moment(item["at"], zone), title, says, _TONES.get(kind, "calm"), "" if why == says else why,
+        "" if item["by"] == "puntual" else item["by"], facts, item["rules"], _versions(item["versions"]), contact,
     )  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
@@ -41,6 +42,7 @@ from api.problems import BASE, Stop, problem, responses, validation_spots
 from api.security import Caller, caller
 from ledger import invoices as ledger
 from ledger.acceptance import Accepted
+from ledger.canonical import Difference
 from ledger.deductions import deductions_of
 from ledger.due_dates import confirm_due_date
 from ledger.overview import book_size
@@ -49,7 +51,7 @@ from policies.intake import Problem, Unreadable
 from policies.intake_model import AccountIn, InvoiceIn
 from policies.manual import Manual
 from policies.terms import Instant
-from policies.typed import STORABLE
+from policies.typed import NUMBER, STORABLE
 
 router = APIRouter(prefix="/v1/invoices", tags=["Invoices"])
 Reader = Annotated[Caller, caller("invoices:read")]
@@ -79,7 +81,8 @@ def post_invoice(body: InvoiceIn, who: Writer, request: Request, response: Respo
     state = request.app.state
     found = ledger.accept(who.session, who.creditor_id, body, now=state.clock.now(), sealer=state.sealer, actor=who.actor)
     if found.verdict == "different":
-        return JSONResponse(_problem(found), 409, media_type="application/problem+json")
+        sent = {"instalments": body.instalments, "index": body.index}
+        return JSONResponse(_problem(found, sent), 409, media_type="application/problem+json")
     response.headers["Location"] = f"/v1/invoices/{found.id}"
     response.status_code = 201 if found.verdict == "new" else 200
     return {"id": found.id, "number": body.number, "status": _STATUS[found.verdict]}
@@ -98,13 +101,15 @@ async def _raw_body(request: Request) -> bytes:
 def post_batch(raw: Annotated[bytes, Depends(_raw_body)], who: Writer, request: Request) -> Response:
     """One result for each, in order; a bad one never loses the others, and sending the whole again does no harm."""
     state = request.app.state
+    items = _batch(raw)
     found = ledger.accept_batch(
-        who.session, who.creditor_id, _each(_batch(raw)), now=state.clock.now(), sealer=state.sealer, actor=who.actor
+        who.session, who.creditor_id, _each(items), now=state.clock.now(), sealer=state.sealer, actor=who.actor
     )
     results = [
-        {"index": index, "status": _STATUS[one.verdict], "id": one.id, "problem": None if one.verdict in _FINE else _problem(one)}
+        {"index": index, "status": _STATUS[one.verdict], "id": one.id,
+         "problem": None if one.verdict in _FINE else _problem(one, items[index])}
         for index, one in enumerate(found)
-    ]
+    ]  # fmt: skip
     counts = Counter(result["status"] for result in results)
     return Response(to_json({**{s: counts[s] for s in _STATUS.values()}, "results": results}), media_type="application/json")
 
@@ -114,6 +119,9 @@ def get_invoices(
     who: Reader,
     request: Request,
     status: Annotated[State | None, Query(description="`closed` is all that is not open")] = None,
+    number: Annotated[
+        str | None, Query(max_length=64, pattern=NUMBER, description="the invoice's number, exactly as you posted it")
+    ] = None,
     account: Annotated[
         str | None, Query(max_length=120, pattern=STORABLE, description="the account's reference, as you posted it")
     ] = None,
@@ -127,7 +135,7 @@ def get_invoices(
     """In the order they came in; follow `cursor` for more."""
     # A reference that is personal was made opaque when it came in; both forms find the account.
     refs = () if account is None else (account, request.app.state.sealer.opaque_ref(account))
-    wanted = Filter(status, refs, overdue, next_before, _today(who, request))
+    wanted = Filter(status, refs, overdue, next_before, _today(who, request), number)
     page = list_invoices(who.session, wanted, limit=limit, cursor=cursor)
     return InvoicePage(invoices=[InvoiceRow(**_row(view)) for view in page.views], cursor=page.cursor)
 
@@ -163,7 +171,8 @@ def patch_invoice(invoice_id: UUID, body: AmendIn, who: Writer, request: Request
     dues = _amended_dues(body, ledger.due_list(who.session, invoice_id))
     drawn = book_size(who.session, account) <= BOOK_MAX
     before = foresee(who.session, account, invoice_id, now=now) if drawn else None
-    done = ledger.amend(who.session, invoice_id, dues, reason=body.reason, now=now, actor=who.actor)
+    said_at = "/instalments" if body.instalments else "/due_on"
+    done = ledger.amend(who.session, invoice_id, dues, reason=body.reason, now=now, actor=who.actor, said_at=said_at)
     if body.due_on is not None or body.instalments:  # a day that is said is assumed no longer
         confirm_due_date(who.session, invoice_id, now=now, actor=who.actor)
     after = foresee(who.session, account, invoice_id, now=now) if done.changed and drawn else before
@@ -184,7 +193,7 @@ def cancel_invoice(invoice_id: UUID, who: Writer, request: Request, body: Cancel
     responses=responses(401, 403, 404, 409, 422, 429),
 )  # fmt: skip
 def pause_invoice(invoice_id: UUID, body: PauseIn, who: Writer, request: Request) -> PausedOut:
-    """Nothing is sent until then; it resumes by itself (F74). A new pause replaces the present one."""
+    """Nothing is sent until then; it resumes by itself (F74). A new pause replaces the present one. 409 once it is over."""
     hold = ledger.pause(
         who.session, invoice_id, until=body.until, reason=body.reason, now=request.app.state.clock.now(), actor=who.actor
     )
@@ -230,13 +239,26 @@ def _validated(item: Any) -> InvoiceIn | Unreadable:
         return Unreadable([Problem(spot["pointer"], spot["detail"]) for spot in spots])
 
 
-def _problem(accepted: Accepted) -> dict[str, Any]:
+def _problem(accepted: Accepted, sent: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a posted invoice that was not accepted; of its body, `sent` holds at least instalments and index."""
     if accepted.verdict == "refused":
         return _invalid([{"where": "body", "pointer": p.pointer, "detail": p.detail} for p in accepted.problems])
-    paths = ", ".join(d.pointer for d in accepted.differences[:5])
+    found = _where_sent(accepted.differences, sent)
+    paths = ", ".join(d.pointer for d in found[:5])
     detail = f"this number was accepted before with another content ({paths}): amend that invoice, or give this its own number"
-    shown = [difference.as_dict() for difference in accepted.differences]
+    shown = [difference.as_dict() for difference in found]
     return _body(problem(409, "invoice-differs", detail, id=str(accepted.id), differences=shown))
+
+
+def _where_sent(found: Sequence[Difference], sent: dict[str, Any]) -> list[Difference]:
+    """The differences with pointers into what was sent: the ledger keeps a single due date as the first instalment."""
+    if sent.get("instalments"):
+        return list(found)
+    amount = "/index/units" if sent.get("index") else "/amount_minor"
+    places = {"/instalments/0/due_on": "/due_on", "/instalments/0/amount_minor": amount}
+    # Its number is of our making; it differs only where a due date stands on one side alone, which is told.
+    told = (one for one in found if one.pointer != "/instalments/0/number")
+    return [replace(one, pointer=places.get(one.pointer, one.pointer)) for one in told]
 
 
 def _invalid(errors: list[dict[str, str]]) -> dict[str, Any]:

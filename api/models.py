@@ -272,7 +272,7 @@ class EventOut(BaseModel):
     at: datetime
     what: str = Field(description="accepted, contacted, payment_received, held_back, closed, ...")
     by: str = Field(description="puntual, customer, or the key or person who did it")
-    why: str
+    why: str = Field(description="the reason of the decision, or as the one who did it gave it; empty where nobody gave one")
     rules: list[str] = Field(description="ids of the rules that decided")
     versions: dict[str, str | dict[str, str]] = Field(
         description="of manual, policy, tzdata and holidays at that decision, and under `law` of each law pack that spoke"

@@ -19,7 +19,7 @@ def described(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
-                _complete(operation, ANSWERS.get(f"{method.upper()} {path}"))
+                _complete(method, operation, ANSWERS.get(f"{method.upper()} {path}"))
         batch = BatchIn.model_json_schema(ref_template="#/components/schemas/{model}")
         schema["components"]["schemas"].update(batch.pop("$defs"))
         schema["components"]["schemas"].update(webhook_bodies.SCHEMAS)
@@ -28,10 +28,11 @@ def described(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def _complete(operation: dict[str, Any], answer: Any) -> None:
+def _complete(method: str, operation: dict[str, Any], answer: Any) -> None:
     """Give one operation the refusals of its guard and the example of its answer."""
     if operation.get("security"):
-        for status in ("401", "403", "429"):
+        # The guard refuses query parameters that a GET does not have, also where it has none.
+        for status in ("401", "403", *(["422"] if method == "get" else []), "429"):
             operation["responses"].setdefault(status, {"description": HTTPStatus(int(status)).phrase})
     for status, response in operation["responses"].items():
         if int(status) >= 400:

@@ -1,6 +1,7 @@
 """The guard: who calls, what the key may do, and one transaction in which only its own creditor's rows exist (I8).
 
-A route takes `who: Annotated[Caller, caller("invoices:read")]`. The session is committed when the route has returned and before
+A route takes `who: Annotated[Caller, caller("invoices:read")]`. A GET with a query parameter that its route does not have is
+refused: a misspelt filter would show everything. The session is committed when the route has returned and before
 the answer is sent; any exception rolls it back.
 """
 
@@ -14,6 +15,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
+from fastapi.params import Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -51,6 +55,7 @@ def caller(scope: str) -> Any:
         with Session(request.app.state.engine) as session:
             try:
                 who = _caller(request, session, given, scope)
+                _refuse_unknown_query(request)
                 as_creditor(session, who.creditor_id)
                 yield who
                 session.commit()
@@ -60,6 +65,19 @@ def caller(scope: str) -> Any:
 
     guard.puntual_scope = scope  # type: ignore[attr-defined]
     return Depends(guard, scope="function")
+
+
+def _refuse_unknown_query(request: Request) -> None:
+    """Raise RequestValidationError for each query parameter of a GET that its route does not take, with those it takes."""
+    if request.method != "GET" or not request.query_params:
+        return
+    fields = get_flat_params(request.scope["route"].dependant)
+    known = [field.alias for field in fields if isinstance(field.field_info, Query)]
+    takes = f"write {', '.join(known)}" if known else "it takes none"
+    said = f"there is no such parameter here ({takes}): correct its name or leave it out"
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise RequestValidationError([{"type": "value_error", "loc": ("query", name), "msg": said} for name in unknown])
 
 
 def _caller(request: Request, session: Session, given: HTTPAuthorizationCredentials | None, scope: str) -> Caller:

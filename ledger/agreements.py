@@ -19,6 +19,7 @@ from ledger.events import note_fact
 from ledger.facts import gather
 from ledger.holds import locked_invoice
 from ledger.refusals import Refused
+from ledger.steps import versions_of
 from policies import negotiation
 from policies.facts import InvoiceFacts, Milestone
 from policies.manual import Manual, Offer
@@ -90,7 +91,9 @@ def ask(
             status=422 if answer.nearest is not None else 409,
             more={"rules": list(answer.rules), "nearest": None if answer.nearest is None else spoken(answer.nearest)},
         )
-    return _record(session, at, answer, source=source, actor=actor, now=now)
+    reached = f" at {at.rung_id}" if at.rung_id is not None else ""
+    why = f"The {answer.kind} that was asked for is within what the manual allows{reached}."
+    return _record(session, at, answer, why, source=source, actor=actor, now=now)
 
 
 def schedule(session: Session, invoice_id: UUID | str, on: date, *, actor: str, now: datetime) -> Agreed:
@@ -108,7 +111,8 @@ def schedule(session: Session, invoice_id: UUID | str, on: date, *, actor: str, 
     milestone = Milestone(number=1, due_on=on, amount_minor=at.facts.balance_minor)
     grace = at.manual.promise.grace_days
     terms = negotiation.Accepted(kind="promise", milestones=(milestone,), grace_days=grace, rules=("portal.scheduled",))
-    return _record(session, at, terms, source="portal_payer", actor=actor, now=now)
+    why = "The payer's own system shows the payment."
+    return _record(session, at, terms, why, source="portal_payer", actor=actor, now=now)
 
 
 def withdraw(session: Session, invoice_id: UUID | str, *, actor: str, now: datetime) -> None:
@@ -137,7 +141,9 @@ def spoken(terms: negotiation.Accepted) -> dict[str, Any]:
     }
 
 
-def _record(session: Session, at: Table, terms: negotiation.Accepted, *, source: Source, actor: str, now: datetime) -> Agreed:
+def _record(
+    session: Session, at: Table, terms: negotiation.Accepted, why: str, *, source: Source, actor: str, now: datetime
+) -> Agreed:
     agreement_id = uuid4()
     facts = at.facts
     session.execute(
@@ -168,7 +174,10 @@ def _record(session: Session, at: Table, terms: negotiation.Accepted, *, source:
         note = f"{written(first.amount_minor, facts.currency)} on {first.due_on.isoformat()}"
     else:
         note = f"{len(terms.milestones)} parts from {first.due_on.isoformat()} to {last.due_on.isoformat()}"
-    detail = {"agreement": str(agreement_id), "rules": list(terms.rules), "rung": at.rung_id, "source": source, **spoken(terms)}
+    detail = {
+        "agreement": str(agreement_id), "why": why, "rules": list(terms.rules), "versions": versions_of(facts),
+        "rung": at.rung_id, "source": source, **spoken(terms),
+    }  # fmt: skip
     kind = "promise_made" if terms.kind == "promise" else "agreement_made"
     note_fact(session, facts.invoice_id, at=now, kind=kind, detail=detail, actor=actor, note=f"{terms.kind}: {note}")
     return Agreed(agreement_id, terms, facts.currency, at.today)

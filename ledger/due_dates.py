@@ -34,7 +34,8 @@ def confirm_due_date(
         why = f"this invoice has {len(dues)} instalments: amend them all, or confirm them as they stand"
         raise Refused("several-due-dates", why, status=422)
     wanted = dues if due_on is None else [(number, due_on, amount) for number, _, amount in dues]
-    changed = amend(session, invoice_id, wanted, reason="due date confirmed", now=now, actor=actor).changed
+    done = amend(session, invoice_id, wanted, reason="due date confirmed", now=now, actor=actor, said_at="/due_on")
+    changed = done.changed
     confirmed = list(session.execute(_CONFIRM, {"id": str(invoice_id)}).scalars())
     if confirmed and not changed:
         days = [day.isoformat() for _, day, _ in wanted]

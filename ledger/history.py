@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,9 @@ _RECEIPTS = text(
     " where k.invoice_id = :invoice order by r.id"
 )
 
+_SAYS_WHY = {"dispute_closed": "outcome", "reply_answered": "outcome", "cession_ended": "how"}
+"""The member of an event's detail that is its reason, where it is not called `reason`."""
+
 
 def history(session: Session, invoice_id: UUID | str) -> list[dict[str, Any]]:
     """The timeline: what, when (business time), by whom, why, by which rules and versions, and each contact with its receipts."""
@@ -35,10 +39,11 @@ def history(session: Session, invoice_id: UUID | str) -> list[dict[str, Any]]:
     timeline = []
     for row in session.execute(_HISTORY, {"invoice": str(invoice_id)}):
         contact_id = row.detail.get("contact")
-        known = {key: value for key, value in row.detail.items() if key not in ("step", "contact", "why")}
+        known = {key: value for key, value in row.detail.items() if key not in ("step", "contact", "why", "versions")}
         item: dict[str, Any] = {
-            "id": row.id, "at": row.at_utc, "what": row.kind, "by": row.actor, "why": row.why or row.detail.get("why", ""),
-            "rules": row.rules or [], "versions": row.versions or {}, "detail": known,
+            "id": row.id, "at": row.at_utc, "what": row.kind, "by": row.actor, "why": row.why or _why(row.kind, row.detail),
+            "rules": row.rules or row.detail.get("rules", []), "versions": row.versions or row.detail.get("versions", {}),
+            "detail": known,
         }  # fmt: skip
         if contact_id is not None and row.key is not None:
             item["contact"] = {
@@ -49,3 +54,9 @@ def history(session: Session, invoice_id: UUID | str) -> list[dict[str, Any]]:
             }  # fmt: skip
         timeline.append(item)
     return timeline
+
+
+def _why(kind: str, detail: Mapping[str, Any]) -> str:
+    """The reason of what no step decided, as people or the negotiation gave it; empty where nobody gave one."""
+    said = detail.get("why") or detail.get("reason") or detail.get(_SAYS_WHY.get(kind, ""))
+    return str(said or "")

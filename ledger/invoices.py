@@ -58,16 +58,17 @@ def amend(
     reason: str,
     now: datetime,
     actor: str = "api",
+    said_at: str = "/instalments",
 ) -> Amended:
     """Give an open invoice other due dates or sums (F7); the same ones again change nothing.
 
     The old instalments stay, superseded; a date that does not change stays as certain as it was; the difference is an
-    `amendment` entry. Paid money above the new sum is left unallocated. Raises Unreadable for dues that make no sense,
-    Refused when the invoice is not open.
+    `amendment` entry. Paid money above the new sum is left unallocated. Raises Unreadable for dues that make no sense (its
+    pointer is `said_at`, the place where the caller gave them), Refused when the invoice is not open.
     """
     invoice = _open_invoice(session, invoice_id, "amend")
     wrong: list[Problem] = []
-    check_dues(tuple(dues), invoice.issued_on, "/instalments", wrong)
+    check_dues(tuple(dues), invoice.issued_on, said_at, wrong)
     if not dues or any(amount <= 0 for _, _, amount in dues):
         wrong.append(Problem("/instalments", "each sum is above 0: to bring an invoice to nothing, cancel it"))
     if wrong:
@@ -112,9 +113,14 @@ def amend(
 def pause(session: Session, invoice_id: UUID | str, *, until: datetime, reason: str, now: datetime, actor: str = "api") -> UUID:
     """Hold an open invoice until an instant (F74); returns the hold's id, the same one for the same pause again.
 
-    The end lies in the future and within the manual's `pause_days_max`. A new pause takes the place of the present one.
+    The end lies in the future and within the manual's `pause_days_max`. A new pause takes the place of the present one. Raises
+    Refused `not-found`, `invoice-closed` once nothing is owed or the ladder has ended, `pause-end`.
     """
     invoice = _open_invoice(session, invoice_id, "pause")
+    ended = _ended(session, invoice)
+    if ended is not None:
+        said = f"invoice {invoice.number} is {ended.replace('_', ' ')}: nothing is sent any more, so there is nothing to pause"
+        raise Refused("invoice-closed", said, more={"state": ended})
     if until <= now:
         raise Refused("pause-end", f"a pause ends in the future; {until.isoformat()} is past", status=422)
     days_max = _manual_of(session, invoice).pauses.pause_days_max
@@ -163,6 +169,14 @@ def _open_invoice(session: Session, invoice_id: UUID | str, verb: str) -> Row[An
     if invoice.status != "open":
         raise closed(invoice, verb)
     return invoice
+
+
+def _ended(session: Session, invoice: Row[Any]) -> str | None:
+    """The state in which an invoice that nobody cancelled or wrote off has ended; None while its ladder goes on."""
+    # An outcome with a debt left is as old as the last decision: a fact that came since may have opened the ladder again.
+    known = text("select outcome from invoice where id = :id and (balance_minor <= 0 or revision = seen_revision)")
+    outcome: str | None = session.execute(known, {"id": invoice.id}).scalar()
+    return outcome or ("paid" if invoice.balance_minor <= 0 else None)
 
 
 def _manual_of(session: Session, invoice: Row[Any]) -> Manual:

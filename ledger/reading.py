@@ -52,6 +52,7 @@ class Filter:
     overdue: bool | None = None
     next_before: datetime | None = None
     today: date | None = None
+    number: str | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,9 @@ def _clauses(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
     elif wanted.state is not None:
         clauses.append(f"{_STATE} = :state")
         values["state"] = wanted.state
+    if wanted.number is not None:
+        clauses.append("i.number = :number")
+        values["number"] = wanted.number
     if wanted.account_refs:
         clauses.append("a.ref = any(cast(:accounts as text[]))")
         values["accounts"] = list(wanted.account_refs)

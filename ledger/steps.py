@@ -133,7 +133,6 @@ def take_along(session: Session, rider: Rider, now: datetime) -> int:
 
 def _record(session: Session, facts: InvoiceFacts, step: Step, now: datetime) -> int:
     key = step.rung_key if isinstance(step, Ask) else getattr(step, "key", None)
-    versions = {**_VERSIONS, "manual": facts.manual_id[:16], "law": _law_versions(facts)}
     row = _STEP.ask(
         session,
         {
@@ -150,10 +149,15 @@ def _record(session: Session, facts: InvoiceFacts, step: Step, now: datetime) ->
             "revision": facts.revision,
             "facts": facts.model_dump_json(exclude_defaults=True),
             "answer": step.model_dump_json(),
-            "versions": to_json(versions).decode(),
+            "versions": to_json(versions_of(facts)).decode(),
         },
     )
     return int(row.scalar_one())
+
+
+def versions_of(facts: InvoiceFacts) -> dict[str, str | dict[str, str]]:
+    """Under what a decision from these facts is made (I9): policy, tzdata, holidays, manual, and the law packs that spoke."""
+    return {**_VERSIONS, "manual": facts.manual_id[:16], "law": _law_versions(facts)}
 
 
 def _law_versions(facts: InvoiceFacts) -> dict[str, str]:

@@ -53,12 +53,51 @@ def test_another_content_is_409_and_names_what_differs_without_personal_values(h
     problem = answer.json()
     assert problem["type"] == "https://puntual.example/problems/invoice-differs"
     assert problem["differences"] == [
-        {"pointer": "/instalments/0/amount_minor", "was": 25_000_000, "now": 26_000_000},
+        {"pointer": "/amount_minor", "was": 25_000_000, "now": 26_000_000},
         {"pointer": "/account/kind", "was": "consumer", "now": "business"},
         {"pointer": "/account/contacts/0/name"},
     ]
     assert not any(word in answer.text for word in (*cast.PERSONAL, "Somebody"))
     assert _rows(house, "entry") == 1
+
+
+def test_what_differs_is_named_where_it_was_sent(house: House) -> None:
+    parts = [{"number": 1, "due_on": "2026-03-16", "amount_minor": 60}, {"number": 2, "due_on": "2026-04-16", "amount_minor": 40}]
+    index = {"index": {"code": "UVR", "units": "100"}, "amount_minor": None}
+    single, split = {"due_on": "2026-03-20", "amount_minor": 26_000_000}, {"due_on": None, "amount_minor": None}
+    _post(house, cast.invoice_body("F-1"))
+    _post(house, cast.invoice_body("F-2", **split, instalments=parts))
+    _post(house, cast.invoice_body("F-3", **index))
+
+    def places(number: str, **change: Any) -> list[str]:
+        body = cast.invoice_body(number, **change)
+        one = _post(house, body)
+        [batched] = house.client.post("/v1/invoices/batch", json={"invoices": [body]}).json()["results"]
+        assert one.status_code == 409 and one.json()["differences"] == batched["problem"]["differences"]
+        found = [difference["pointer"] for difference in one.json()["differences"]]
+        assert f"({', '.join(found)})" in one.json()["detail"] == batched["problem"]["detail"]
+        return found
+
+    assert places("F-1", **single) == ["/due_on", "/amount_minor"]
+    assert places("F-1", due_on=None) == ["/due_on"], "left out, it follows from the law"
+    assert places("F-1", **split, instalments=[{"number": 1, "due_on": "2026-03-16", "amount_minor": 7}]) == [
+        "/instalments/0/amount_minor"
+    ]
+    assert places("F-2", **split, instalments=[parts[0], parts[1] | {"due_on": "2026-04-20"}]) == ["/instalments/1/due_on"]
+    assert places("F-2", **single) == ["/due_on", "/amount_minor", "/instalments/1"], "what is there no more has its old place"
+    assert places("F-3", **index | {"index": {"code": "UVR", "units": "101"}}) == ["/index/units"]
+
+
+def test_an_amendment_with_a_bad_day_says_so_where_it_was_sent(house: House) -> None:
+    path = f"/v1/invoices/{_post(house, cast.invoice_body()).json()['id']}"
+    wrong: dict[str, Any] = {"due_on": "2096-02-01"}
+    parts = {"instalments": [{"number": 1, "amount_minor": 5} | wrong], "reason": "more time"}
+    answers = [
+        house.client.patch(path, json=wrong | {"reason": "more time"}), house.client.post(f"{path}/due-date/confirm", json=wrong),
+        house.client.patch(path, json=parts),
+    ]  # fmt: skip
+    assert [answer.status_code for answer in answers] == [422] * 3
+    assert [answer.json()["errors"][0]["pointer"] for answer in answers] == ["/due_on", "/due_on", "/instalments"]
 
 
 def test_a_repeat_is_compared_with_the_body_first_accepted_not_with_its_amendment(house: House) -> None:
@@ -155,7 +194,7 @@ def test_a_batch_gives_one_result_each_and_a_bad_one_loses_none(house: House) ->
     assert [result["index"] for result in out["results"]] == list(range(10))
     assert (out["created"], out["same"], out["different"], out["refused"]) == (2, 2, 2, 4)
     assert out["results"][1]["problem"]["errors"][0]["pointer"] == "/amount_minor"
-    assert out["results"][4]["problem"]["differences"][0]["pointer"] == "/instalments/0/amount_minor"
+    assert out["results"][4]["problem"]["differences"][0]["pointer"] == "/amount_minor"
     assert _rows(house, "invoice") == 3
     again = house.client.post("/v1/invoices/batch", json={"invoices": items}).json()
     assert (again["created"], again["same"]) == (0, 4)
@@ -237,6 +276,34 @@ def test_the_list_pages_through_everything_once_while_more_comes_in(house: House
     assert house.client.get("/v1/invoices", params={"cursor": "abc"}).status_code == 422
 
 
+def test_the_list_keeps_the_order_of_a_batch_and_of_posts_of_one_moment(house: House) -> None:
+    batch = [f"F-{n * 37 % 60}" for n in range(60)]
+    bodies = [cast.invoice_body(number) for number in batch]
+    assert house.client.post("/v1/invoices/batch", json={"invoices": bodies}).json()["created"] == 60
+    for number in ("S-2", "S-3", "S-1"):
+        _post(house, cast.invoice_body(number))
+    listed = house.client.get("/v1/invoices", params={"limit": 100}).json()["invoices"]
+    assert len({row["entered_at"] for row in listed}) == 1, "the clock stands still"
+    assert [row["number"] for row in listed] == [*batch, "S-2", "S-3", "S-1"]
+
+
+def test_the_list_is_narrowed_by_number_and_by_nothing_like_it(house: House) -> None:
+    norte = cast.creditor_brill(house.database.worker, slug="norte")
+    cast.accepted_invoice(house.database.worker, norte, number="N-77")
+    for number in ("F-1", "F-10", "f-1"):
+        _post(house, cast.invoice_body(number))
+
+    def numbers(**query: Any) -> list[str]:
+        return [row["number"] for row in house.client.get("/v1/invoices", params=query).json()["invoices"]]
+
+    assert (numbers(number="F-1"), numbers(number="F-"), numbers(number="N-77")) == (["F-1"], [], [])
+    assert (numbers(number="F-1", status="open"), numbers(number="F-1", status="closed")) == (["F-1"], [])
+    answer = house.client.get("/v1/invoices", params={"number": " F-1"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/number")
+    asked = house.public.get("/openapi.json").json()["paths"]["/v1/invoices"]["get"]["parameters"]
+    assert "number" in [one["name"] for one in asked]
+
+
 def test_the_list_is_narrowed_by_state_account_and_lateness(house: House) -> None:
     _post(house, cast.invoice_body("F-1", issued_on="2026-02-01", due_on="2026-02-27"))
     _post(house, cast.invoice_body("F-2", issued_on="2026-02-01", due_on="2026-03-01"))
@@ -295,6 +362,15 @@ def test_cancel_pause_and_resume_can_be_sent_twice(house: House) -> None:
     assert cancelled == [True, False]
     answer = house.client.post(f"/v1/invoices/{invoice}/pause", json=pause)
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "invoice-closed")
+
+
+def test_an_invoice_that_is_paid_is_not_paused(house: House) -> None:
+    invoice = _post(house, cast.invoice_body()).json()["id"]
+    with house.database.worker.begin() as connection:
+        connection.execute(text("update invoice set balance_minor = 0"))
+    answer = house.client.post(f"/v1/invoices/{invoice}/pause", json={"until": "2026-03-20T09:00:00-05:00", "reason": "abroad"})
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "invoice-closed")
+    assert answer.json()["state"] == "paid" and house.client.get(f"/v1/invoices/{invoice}").json()["holds"] == []
 
 
 @pytest.mark.parametrize("until", ["2026-03-02T14:59:00Z", "2026-06-01T00:00:00Z"])

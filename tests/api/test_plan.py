@@ -70,3 +70,29 @@ def test_a_decision_under_law_is_told_with_the_version_of_each_pack(house: House
     assert [event["versions"]["law"] for event in told.json()["events"] if event["versions"]][0] == law
     desk = sign_in(house.public, house.creditor.key.key)
     assert f"law CO {law['CO']}" in desk.get(f"/console/invoices/{invoice}").text
+
+
+def test_what_people_and_the_negotiation_did_is_told_with_its_reason_rules_and_versions(house: House) -> None:
+    invoice = accepted_invoice(house.database.worker, house.creditor)
+    path = f"/v1/invoices/{invoice}"
+    for verb, body in (
+        ("pause", {"until": "2026-03-10T12:00:00Z", "reason": "customer abroad"}), ("resume", {"reason": "back again"}),
+        ("promise", {"on": "2026-03-10"}), ("agreement/withdraw", None),
+        ("dispute", {"reason": "wrong_amount"}), ("dispute/close", {"outcome": "for_creditor"}),
+    ):  # fmt: skip
+        assert house.client.post(f"{path}/{verb}", json=body).status_code < 300, verb
+    assert house.client.patch(path, json={"due_on": "2026-03-30", "reason": "new date agreed"}).status_code == 200
+    assert house.client.post(f"{path}/cancel", json={"reason": "credit note"}).status_code == 200
+    events = {event["what"]: event for event in house.client.get(f"{path}/history").json()["events"]}
+    assert {what: event["why"] for what, event in events.items()} == {
+        "accepted": "", "paused": "customer abroad", "resumed": "back again",
+        "promise_made": "The promise that was asked for is within what the manual allows.", "agreement_withdrawn": "",
+        "dispute_opened": "wrong_amount", "dispute_closed": "for_creditor", "amended": "new date agreed",
+        "cancelled": "credit note",
+    }  # fmt: skip
+    promise = events.pop("promise_made")
+    assert promise["rules"] == ["negotiation.promise"]
+    assert set(promise["versions"]) == {"policy", "tzdata", "holidays", "manual", "law"} and promise["versions"]["law"]["CO"]
+    assert all(event["rules"] == [] and event["versions"] == {} for event in events.values()), "a person decided these"
+    page = sign_in(house.public, house.creditor.key.key).get(f"/console/invoices/{invoice}").text
+    assert [page.count(said) for said in ("customer abroad", "wrong amount", "credit note", "negotiation.promise")] == [1] * 4

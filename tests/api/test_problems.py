@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from api.limits import Limits, Rate, TokenBuckets
 from ledger.session import make_engine
 from tests import cast
 from tests.api.conftest import House, settings_of
+from tests.api.console_desk import sign_in
+from tests.api.test_portal import Page
 
 JSON = {"Content-Type": "application/json"}
 
@@ -46,6 +49,37 @@ def test_a_body_of_another_kind_is_415(house: House) -> None:
 def test_a_wrong_query_names_its_parameter(house: House) -> None:
     body = _is_problem(house.client.get("/v1/invoices", params={"limit": 0}), 422, "invalid")
     assert (body["errors"][0]["where"], body["errors"][0]["pointer"]) == ("query", "/limit")
+
+
+def test_a_query_parameter_that_is_not_there_is_refused_with_those_there_are(house: House) -> None:
+    answer = house.client.get("/v1/invoices", params={"state": "open", "limit": 5, "utm_source": "x"})
+    body = _is_problem(answer, 422, "invalid")
+    assert [(error["where"], error["pointer"]) for error in body["errors"]] == [("query", "/state"), ("query", "/utm_source")]
+    names = "status, number, account, overdue, next_before, cursor, limit"
+    assert f"(write {names})" in body["errors"][0]["detail"] and names in body["detail"]
+    body = _is_problem(house.client.get("/v1/payment-sources", params={"kind": "bank"}), 422, "invalid")
+    assert "it takes none" in body["errors"][0]["detail"]
+    assert house.public.get("/v1/invoices?state=open").status_code == 401, "the key comes first"
+
+
+def test_every_json_list_and_reading_refuses_a_strange_parameter_and_pages_and_webhooks_do_not(house: House) -> None:
+    invoice = cast.accepted_invoice(house.database.worker, house.creditor)
+    described = house.public.get("/openapi.json").json()["paths"]
+    paths = [path for path, operations in described.items() if "get" in operations and path.startswith("/v1/")]
+    assert all("422" in described[path]["get"]["responses"] for path in paths)
+    asked = [path.replace("{invoice_id}", str(invoice)).replace("{name}", "file.csv") for path in paths]
+    asked = [re.sub(r"\{\w+\}", "7", path) for path in asked]
+    assert len(asked) > 20
+    for path in asked:
+        answer = house.client.get(path, params={"stranger": "1"})
+        assert (answer.status_code, "/stranger" in answer.text) == (422, True), (path, answer.text)
+    desk = sign_in(house.public, house.creditor.key.key)
+    assert desk.get("/console?utm_source=mail").status_code == 200
+    page = Page(house, invoice)
+    assert house.public.get(f"{page.path}?utm_source=mail").status_code == 200
+    assert house.public.get("/health?x=1").status_code == 200
+    told = house.public.post("/webhooks/carrier?utm_source=mail", json={})
+    assert "utm_source" not in told.text and told.status_code == house.public.post("/webhooks/carrier", json={}).status_code
 
 
 @pytest.mark.parametrize("path", ["/v1/invoices", "/v1/invoices/batch", "/webhooks/carrier"])

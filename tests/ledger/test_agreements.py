@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 
 from ledger import agreements
 from ledger.facts import gather
+from ledger.history import history
 from ledger.refusals import Refused
+from policies.law.packs import pack_versions
 from policies.negotiation import Discount, Extension, Plan, Promise
 from tests.cast import NOW, Creditor, accepted_invoice, creditor_brill
 from tests.conftest import Database
@@ -132,3 +134,26 @@ def test_nothing_is_agreed_where_nothing_is_owed(stage: Stage) -> None:
     with pytest.raises(Refused) as refused:
         ask(stage, Promise(on=date(2026, 3, 5)))
     assert (refused.value.status, refused.value.more["nearest"]) == (409, None)
+
+
+def test_an_agreement_is_told_with_its_reason_its_rules_and_the_versions_it_was_decided_under(stage: Stage) -> None:
+    write_to(stage.session, stage.invoice, rung="S2", state="delivered")
+    ask(stage, Promise(on=date(2026, 3, 10)))
+    told = history(stage.session, stage.invoice)[-1]
+    assert (told["what"], told["why"]) == (
+        "promise_made",
+        "The promise that was asked for is within what the manual allows at S2.",
+    )
+    assert told["rules"] == ["negotiation.promise"] == told["detail"]["rules"]
+    facts, _ = gather(stage.session, stage.invoice, NOW)
+    versions = told["versions"]
+    assert versions["manual"] == facts.manual_id[:16] and {"policy", "tzdata", "holidays"} < set(versions)
+    assert versions["law"]["CO"] == pack_versions()["CO"]
+    assert not {"why", "versions"} & set(told["detail"]), "they are told once"
+
+
+def test_what_the_payers_own_system_shows_is_told_as_its_reason(stage: Stage) -> None:
+    agreements.schedule(stage.session, stage.invoice, date(2026, 3, 20), actor="key", now=NOW)
+    told = history(stage.session, stage.invoice)[-1]
+    assert (told["why"], told["rules"]) == ("The payer's own system shows the payment.", ["portal.scheduled"])
+    assert told["versions"]["manual"]

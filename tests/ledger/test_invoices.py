@@ -133,6 +133,35 @@ def test_a_pause_has_an_end_within_the_manual_and_a_new_one_replaces_it(desk: De
     assert desk.events() == ["accepted", "paused", "paused", "resumed"]
 
 
+def test_what_has_ended_is_not_paused_and_what_stands_on_it_may_still_be_ended(desk: Desk) -> None:
+    more: dict[str, Any] = {"until": cast.NOW + timedelta(days=2), "reason": "late"}
+    desk.do(pause, **more)
+    desk.pay(100)
+    with pytest.raises(Refused, match="is paid: nothing is sent any more") as refused:
+        desk.do(pause, **more)
+    assert (refused.value.status, refused.value.code, refused.value.more) == (409, "invoice-closed", {"state": "paid"})
+    assert (desk.do(resume), desk.do(resume)) == (True, False), "the payment may come back"
+    assert desk.events() == ["accepted", "paused", "payment_received", "resumed"]
+
+
+def test_a_ladder_that_has_ended_is_not_paused_until_something_new_is_known(desk: Desk) -> None:
+    more: dict[str, Any] = {"until": cast.NOW + timedelta(days=2), "reason": "late"}
+    with desk.database.worker.begin() as connection:
+        connection.execute(text("update invoice set outcome = 'ladder_ended', seen_revision = revision"))
+    with pytest.raises(Refused, match="is ladder ended") as refused:
+        desk.do(pause, **more)
+    assert refused.value.more == {"state": "ladder_ended"}
+    desk.do(amend, [(1, date(2026, 5, 20), 100)], reason="more time")
+    assert desk.do(pause, **more), "nobody has decided yet what the new date opens again"
+
+
+def test_an_amendment_that_makes_no_sense_is_refused_where_it_was_given(desk: Desk) -> None:
+    for said_at in ("/due_on", "/instalments"):
+        with pytest.raises(Unreadable) as wrong:
+            desk.do(amend, [(1, date(2096, 1, 1), 100)], reason="error", said_at=said_at)
+        assert [problem.pointer for problem in wrong.value.problems] == [said_at]
+
+
 def test_a_payment_and_an_amendment_at_once_end_in_one_consistent_ledger(desk: Desk) -> None:
     barrier = threading.Barrier(6)
 
