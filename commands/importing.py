@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy.orm import sessionmaker
 
 from commands.guessing import Wishes, map_for
-from ledger.imports import Imported, run_import
+from ledger.imports import Imported, WouldBeLost, refuse_same, report_path, run_import
 from ledger.refusals import Refused
 from ledger.sealing import Sealer
 from ledger.session import make_engine
@@ -34,6 +34,7 @@ def import_portfolio(asked: ImportAsked, settings: Settings, *, out: Console, er
     for path in (asked.file, asked.column_map):
         if path is not None and not path.is_file():
             raise Trouble(f"{path} is not a file: give the invoices and, with --map, the YAML that names their columns")
+    report = checked_report(asked)
     engine = make_engine(settings.worker_url, pool_size=2, name="puntual-import")
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err, transient=True
@@ -45,7 +46,7 @@ def import_portfolio(asked: ImportAsked, settings: Settings, *, out: Console, er
             shown = bar.add_task("importing", total=None)
             done = run_import(
                 begin, asked.creditor, asked.file, how, now=now,
-                sealer=Sealer(settings.master_key), report=asked.report,
+                sealer=Sealer(settings.master_key), report=report,
                 on_progress=lambda at, total: bar.update(shown, completed=at, total=total),
             )  # fmt: skip
     except UnicodeDecodeError:
@@ -59,6 +60,19 @@ def import_portfolio(asked: ImportAsked, settings: Settings, *, out: Console, er
     finally:
         engine.dispose()
     _say(done, out)
+
+
+def checked_report(asked: ImportAsked) -> Path:
+    """Where refused rows are listed. Raises Trouble when a file would be lost by what is to be written; nothing is done yet."""
+    try:
+        report = report_path(asked.file, asked.report, asked.column_map)
+        if asked.wishes.map_out is not None:
+            refuse_same(asked.wishes.map_out, "map", [asked.file, report])
+        return report
+    except OSError as error:
+        raise Trouble(f"{error.filename} cannot be read ({error.strerror}): name another file with --report") from None
+    except WouldBeLost as lost:
+        raise Trouble(str(lost)) from None
 
 
 def _say(done: Imported, out: Console) -> None:

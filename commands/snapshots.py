@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from clock import Clock
 from commands.guessing import Transaction, map_for
-from commands.importing import ImportAsked
+from commands.importing import ImportAsked, checked_report
 from ledger import snapshot_store, snapshots
 from ledger.creditors import find_creditor
 from ledger.imports import read_mapped, write_report
@@ -27,6 +27,7 @@ from ledger.sealing import Sealer
 from ledger.session import make_engine
 from ledger.snapshot_apply import Applied, apply_run
 from policies.money import written
+from policies.portfolio_rows import phone_notes
 from policies.snapshot import KINDS
 from settings import Settings
 from stack import settings_here
@@ -46,6 +47,7 @@ def import_snapshot(asked: ImportAsked, settings: Settings, *, as_of: date | Non
     """Show what a list would do, then apply it; raises Trouble for what a person can put right."""
     if not asked.file.is_file():
         raise Trouble(f"{asked.file} is not a file: give the list of open items")
+    report = checked_report(asked)
     with _ledger(settings) as (begin, clock):
         how = asked.column_map or map_for(asked.file, asked.creditor, asked.wishes, begin, clock.now, out=out)
         try:
@@ -56,9 +58,10 @@ def import_snapshot(asked: ImportAsked, settings: Settings, *, as_of: date | Non
         with begin() as session:
             day = as_of or _yesterday(session, asked.creditor, clock)
             seen = snapshots.preview(session, asked.creditor, listed, as_of=day, absent_anyway=absent_anyway, now=clock.now())
-        report = asked.report or asked.file.with_name(asked.file.name + ".errors.csv")
         write_report(report, used, listed.refused)
         _show(listed, seen, out)
+        for note in phone_notes(used, table.rows):
+            out.print(note, markup=False, soft_wrap=True)
         if listed.refused:
             out.print(f"refused rows, each with its line and what to do: {report}", markup=False, soft_wrap=True)
         if not asked.wishes.yes and not (sys.stdin.isatty() and typer.confirm("Apply this list?")):

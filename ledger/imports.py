@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text
@@ -25,18 +25,23 @@ from ledger.ids import new_id
 from ledger.import_files import Table, read_table
 from ledger.refusals import not_found
 from ledger.sealing import Sealer
-from policies.instalment_rows import are_instalments, as_one, groups_of, together
+from policies.instalment_rows import groups_of, together
 from policies.intake import Problem, Unreadable
-from policies.intake_model import InvoiceIn
+from policies.portfolio_groups import Read, whole_of
 from policies.portfolio_map import PortfolioMap, is_wanted, load_map
-from policies.portfolio_rows import Credit, Nothing, looks_like_credit, number_of, read_row
+from policies.portfolio_rows import Credit, Nothing, looks_like_credit, number_of, phone_notes, read_row
 
 PART_ROWS = 500
+REPORT_HEADER = ("line", "column", "value", "what is wrong and what to do")
 _PERSONAL = frozenset({"debtor", "name", "salutation", "email", "sms", "whatsapp", "voice", "letter"})
 _TARGETS = {"number": "invoice", "amount_minor": "amount", "instalments": "amount", "ref": "debtor"}
 
 Transaction = Callable[[], AbstractContextManager[Session]]
 """A transaction of a role that may find creditors, committed when it is left: `sessionmaker(engine).begin`."""
+
+
+class WouldBeLost(ValueError):
+    """A file that is there would be overwritten or deleted; the text says which and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,9 @@ def run_import(
 
     A run that was stopped goes on behind its last part; a finished one may be run again and finds everything repeated. The
     report (`FILE.errors.csv` beside the file unless named) exists only when a row was refused. Credits come after the invoices
-    they may be for. Raises MapError, UnreadableFile, Refused.
+    they may be for. Raises WouldBeLost before anything is done; MapError, UnreadableFile, Refused.
     """
+    target = report_path(file, report, map_file if isinstance(map_file, Path) else None)
     how, table = read_mapped(file, map_file)
     rows = together(sorted(table.rows, key=lambda row: looks_like_credit(how, row[1])), partial(_number, how))
     with transaction() as session:
@@ -92,11 +98,10 @@ def run_import(
         if creditor_id is None:
             raise not_found("creditor", creditor)
         run = _begin(session, creditor_id, table, file.name, now())
-    target = report or file.with_name(file.name + ".errors.csv")
     _keep_report_of(target, {line for line, _ in rows[: run.rows_done]} if run.rows_done < len(rows) else set())
     done = Imported(
         len(rows) + len(table.left_out.rows), run.accepted, run.repeated, run.refused, resumed_at=run.rows_done,
-        notes=list(table.notes),
+        notes=[*table.notes, *phone_notes(how, table.rows)],
     )  # fmt: skip
     for why, count in table.left_out.counts().items():
         _leave_out(done, why, count)
@@ -113,6 +118,34 @@ def run_import(
         on_progress(at, len(rows))
     done.report = target if target.exists() else None
     return done
+
+
+def report_path(file: Path, report: Path | None, map_file: Path | None) -> Path:
+    """Where refused rows of a file are listed. Raises WouldBeLost when something else than an earlier list stands there."""
+    target = report or file.with_name(file.name + ".errors.csv")
+    if target.exists() and not target.is_file():
+        raise WouldBeLost(f"{target} is not a file: name one, or none, for the list of refused rows")
+    refuse_losing(target, REPORT_HEADER, "list of refused rows", [file, *([map_file] if map_file is not None else [])])
+    return target
+
+
+def refuse_same(target: Path, what: str, others: Sequence[Path]) -> None:
+    """Raises WouldBeLost when `target`, to be written, is one of the other files, by whatever link."""
+    for each in others:
+        if target.resolve() == each.resolve() or (target.exists() and each.exists() and target.samefile(each)):
+            raise WouldBeLost(f"{target} is the same file as {each}, which would be lost: name another path for the {what}")
+
+
+def refuse_losing(target: Path, header: Sequence[str], what: str, others: Sequence[Path]) -> None:
+    """Raises WouldBeLost when `target` is one of the other files, or a file that is there does not begin with that header."""
+    refuse_same(target, what, others)
+    if not target.is_file():
+        return
+    with target.open("rb") as opened:
+        first = opened.readline(1_000)
+    # With an empty one nothing is lost: mktemp makes it, and a run that was killed may leave it.
+    if first and first.rstrip(b"\r\n") != ",".join(header).encode():
+        raise WouldBeLost(f"{target} is there and is no {what}, it would be lost: name another file, or move that one away")
 
 
 def read_mapped(file: Path, map_file: Path | PortfolioMap) -> tuple[PortfolioMap, Table]:
@@ -166,7 +199,7 @@ def _import_part(
     # Two runs of one file at once: the second waits here and then finds everything repeated.
     session.execute(text("select 1 from import_run where id = :id for update"), {"id": run_id})
     taken = [(line, row, read) for line, row in rows if (read := _worth_reading(how, row, done)) is not None]
-    whole = [_as_one(group) for group in groups_of(taken, lambda one: _number(how, one[:2]))]
+    whole = [whole_of([read for _, _, read in group]) for group in groups_of(taken, lambda one: _number(how, one[:2]))]
     invoices = [read for group in whole for read in group.reads if not isinstance(read, Credit)]
     accepted = iter(accept_batch(session, creditor_id, invoices, now=now, sealer=sealer, actor="import"))
     wrong: list[Wrong] = []
@@ -209,29 +242,7 @@ def _parts(how: PortfolioMap, rows: Sequence[tuple[int, dict[str, Any]]]) -> Ite
         yield part
 
 
-class _Whole(NamedTuple):
-    """What is accepted for rows of one number: one invoice for all of them, or each for itself."""
-
-    reads: list[InvoiceIn | Credit | Unreadable]
-    rows: int
-
-
-def _as_one(group: Sequence[tuple[int, dict[str, Any], InvoiceIn | Credit | Unreadable]]) -> _Whole:
-    reads = [read for _, _, read in group]
-    invoices = [read for read in reads if isinstance(read, InvoiceIn)]
-    if 0 < len(invoices) < len(reads) and not any(isinstance(read, Credit) for read in reads):
-        why = "another row of this invoice number cannot be read: without it the sum is not whole"
-        missing = Unreadable([Problem("/number", why)])
-        return _Whole([read if isinstance(read, Unreadable) else missing for read in reads], len(reads))
-    if len(invoices) == len(reads) and are_instalments(invoices):
-        try:
-            return _Whole([as_one(invoices)], len(reads))
-        except Unreadable as wrong:
-            return _Whole([wrong], len(reads))
-    return _Whole(reads, len(reads))
-
-
-def _worth_reading(how: PortfolioMap, row: dict[str, Any], done: Imported) -> InvoiceIn | Credit | Unreadable | None:
+def _worth_reading(how: PortfolioMap, row: dict[str, Any], done: Imported) -> Read | None:
     """The row as it was read; None for one that is left out, which is counted."""
     if not is_wanted(how, row):
         _leave_out(done, "not wanted by the map", 1)
@@ -280,7 +291,8 @@ def _keep_report_of(target: Path, lines_done: set[int]) -> None:
 
 
 def write_report(target: Path, how: PortfolioMap, refused: Sequence[tuple[int, dict[str, Any], Unreadable]]) -> None:
-    """A new report of rows that were refused, each with what is wrong; none where nothing was refused."""
+    """A new report of rows that were refused, each with what is wrong; none where nothing was refused. Raises WouldBeLost."""
+    refuse_losing(target, REPORT_HEADER, "list of refused rows", ())
     target.unlink(missing_ok=True)
     _report(target, [_wrong(how, line, row, problem) for line, row, wrong in refused for problem in wrong.problems])
 
@@ -292,7 +304,7 @@ def _report(target: Path, wrong: Sequence[Wrong]) -> None:
     with target.open("a", encoding="utf-8", newline="") as opened:
         lines = csv.writer(opened)
         if fresh:
-            lines.writerow(("line", "column", "value", "what is wrong and what to do"))
+            lines.writerow(REPORT_HEADER)
         lines.writerows((one.line, one.column, _harmless(one.value), one.problem) for one in wrong)
 
 

@@ -6,12 +6,13 @@ policies/portfolio_rows.py reads rows by it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from policies.deductions import Kind as DeductionKind
 from policies.intake_model import Country
+from policies.places import known_zones, zones_of_countries
 from policies.plain_errors import plain
 from policies.terms import Currency, Model
 from policies.yaml_lines import read_yaml
@@ -22,6 +23,22 @@ TOO_MANY = "\x00too many cells"
 
 class MapError(ValueError):
     """A map that cannot be read; the text has one line for each problem, with its place."""
+
+
+def _known_country(given: str) -> str:
+    if given not in zones_of_countries():
+        raise ValueError("there is no such country: write its two capital letters, like CO, MX or ES (ISO 3166-1)")
+    return given
+
+
+def _known_zone(given: str) -> str:
+    if given not in known_zones():
+        raise ValueError("there is no such time zone: write its IANA name, like America/Bogota")
+    return given
+
+
+KnownCountry = Annotated[Country, AfterValidator(_known_country)]
+KnownZone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class Format(Model):
@@ -89,9 +106,9 @@ class Defaults(Model):
 
     currency: Currency | None = None
     kind: Literal["business", "consumer"] = "business"
-    country: Country | None = None
+    country: KnownCountry | None = None
     region: str = ""
-    zone: str | None = None
+    zone: KnownZone | None = None
     language: str | None = None
     consent: Literal["given", "unknown"] = "given"
     withheld_kind: DeductionKind = "other"
@@ -102,8 +119,8 @@ class MapCreditor(Model):
 
     slug: str = "replay"
     name: str = "Replay"
-    country: Country = "US"
-    zone: str = "UTC"
+    country: KnownCountry = "US"
+    zone: KnownZone = "UTC"
     language: Literal["es", "pt", "en"] = "en"
 
 

@@ -6,11 +6,11 @@ A cell is text, or what a spreadsheet gives (number, date). Problems name the ta
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -21,23 +21,49 @@ from policies.intake import Problem, Unreadable
 from policies.intake_model import AccountIn, InvoiceIn
 from policies.money import exponent, minor_units
 from policies.plain_errors import plain
-from policies.portfolio_map import TOO_MANY, PortfolioMap
+from policies.portfolio_map import TOO_MANY, PortfolioMap, is_wanted
 from policies.sheet import fold
-from policies.sheet_addresses import emails_in, phones_in, says_nothing, tax_number
+from policies.sheet_addresses import emails_in, no_phone_in, phones_in, says_nothing, tax_number
 from policies.sheet_dates import ORDERS, read_day
 
 _Shape = TypeVar("_Shape", InvoiceIn, AccountIn)
 ROUNDED = Decimal("0.000001")
 """A spreadsheet's own arithmetic leaves so much too much or too little: 61.7400000001 is 61.74."""
+_PHONES = ("sms", "whatsapp", "voice")
+_LINES_NAMED = 20
+
+
+class Payment(NamedTuple):
+    """Money that the file says came in, in minor units, under a reference of its own; `last` is what settles the invoice."""
+
+    ref: str
+    amount_minor: int
+    on: date
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row: the invoice, and when the file says that it was paid in full (None: not known to be)."""
+    """An invoice, and when the file says that it was paid in full (None: not known to be).
+
+    `parts` are the sums (minor units) and days of payment of its instalments by due date, where each has a row of its own.
+    """
 
     invoice: InvoiceIn
     debtor: str
     settled_on: date | None
+    parts: tuple[tuple[int, date | None], ...] = ()
+
+    @property
+    def payments(self) -> list[Payment]:
+        """What came in for it, the earliest first: each part on its own day."""
+        number = self.invoice.number
+        if not self.parts:
+            sums = [(self.invoice.amount_minor or 0, self.settled_on, number)]
+        else:  # no number holds an @, so no other invoice has such a reference
+            sums = [(amount, on, f"{number}@{at}") for at, (amount, on) in enumerate(self.parts, 1)]
+        told = sorted(((on, amount, ref) for amount, on, ref in sums if on is not None), key=lambda each: each[0])
+        return [Payment(ref, amount, on, at == len(sums)) for at, (on, amount, ref) in enumerate(told, 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +141,28 @@ def withholding(kind: str, withheld_minor: int, gross_minor: int) -> dict[str, A
 def number_of(how: PortfolioMap, row: Mapping[str, Any]) -> str:
     """The invoice number of a row, with its series; "" where it has none."""
     return _Cells(how, row, []).number()
+
+
+def phone_notes(how: PortfolioMap, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> list[str]:
+    """A note for each column of telephones in which rows (with their lines) say something that is no number; never what."""
+    found: dict[str, list[int]] = {}
+    for line, row in rows:
+        if TOO_MANY in row or not is_wanted(how, row):
+            continue
+        cells = _Cells(how, row, [])
+        for column in {getattr(how.columns, target): None for target in _PHONES if no_phone_in(cells.text(target))}:
+            found.setdefault(column, []).append(line)
+    return [
+        f"column {column!r} holds text without a telephone number in {_lines(lines)}: nothing is taken from there;"
+        " write the number, or leave the cell empty"
+        for column, lines in found.items()
+    ]
+
+
+def _lines(lines: list[int]) -> str:
+    named = ", ".join(map(str, lines[:_LINES_NAMED]))
+    more = f" and {len(lines) - _LINES_NAMED} more" if len(lines) > _LINES_NAMED else ""
+    return f"line{'s' if len(lines) > 1 else ''} {named}{more}"
 
 
 def looks_like_credit(how: PortfolioMap, row: Mapping[str, Any]) -> bool:

@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_NOTHING = frozenset("- -- n/a na n.a. no x ninguno ninguna null none nan nao pendiente 0 .".split()) | {
-    "no tiene", "sin correo", "sin email", "sin telefono", "no aplica", "nao tem", "sem email", "no registra",
+from policies.sheet import fold
+
+_NOTHING = frozenset(
+    "n/a na n.a n/d nd n.d s/n sn no x sin sem ninguno ninguna nenhum nenhuma null none nan nao nada nothing pendiente"
+    " desconocido desconhecido unknown tbd 0".split()
+) | {
+    "no tiene", "sin correo", "sin email", "sin telefono", "no aplica", "nao tem", "sem email", "no registra", "no hay",
+    "no posee", "no disponible", "sin numero", "sin dato", "sin datos", "sin informacion", "por definir", "sem correio",
+    "sem telefone", "sem numero", "sem dados", "sem informacao", "nao possui", "nao consta", "nao informado", "nao se aplica",
+    "no email", "no e-mail", "no mail", "no phone", "no number", "not available", "not applicable",
 }  # fmt: skip
+"""In small letters and without accents, or signs around them."""
 _IN_BRACKETS = re.compile(r"<([^<>]*)>")
 _LABEL = re.compile(
     r"(?<![a-z])(tel|tels|telefono|telefone|fijo|cel|celular|celulares|movil|mobile|phone|fono|whatsapp|wa|ws|wsp|fax)\b\s*[.:#]*\s*",
@@ -45,9 +54,16 @@ def phones_in(cell: str) -> list[str]:
     return list(dict.fromkeys(number for number in numbers if any(c.isdigit() for c in number)))
 
 
+def no_phone_in(cell: str) -> bool:
+    """Whether a cell of telephones says something that is no number: `llamar a Juan`. A label alone says nothing: `Tel.`"""
+    told = (cell, _LABEL.sub("", _unaccented(cell)))
+    return not phones_in(cell) and not any(says_nothing(each) for each in told)
+
+
 def says_nothing(cell: str) -> bool:
-    """Whether a cell only says that there is nothing: `-`, `N/A`, `sin correo`."""
-    return _unaccented(cell.strip().lower()) in _NOTHING or not cell.strip()
+    """Whether a cell only says that there is nothing: `-`, `N/A`, `sin correo`, or no letter or figure at all."""
+    text = fold(cell)
+    return text.strip(" .:;,*()-_") in _NOTHING or not any(c.isalnum() or c == "@" for c in text)
 
 
 def tax_number(text: str) -> str:

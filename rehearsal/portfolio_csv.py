@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ledger.import_files import UnreadableFile, read_table
+from policies.instalment_rows import groups_of, together
 from policies.intake import Unreadable
 from policies.intake_model import ChannelIn, ContactIn
+from policies.portfolio_groups import entries_of
 from policies.portfolio_map import PortfolioMap, is_wanted
-from policies.portfolio_rows import Entry, read_entry
+from policies.portfolio_rows import Entry, number_of, phone_notes, read_entry
 from policies.terms import Channel
 from supervise import Trouble
 
 
 @dataclass(frozen=True)
 class Portfolio:
-    """What a file holds. `unreadable` has a line `file:line: what` for each row that makes no sense, and what is to be known."""
+    """What a file holds. `unreadable` has a line `file:line: what` for each row that makes no sense; `notes` are of the whole."""
 
     entries: list[Entry]
     unreadable: list[str]
+    notes: list[str]
 
 
 def read_portfolio(path: Path, how: PortfolioMap, *, first: int | None = None) -> Portfolio:
-    """Read the file, or its `first` rows; raises Trouble when it cannot be opened or lacks a column of the map."""
+    """Read the file, or its `first` rows; several rows of one number are the instalments of one invoice, as in an import.
+
+    Raises Trouble when the file cannot be opened or lacks a column of the map.
+    """
+
+    def number(row: tuple[int, dict[str, Any]]) -> str:
+        return number_of(how, row[1])
+
     try:
         table = read_table(path, how)
     except UnreadableFile as error:
         raise Trouble(str(error)) from None
+    taken = [(line, row) for line, row in table.rows[:first] if is_wanted(how, row)]
     entries: list[Entry] = []
-    unreadable: list[str] = list(table.notes)
-    for line, row in table.rows[:first]:
-        if not is_wanted(how, row):
-            continue
-        try:
-            entries.append(read_entry(how, row))
-        except Unreadable as wrong:
-            unreadable.append(f"{path.name}:{line}: {wrong}")
-    return Portfolio(entries, unreadable)
+    unreadable: list[tuple[int, str]] = []
+    for rows in groups_of(together(taken, number), number):
+        found = entries_of([_read(how, row) for _, row in rows])
+        entries += [each for each in found if isinstance(each, Entry)]
+        wrong = [(line, each) for (line, _), each in zip(rows, found, strict=False) if isinstance(each, Unreadable)]
+        unreadable += [(line, f"{path.name}:{line}: {each}") for line, each in wrong]
+    notes = [*table.notes, *phone_notes(how, taken)]
+    return Portfolio(entries, [said for _, said in sorted(unreadable)], notes)
+
+
+def _read(how: PortfolioMap, row: dict[str, Any]) -> Entry | Unreadable:
+    try:
+        return read_entry(how, row)
+    except Unreadable as wrong:
+        return wrong
 
 
 def with_addresses(entries: list[Entry]) -> list[Entry]:
@@ -55,4 +73,4 @@ def _with_address(entry: Entry, numbers: dict[str, int]) -> Entry:
     old = account.contacts[0] if account.contacts else ContactIn()
     contact = old.model_copy(update={"channels": (address,)})
     invoice = entry.invoice.model_copy(update={"account": account.model_copy(update={"contacts": (contact,)})})
-    return Entry(invoice, entry.debtor, entry.settled_on)
+    return replace(entry, invoice=invoice)

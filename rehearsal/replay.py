@@ -1,7 +1,8 @@
 """A portfolio played on its own dates through the real workflows, activities and ledger.
 
 Each invoice is accepted at 00:00 of its day of issue (or at `as_of`), and paid in full at 12:00 of the day on which the file says
-it was settled, both in the creditor's zone; an invoice that was settled before it was issued is paid as it is accepted.
+it was settled, both in the creditor's zone; an invoice that was settled before it was issued is paid as it is accepted. An
+instalment with a row of its own is paid on the day of that row.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ledger.sealing import Sealer
 from ledger.session import make_engine
 from policies.manual import Manual, parse_day
 from policies.portfolio_map import MapCreditor
-from policies.portfolio_rows import Entry
+from policies.portfolio_rows import Entry, Payment
 from rehearsal.late_bank import LateBank
 from rehearsal.playing import playing
 from settings import Settings
@@ -61,7 +62,7 @@ class Schedule:
     paid: int = 0
     refused: list[str] = field(default_factory=list)
     _arrivals: dict[datetime, list[Entry]] = field(default_factory=lambda: defaultdict(list))
-    _payments: dict[datetime, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    _payments: dict[datetime, list[tuple[Entry, Payment]]] = field(default_factory=lambda: defaultdict(list))
     _moments: list[datetime] = field(default_factory=list)
     _ids: dict[str, UUID] = field(default_factory=dict)
 
@@ -70,8 +71,8 @@ class Schedule:
         for entry in entries:
             arrives = self._moment(as_of or entry.invoice.issued_on, ACCEPT_AT)
             self._arrivals[arrives].append(entry)
-            if entry.settled_on is not None:
-                self._payments[max(self._moment(entry.settled_on, PAY_AT), arrives)].append(entry)
+            for payment in entry.payments:
+                self._payments[max(self._moment(payment.on, PAY_AT), arrives)].append((entry, payment))
         self._moments = sorted({*self._arrivals, *self._payments}, reverse=True)
 
     def _moment(self, day: date, at: time) -> datetime:
@@ -93,15 +94,15 @@ class Schedule:
             happened = True
         return happened
 
-    def _happen(self, arrivals: list[Entry], payments: list[Entry], now: datetime) -> None:
+    def _happen(self, arrivals: list[Entry], payments: list[tuple[Entry, Payment]], now: datetime) -> None:
         for start in range(0, len(arrivals), _BATCH):
             with Session(self.engine) as session, session.begin():
                 self._accept(session, arrivals[start : start + _BATCH], now)
         if payments:
             # One transaction for the day: nobody else holds a debtor's lock while the clock stands.
             with Session(self.engine) as session, session.begin():
-                for entry in payments:
-                    self._pay(session, entry, now)
+                for entry, payment in payments:
+                    self._pay(session, entry, payment, now)
 
     def _accept(self, session: Session, entries: list[Entry], now: datetime) -> None:
         bodies = [entry.invoice for entry in entries]
@@ -115,16 +116,16 @@ class Schedule:
                 why = "; ".join(f"{p.pointer} {p.detail}" for p in result.problems) or "the same number again"
                 self.refused.append(f"{entry.invoice.number}: {result.verdict}: {why}")
 
-    def _pay(self, session: Session, entry: Entry, now: datetime) -> None:
-        invoice_id, amount = self._ids.get(entry.invoice.number), entry.invoice.amount_minor
-        if invoice_id is None or amount is None:
+    def _pay(self, session: Session, entry: Entry, payment: Payment, now: datetime) -> None:
+        invoice_id = self._ids.get(entry.invoice.number)
+        if invoice_id is None:
             return
         day = now.astimezone(self.zone).date()
         record_payment(
-            session, self.creditor_id, source="replay", source_ref=entry.invoice.number, amount_minor=amount,
+            session, self.creditor_id, source="replay", source_ref=payment.ref, amount_minor=payment.amount_minor,
             currency=entry.invoice.currency, paid_on=day, value_on=day, now=now, invoice_id=invoice_id,
         )  # fmt: skip
-        self.paid += 1
+        self.paid += payment.last
 
 
 def add_replay_creditor(engine: Engine, given: MapCreditor, manual: Manual, now: datetime) -> UUID:
@@ -147,8 +148,9 @@ def last_moment(
     ends = schedule.last or schedule._moment(first, ACCEPT_AT)
     rungs = [parse_day(rung.day).days for rung in manual.ladder]
     for entry in entries:
-        if entry.settled_on is None and entry.invoice.due_on is not None:
-            beyond = entry.invoice.due_on + timedelta(days=max(rungs, default=0) + ANSWER_DAYS)
+        last_due = max((each.due_on for each in entry.invoice.instalments), default=entry.invoice.due_on)
+        if entry.settled_on is None and last_due is not None:
+            beyond = last_due + timedelta(days=max(rungs, default=0) + ANSWER_DAYS)
             ends = max(ends, schedule._moment(beyond, time(23, 59)))
     return max(ends, schedule._moment(first, time(23, 59)))
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from commands.common import manual_of
+from ledger.imports import WouldBeLost, refuse_losing
 from ledger.session import make_engine
 from policies.portfolio_map import MapError, PortfolioMap, load_map
 from rehearsal.advance import Stalled
@@ -23,7 +24,7 @@ from rehearsal.late_bank import LateBank
 from rehearsal.late_bank import told as late_bank_told
 from rehearsal.portfolio_csv import read_portfolio, with_addresses
 from rehearsal.replay import Looks, Played, play
-from rehearsal.replay_report import contacts_made, summary, write_contacts
+from rehearsal.replay_report import COLUMNS, contacts_made, summary, write_contacts
 from rehearsal.scratch import scratch_stack
 from settings import Settings
 from supervise import Trouble
@@ -48,12 +49,16 @@ class ReplayAsked:
 def replay(asked: ReplayAsked, *, out: Console, err: Console) -> dict[str, Any]:
     """Run it; raises Trouble for what a person can put right."""
     manual, how = manual_of(asked.manual), _map(asked.map)
-    _refuse_unwritable(asked.out)
+    _refuse_unwritable(asked)
     portfolio = read_portfolio(asked.portfolio, how, first=asked.first)
-    for line in portfolio.unreadable[:20]:
+    for line in [*portfolio.notes, *portfolio.unreadable[:20]]:
         err.print(line, markup=False, soft_wrap=True)
     if not portfolio.entries:
         raise Trouble(f"{asked.portfolio} has no invoice that can be read: correct the file or the map")
+    if asked.late_bank and any(entry.parts for entry in portfolio.entries):
+        raise Trouble(
+            f"{asked.portfolio} has invoices with a row for each instalment, and --late-bank plays whole ones: replay it without"
+        )
     entries = with_addresses(portfolio.entries)
     err.print(f"{len(entries)} invoices; bringing a scratch stack up", markup=False)
     with scratch_stack(keep=asked.keep) as (settings, home):
@@ -103,11 +108,18 @@ def _played(playing: Coroutine[Any, Any, Played]) -> Played:
         raise Trouble(str(stalled)) from None
 
 
-def _refuse_unwritable(out: Path) -> None:
-    """Before anything is played: what takes minutes must not end in a file that cannot be written."""
+def _refuse_unwritable(asked: ReplayAsked) -> None:
+    """Before anything is played: what takes minutes must not end in a file that cannot be written, or is lost by it."""
+    out = asked.out
     folder = out.absolute().parent
     if out.is_dir() or not folder.is_dir() or not os.access(out if out.exists() else folder, os.W_OK):
         raise Trouble(f"{out} cannot be written: give with --out a file in a folder that is there and that you may write")
+    try:
+        refuse_losing(out, COLUMNS, "file of contacts", [asked.portfolio, asked.map])
+    except OSError as error:
+        raise Trouble(f"{out} cannot be read ({error.strerror}): name another file with --out") from None
+    except WouldBeLost as lost:
+        raise Trouble(str(lost)) from None
 
 
 def _map(path: Path) -> PortfolioMap:

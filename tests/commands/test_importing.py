@@ -9,7 +9,9 @@ import pytest
 from rich.console import Console
 from sqlalchemy import text
 
+from commands.guessing import Wishes
 from commands.importing import ImportAsked, import_portfolio
+from commands.snapshots import import_snapshot
 from settings import Settings
 from supervise import Trouble
 from tests import cast
@@ -26,10 +28,12 @@ defaults: {currency: EUR, country: ES, kind: business, language: es}
 """
 
 
-def run(database: Database, tmp_path: Path, *, creditor: str = "brill", report: Path | None = None) -> str:
+def run(
+    database: Database, tmp_path: Path, *, creditor: str = "brill", report: Path | None = None, wishes: Wishes | None = None
+) -> str:
     settings = Settings(worker_url=database.worker_url, master_key=cast.MASTER_KEY)
     said = StringIO()
-    asked = ImportAsked(tmp_path / "open.csv", tmp_path / "map.yaml", creditor, report)
+    asked = ImportAsked(tmp_path / "open.csv", None if wishes else tmp_path / "map.yaml", creditor, report, wishes or Wishes())
     import_portfolio(asked, settings, out=Console(file=said, width=200), err=Console(file=StringIO()))
     return said.getvalue()
 
@@ -79,3 +83,62 @@ def test_a_map_that_is_wrong_is_told_by_line_and_in_plain_words(database: Databa
     first, second = str(trouble.value).splitlines()
     assert first.endswith('map.yaml:1: columns: write an object here: {"name": value, ...}')
     assert second.endswith("map.yaml:2: defaults.currency: write the currency as three capital letters, like COP (ISO 4217)")
+
+
+def _runs(database: Database) -> int:
+    with database.worker.connect() as connection:
+        return int(connection.execute(text("select count(*) from import_run")).scalar_one())
+
+
+def test_a_report_never_takes_the_place_of_what_is_read_by_whatever_link(database: Database, files: Path) -> None:
+    cast.creditor_brill(database.worker, country="ES")
+    (files / "link.csv").symlink_to(files / "open.csv")
+    (files / "hard.yaml").hardlink_to(files / "map.yaml")
+    for report in (files / "open.csv", files / "link.csv", files / "map.yaml", files / "hard.yaml", files / "." / "open.csv"):
+        with pytest.raises(Trouble, match=r"is the same file as .*, which would be lost: name another path for the list"):
+            run(database, files, report=report)
+    with pytest.raises(Trouble, match=r"open\.csv is the same file as .*: name another path for the map"):
+        run(database, files, wishes=Wishes(yes=True, map_out=files / "open.csv"))
+    assert (files / "open.csv").read_text() == CSV and (files / "map.yaml").read_text() == MAP
+    assert (files / "link.csv").is_symlink() and _runs(database) == 0
+
+
+def test_a_report_replaces_an_earlier_one_only(database: Database, files: Path) -> None:
+    """Neither the named file nor FILE.errors.csv is deleted when it is something else, refused rows or not."""
+    cast.creditor_brill(database.worker, country="ES")
+    other, default = files / "notes.txt", files / "open.csv.errors.csv"
+    for content in (CSV, "".join(line for line in CSV.splitlines(keepends=True) if not line.startswith("F-2"))):
+        (files / "open.csv").write_text(content, encoding="utf-8")
+        for path, report in ((other, other), (default, None)):
+            path.write_text("line,column\nmine\n")
+            with pytest.raises(Trouble, match=rf"{path.name} is there and is no list of refused rows, it would be lost: name"):
+                run(database, files, report=report)
+            assert path.read_text() == "line,column\nmine\n"
+            asked = ImportAsked(files / "open.csv", files / "map.yaml", "brill", report, Wishes(yes=True))
+            settings = Settings(worker_url=database.worker_url, master_key=cast.MASTER_KEY)
+            with pytest.raises(Trouble, match="is no list of refused rows"):
+                import_snapshot(asked, settings, as_of=None, absent_anyway=False, out=Console(file=StringIO()))
+            path.unlink()
+    assert _runs(database) == 0
+    with pytest.raises(Trouble, match="is not a file"):
+        run(database, files, report=files)
+    earlier = files / "earlier.csv"
+    (files / "open.csv").write_text(CSV, encoding="utf-8")
+    earlier.touch()  # what a run leaves that was killed as it began its report
+    for _ in range(2):
+        run(database, files, report=earlier)
+        assert [line.split(",")[0] for line in earlier.read_text().splitlines()] == ["line", "3"]
+
+
+def test_a_remark_in_a_column_of_telephones_is_told_by_its_line_and_the_invoice_is_accepted(
+    database: Database, files: Path
+) -> None:
+    cast.creditor_brill(database.worker, country="ES")
+    cells = ("móvil", "612 345 678 / llamar a Juan", "-", "preguntar por Juan")
+    (files / "open.csv").write_text("\n".join(f"{row};{cell}" for row, cell in zip(CSV.splitlines(), cells, strict=True)))
+    (files / "map.yaml").write_text(MAP.replace("email: correo", "email: correo, sms: móvil"))
+    said = run(database, files)
+    assert "3 rows: 2 accepted, 0 repeated, 1 refused" in said and "Juan" not in said
+    assert "column 'móvil' holds text without a telephone number in line 4: nothing is taken from there" in said
+    with database.worker.connect() as connection:
+        assert connection.execute(text("select count(*) from address where channel = 'sms'")).scalar() == 1

@@ -55,6 +55,16 @@ def test_a_list_is_shown_then_applied_and_one_that_fell_waits_for_a_person(datab
         assert connection.execute(text("select sum(balance_minor) from invoice")).scalar() == 16_000
 
 
+def test_a_remark_in_a_column_of_telephones_is_told_by_its_line(database: Database, tmp_path: Path) -> None:
+    cast.creditor_brill(database.worker)
+    lines = (HEAD + _row("F1", "100,00") + _row("F2", "60,00")).splitlines()
+    cells = ("Celular", "321 123 4567", "llamar a Juan")
+    file = "\n".join(f"{line};{cell}" for line, cell in zip(lines, cells, strict=True))
+    said = _run(database, tmp_path, file, date(2024, 3, 2))
+    assert "2 rows: 2 taken, 0 refused" in said and "Juan" not in said
+    assert "column 'Celular' holds text without a telephone number in line 3:" in said
+
+
 def test_what_differs_is_printed_with_both_sums(database: Database, tmp_path: Path) -> None:
     cast.creditor_brill(database.worker)
     _run(database, tmp_path, HEAD + _row("F1", "60,00"), date(2024, 3, 2))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from policies.amounts import decimal_of_column, parse_amount
-from policies.sheet_addresses import emails_in, phones_in, tax_number
+from policies.sheet_addresses import emails_in, no_phone_in, phones_in, tax_number
 from policies.sheet_dates import order_of_column, read_day
 
 _CELL = datetime(2026, 3, 31, 5)  # noqa: DTZ001 - a workbook's dates have no zone
@@ -86,3 +86,18 @@ def test_every_address_of_a_cell_is_found_and_a_broken_one_is_kept_to_be_refused
 def test_a_tax_number_has_one_form() -> None:
     assert {tax_number(t) for t in ("NIT 900.123.456-7", "900.123.456-7", "9001234567", "nit: 900123456-7")} == {"9001234567"}
     assert tax_number("RUT 12.345.678-k") == "12345678K" and tax_number("12.345.678/0001-95") == "12345678000195"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["", "-", "---", "n/a", "N.A.", "Sin teléfono", "ninguno", "No tiene.", "s/n", "Não tem", "none", "?", "Tel:",
+     "no tiene celular", "sem telefone", "(sin  datos)", "Desconocido"],
+)  # fmt: skip
+def test_what_says_nothing_is_no_telephone_and_no_remark(cell: str) -> None:
+    assert (phones_in(cell), no_phone_in(cell)) == ([], False)
+
+
+@pytest.mark.parametrize("cell", ["foo", "llamar a Juan", "Tel. de la oficina", "ext 12", "ana@x.co"])
+def test_text_without_a_number_is_a_remark_and_a_number_with_text_is_none(cell: str) -> None:
+    assert (phones_in(cell), no_phone_in(cell)) == ([], True)
+    assert not no_phone_in(f"300 123 4567 / {cell}")
