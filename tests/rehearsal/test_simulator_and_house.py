@@ -133,7 +133,7 @@ def both(database: Database) -> Iterator[Both]:
     clock = OutsidesClock()
     settings = Settings(
         api_url=database.api_url, master_key=cast.MASTER_KEY, public_url=PUBLIC, sendgrid_webhook_key=KEYS.sendgrid_webhook_key,
-        carrier_secret=KEYS.carrier_secret,
+        carrier_secret=KEYS.carrier_secret, twilio_auth_token=KEYS.twilio_auth_token,
     )  # fmt: skip
     app = create_app(settings, clock=clock)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
