@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from commands.common import err, need, out
 from commands.creditors import creditor_app, key_app, manual_app, webhook_app
@@ -23,7 +23,7 @@ from doctor import examine
 from embedded import home_folder
 from ledger.migrations import migrate as migrate_ledger
 from ledger.refusals import Refused
-from stack import Ports, Stack, settings_given, settings_here
+from stack import Ports, Stack, refuse_wrong_settings, settings_given, settings_here
 from supervise import Trouble
 
 app = typer.Typer(
@@ -119,6 +119,7 @@ def worker() -> None:
     """Run a worker: workflows, activities, relay and reconcile."""
     from worker import main as run_worker
 
+    refuse_wrong_settings()
     need(settings_given(), "worker_url", "master_key")
     run_worker()
 
@@ -214,11 +215,6 @@ def main() -> None:
         app()
     except (Trouble, Refused) as error:
         _fail(str(error))
-    except (ArgumentError, NoSuchModuleError):
-        # Not shown: it may hold a password.
-        _fail(
-            "an address of a database (PUNTUAL_..._URL) cannot be read: write postgresql+psycopg2://user:password@host/database"
-        )
     except OperationalError as error:
         reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
         _fail(f"the database does not answer ({reason}): check that it runs and that its address is right")

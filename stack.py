@@ -6,6 +6,7 @@ them loses the personal data sealed with the master key.
 
 from __future__ import annotations
 
+import binascii
 import json
 import os
 import secrets
@@ -18,7 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from channels.email_smtp import read_relay, read_sender
 from channels.paces import channel_rates
@@ -32,6 +34,8 @@ from supervise import Part, Supervisor, Trouble, free_port, listens, refuse_busy
 PROJECT = Path(__file__).parent
 DATABASE = "puntual"
 _TWILIO = ("PUNTUAL_TWILIO_ACCOUNT_SID", "PUNTUAL_TWILIO_AUTH_TOKEN", "PUNTUAL_TWILIO_FROM")
+_WHOLE_PROVIDERS = {"Twilio": _TWILIO, "The carrier": ("PUNTUAL_CARRIER_URL", "PUNTUAL_CARRIER_SECRET")}
+"""Of these all is given or nothing: messages without their receipts and replies would lose a customer's stop."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ class Stack:
         """
         self.supervisor.lock()
         self.home.mkdir(parents=True, exist_ok=True)
-        refuse_wrong_settings()
+        refuse_wrong_settings(played=self._played)
         self.supervisor.look_ahead([self.temporal.part(), *(self._services() if services else ())])
         self.supervisor.start(self.postgres.part())
         self.postgres.query(bootstrap_sql())
@@ -233,44 +237,58 @@ def _get(url: str) -> str:
 def settings_given() -> Settings:
     """The environment's settings; raises Trouble for one that is unknown or wrong."""
     try:
-        return Settings.from_environment()
-    except ValueError as error:
-        raise Trouble(str(error)) from None
-
-
-def refuse_wrong_settings() -> None:
-    """Raise Trouble for a setting that is unknown, or that a part would refuse at its start."""
-    settings = settings_given()
-    try:
-        channel_rates(settings.channel_rates)
-        if settings.smtp_url and not settings.sendgrid_api_key:
-            read_relay(settings.smtp_url)
-            read_sender(settings.sender_email)
-        if settings.master_key:
-            Sealer(settings.master_key)
-        _refuse_half_a_provider(settings)
+        settings = Settings.from_environment()
     except ValueError as error:
         raise Trouble(str(error)) from None
     for name in ("owner_url", "api_url", "worker_url"):
         _refuse_wrong_address(f"PUNTUAL_{name.upper()}", getattr(settings, name))
-
-
-def _refuse_half_a_provider(settings: Settings) -> None:
-    """Raise ValueError where a provider's key is given and something else of it is not."""
-    if settings.sendgrid_api_key and not settings.sender_email:
-        raise ValueError("PUNTUAL_SENDGRID_API_KEY is set and PUNTUAL_SENDER_EMAIL is empty: give the address e-mails come from")
-    missing = [name for name in _TWILIO if not getattr(settings, name.removeprefix("PUNTUAL_").lower())]
-    if missing and len(missing) < len(_TWILIO):
-        raise ValueError(f"Twilio is half configured: set {' and '.join(missing)} too, or none of the three to send no SMS")
+    return settings
 
 
 def _refuse_wrong_address(name: str, address: str) -> None:
     """Raise Trouble for what is no address of a PostgreSQL database; it is not shown, because it may hold a password."""
     try:
-        if address and make_url(address).get_backend_name() != "postgresql":
-            raise ArgumentError
-    except (ArgumentError, NoSuchModuleError):
-        raise Trouble(f"{name} is no address of a database: write postgresql+psycopg2://user:password@host/database") from None
+        if address and make_url(address).drivername not in ("postgresql", "postgresql+psycopg2"):
+            raise ValueError
+    except (ArgumentError, ValueError):  # SQLAlchemy's own, and Python's for a port that is no number
+        raise Trouble(
+            f"{name} is no address of a database: write postgresql+psycopg2://user:password@host/database,"
+            " what is special in the password as %40"
+        ) from None
+
+
+def refuse_wrong_settings(*, played: bool = False) -> None:
+    """Raise Trouble for a setting that is unknown, or that a part would refuse at its start.
+
+    `played`: time is, and then every provider is simulated.
+    """
+    settings = settings_given()
+    try:
+        channel_rates(settings.channel_rates)
+        if settings.master_key:
+            Sealer(settings.master_key)
+        if not played:
+            _refuse_half_a_provider(settings)
+    except ValueError as error:
+        raise Trouble(str(error)) from None
+
+
+def _refuse_half_a_provider(settings: Settings) -> None:
+    """Raise ValueError where a part of what a provider needs is given and the rest is not, or makes no sense."""
+    if settings.sendgrid_api_key and not settings.sender_email:
+        raise ValueError("PUNTUAL_SENDGRID_API_KEY is set and PUNTUAL_SENDER_EMAIL is empty: give the address e-mails come from")
+    if settings.smtp_url and not settings.sendgrid_api_key:
+        read_relay(settings.smtp_url)
+        read_sender(settings.sender_email)
+    for what, names in _WHOLE_PROVIDERS.items():
+        missing = [name for name in names if not getattr(settings, name.removeprefix("PUNTUAL_").lower())]
+        if missing and len(missing) < len(names):
+            raise ValueError(f"{what} is half configured: set {' and '.join(missing)} too, or leave out {' and '.join(names)}")
+    if settings.carrier_secret:
+        try:
+            Webhook(settings.carrier_secret)
+        except (EmptyWebhookSecretError, binascii.Error, RuntimeError):
+            raise ValueError("PUNTUAL_CARRIER_SECRET is no secret of a webhook: it is base64 behind whsec_") from None
 
 
 def settings_here() -> Settings:

@@ -28,6 +28,8 @@ from ledger.creditors import SCOPES, hash_key
 from ledger.session import as_creditor
 
 _KEY = re.compile(r"pk_([0-9a-f]{10})_[A-Za-z0-9_-]{43}")
+UNKNOWN_TOLD_MAX = 20
+"""So many unknown parameters of one request are named."""
 _NOBODY = hash_key("no key has this hash")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="puntual"'}
 bearer = HTTPBearer(
@@ -77,7 +79,8 @@ def _refuse_unknown_query(request: Request) -> None:
     said = f"there is no such parameter here ({takes}): correct its name or leave it out"
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
-        raise RequestValidationError([{"type": "value_error", "loc": ("query", name), "msg": said} for name in unknown])
+        told = unknown[:UNKNOWN_TOLD_MAX]
+        raise RequestValidationError([{"type": "value_error", "loc": ("query", name), "msg": said} for name in told])
 
 
 def _caller(request: Request, session: Session, given: HTTPAuthorizationCredentials | None, scope: str) -> Caller:

@@ -58,7 +58,7 @@ def build_senders(config: ChannelsConfig) -> dict[Channel, Sender]:
         senders[Channel.EMAIL] = SendGridSender(config)
     elif config.smtp_url:
         senders[Channel.EMAIL] = SmtpSender(config)
-    if config.twilio_account_sid:
+    if config.twilio_account_sid or config.twilio_auth_token or config.twilio_from:
         senders[Channel.SMS] = TwilioSender(config)
     if config.carrier_url:
         for channel in (Channel.WHATSAPP, Channel.VOICE, Channel.LETTER):

@@ -115,8 +115,9 @@ class TwilioSender:
     provider = PROVIDER
 
     def __init__(self, config: ChannelsConfig) -> None:
-        if not (config.twilio_auth_token and config.twilio_from):
-            raise ValueError("Twilio is half configured: set PUNTUAL_TWILIO_AUTH_TOKEN and PUNTUAL_TWILIO_FROM too")
+        needed = ("twilio_account_sid", "twilio_auth_token", "twilio_from")
+        if missing := [f"PUNTUAL_{name.upper()}" for name in needed if not getattr(config, name)]:
+            raise ValueError(f"Twilio is half configured: set {' and '.join(missing)} too")
         self._from = config.twilio_from
         self.http_client = RebasedHttpClient(config.twilio_base_url, config.timeout_seconds)
         self.sdk = Client(config.twilio_account_sid, config.twilio_auth_token, http_client=self.http_client)

@@ -6,6 +6,8 @@ Rows that make no sense stand in a report with line and column; personal values 
 from __future__ import annotations
 
 import csv
+import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -132,7 +134,7 @@ def report_path(file: Path, report: Path | None, map_file: Path | None) -> Path:
 def refuse_same(target: Path, what: str, others: Sequence[Path]) -> None:
     """Raises WouldBeLost when `target`, to be written, is one of the other files, by whatever link."""
     for each in others:
-        if target.resolve() == each.resolve() or (target.exists() and each.exists() and target.samefile(each)):
+        if os.path.realpath(target) == os.path.realpath(each) or (target.exists() and each.exists() and target.samefile(each)):
             raise WouldBeLost(f"{target} is the same file as {each}, which would be lost: name another path for the {what}")
 
 
@@ -142,9 +144,10 @@ def refuse_losing(target: Path, header: Sequence[str], what: str, others: Sequen
     if not target.is_file():
         return
     with target.open("rb") as opened:
-        first = opened.readline(1_000)
-    # With an empty one nothing is lost: mktemp makes it, and a run that was killed may leave it.
-    if first and first.rstrip(b"\r\n") != ",".join(header).encode():
+        first = opened.readline(1_000).decode("utf-8-sig", errors="replace").strip()
+    # A spreadsheet that saved it again may have put signs of its own between the names and around them. With an empty one nothing
+    # is lost: mktemp makes it, and a run that was killed may leave it.
+    if first and [cell.strip('" ') for cell in re.split(r"[,;\t]", first)] != list(header):
         raise WouldBeLost(f"{target} is there and is no {what}, it would be lost: name another file, or move that one away")
 
 

@@ -45,7 +45,7 @@ def entries_of(reads: Sequence[Entry | Unreadable]) -> list[Entry | Unreadable]:
     """The same for a replay: one entry with its parts for all rows, or what each row comes to, in their order."""
     whole = whole_of([read.invoice if isinstance(read, Entry) else read for read in reads])
     entries = [read for read in reads if isinstance(read, Entry)]
-    one = whole.reads[0]
+    one = whole.reads[0] if whole.reads else None
     if isinstance(one, InvoiceIn) and len(whole.reads) < len(entries):
         rows = sorted(entries, key=lambda entry: entry.invoice.due_on or date.max)  # as the instalments are numbered
         parts = tuple((row.invoice.amount_minor or 0, row.settled_on) for row in rows)

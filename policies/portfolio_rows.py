@@ -85,13 +85,19 @@ class Nothing:
     why: str
 
 
+class NoInvoice(Unreadable):
+    """A row that makes sense and is no invoice: a credit, or a sum of 0. A replay leaves it out."""
+
+
 def read_entry(how: PortfolioMap, row: Mapping[str, Any]) -> Entry:
-    """One row as an invoice; raises Unreadable with every problem found."""
+    """One row as an invoice; raises NoInvoice, or Unreadable with every problem found."""
     cells = _cells(how, row)
     body = _body(cells)
     settled_on = cells.day("settled_on", needed=False)
     if cells.wrong:
         raise Unreadable(cells.wrong)
+    if body["amount_minor"] <= 0:
+        raise NoInvoice([Problem("/amount_minor", "a sum of 0 or below is no invoice: a replay leaves it out")])
     return Entry(_validated(InvoiceIn, body), str(body["account"]["ref"]), settled_on)
 
 
@@ -146,11 +152,12 @@ def number_of(how: PortfolioMap, row: Mapping[str, Any]) -> str:
 def phone_notes(how: PortfolioMap, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> list[str]:
     """A note for each column of telephones in which rows (with their lines) say something that is no number; never what."""
     found: dict[str, list[int]] = {}
-    for line, row in rows:
+    mapped = [target for target in _PHONES if getattr(how.columns, target) is not None]
+    for line, row in rows if mapped else ():
         if TOO_MANY in row or not is_wanted(how, row):
             continue
         cells = _Cells(how, row, [])
-        for column in {getattr(how.columns, target): None for target in _PHONES if no_phone_in(cells.text(target))}:
+        for column in {getattr(how.columns, target): None for target in mapped if no_phone_in(cells.text(target))}:
             found.setdefault(column, []).append(line)
     return [
         f"column {column!r} holds text without a telephone number in {_lines(lines)}: nothing is taken from there;"

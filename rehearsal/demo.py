@@ -29,7 +29,7 @@ from rehearsal.demo_feed import Feed, summary
 from rehearsal.demo_house import House, decide_placements, open_houses, post_day
 from rehearsal.outside import SimulatedOutside
 from settings import Settings
-from stack import Ports, Stack
+from stack import Ports, Stack, refuse_wrong_settings
 from supervise import Trouble
 from worker import Relay, connect
 
@@ -56,6 +56,7 @@ def run(ports: Ports, *, once: bool, out: Console, err: Console) -> None:
     home = home_folder() / "demo"
     stack = Stack(home, ports, say=lambda line: err.print(line, markup=False), played=True)
     stack.supervisor.lock()
+    refuse_wrong_settings(played=True)
     _forget_last_time(home)
     stack.postgres = Postgres(home, durable=False)  # what is played can be played again
     for number in (signal.SIGINT, signal.SIGTERM):

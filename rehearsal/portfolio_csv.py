@@ -12,7 +12,7 @@ from policies.intake import Unreadable
 from policies.intake_model import ChannelIn, ContactIn
 from policies.portfolio_groups import entries_of
 from policies.portfolio_map import PortfolioMap, is_wanted
-from policies.portfolio_rows import Entry, number_of, phone_notes, read_entry
+from policies.portfolio_rows import Entry, NoInvoice, number_of, phone_notes, read_entry
 from policies.terms import Channel
 from supervise import Trouble
 
@@ -43,10 +43,13 @@ def read_portfolio(path: Path, how: PortfolioMap, *, first: int | None = None) -
     entries: list[Entry] = []
     unreadable: list[tuple[int, str]] = []
     for rows in groups_of(together(taken, number), number):
-        found = entries_of([_read(how, row) for _, row in rows])
+        read = [(line, _read(how, row)) for line, row in rows]
+        invoices = [(line, each) for line, each in read if not isinstance(each, NoInvoice)]
+        found = entries_of([each for _, each in invoices])
         entries += [each for each in found if isinstance(each, Entry)]
-        wrong = [(line, each) for (line, _), each in zip(rows, found, strict=False) if isinstance(each, Unreadable)]
-        unreadable += [(line, f"{path.name}:{line}: {each}") for line, each in wrong]
+        refused = [(line, each) for (line, _), each in zip(invoices, found, strict=False) if isinstance(each, Unreadable)]
+        left_out = [(line, each) for line, each in read if isinstance(each, NoInvoice)]
+        unreadable += [(line, f"{path.name}:{line}: {each}") for line, each in [*refused, *left_out]]
     notes = [*table.notes, *phone_notes(how, taken)]
     return Portfolio(entries, [said for _, said in sorted(unreadable)], notes)
 

@@ -12,7 +12,7 @@ import pytest
 
 from doctor import examine
 from embedded import Postgres
-from stack import Ports, Stack, settings_here
+from stack import Ports, Stack, refuse_wrong_settings, settings_here
 from supervise import Trouble, free_port
 from tests.conftest import PROJECT, find_shared
 
@@ -45,6 +45,10 @@ def test_the_doctor_names_each_thing_that_is_wrong(home: Path, monkeypatch: pyte
         ("TWILIO_AUTH_TOKEN", "hunter2", "set PUNTUAL_TWILIO_ACCOUNT_SID and PUNTUAL_TWILIO_FROM too"),
         ("WORKER_URL", "foo:hunter2", "postgresql+psycopg2://user"),
         ("API_URL", "mysql://me:hunter2@host/db", "postgresql+psycopg2://user"),
+        ("OWNER_URL", "postgresql+psycopg2://me:p@ss:hunter2@host/db", "what is special in the password as %40"),
+        ("WORKER_URL", "postgresql+pg8000://me:hunter2@host/db", "postgresql+psycopg2://user"),
+        ("CARRIER_URL", "https://carrier.example", "set PUNTUAL_CARRIER_SECRET too"),
+        ("CARRIER_SECRET", "whsec_aHVudGVyMg==", "set PUNTUAL_CARRIER_URL too"),
         ("SENDGRID_API_KEY", "SG.hunter2", "PUNTUAL_SENDER_EMAIL is empty"),
     ],
 )
@@ -80,11 +84,27 @@ def test_two_parts_never_get_the_same_port() -> None:
 
 
 def test_an_address_of_no_database_is_one_line_without_its_password() -> None:
-    environment = {**os.environ, "PUNTUAL_WORKER_URL": "foo:hunter2"}
+    environment = {**os.environ, "PUNTUAL_WORKER_URL": "postgresql://me:p@ss:hunter2@host/db"}
     command = [sys.executable, "-m", "cli", "key", "list", "--creditor", "acme"]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "") and "hunter2" not in done.stderr
-    assert done.stderr.startswith("puntual: an address of a database") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("puntual: PUNTUAL_WORKER_URL is no address of a database") and done.stderr.count("\n") == 1
+
+
+def test_a_carriers_secret_that_signs_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUNTUAL_CARRIER_URL", "https://carrier.example")
+    monkeypatch.setenv("PUNTUAL_CARRIER_SECRET", "whsec_!")
+    with pytest.raises(Trouble, match="PUNTUAL_CARRIER_SECRET is no secret"):
+        refuse_wrong_settings()
+    refuse_wrong_settings(played=True)  # where it is not used
+
+
+def test_a_worker_refuses_half_a_provider_in_one_line() -> None:
+    given = {"PUNTUAL_WORKER_URL": "postgresql://w@/x", "PUNTUAL_TWILIO_AUTH_TOKEN": "hunter2", "PUNTUAL_TWILIO_FROM": "+1"}
+    command = [sys.executable, "-m", "cli", "worker"]
+    done = subprocess.run(command, cwd=PROJECT, env={**os.environ, **given}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "hunter2" not in done.stderr
+    assert done.stderr.startswith("puntual: Twilio is half configured: set PUNTUAL_TWILIO_ACCOUNT_SID too")
 
 
 def test_the_command_says_one_line_and_ends_with_1(home: Path, short_folder: Path) -> None:

@@ -147,7 +147,7 @@ def test_a_channel_without_its_settings_has_no_sender() -> None:
     assert set(build_senders(replace(config_for("http://x"), carrier_url=""))) == {Channel.EMAIL, Channel.SMS}
 
 
-@pytest.mark.parametrize("missing", ["sender_email", "twilio_auth_token", "twilio_from"])
+@pytest.mark.parametrize("missing", ["sender_email", "twilio_account_sid", "twilio_auth_token", "twilio_from"])
 def test_a_half_configured_provider_is_refused_at_start(missing: str) -> None:
     broken: dict[str, Any] = {missing: ""}
     with pytest.raises(ValueError, match="PUNTUAL_"):

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from commands.guessing import Wishes
 from commands.importing import ImportAsked, import_portfolio
 from commands.snapshots import import_snapshot
+from ledger.imports import REPORT_HEADER, report_path
 from settings import Settings
 from supervise import Trouble
 from tests import cast
@@ -128,6 +129,20 @@ def test_a_report_replaces_an_earlier_one_only(database: Database, files: Path) 
     for _ in range(2):
         run(database, files, report=earlier)
         assert [line.split(",")[0] for line in earlier.read_text().splitlines()] == ["line", "3"]
+
+
+@pytest.mark.parametrize("again", ["\ufeff{}", "{}"])
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_a_report_that_a_spreadsheet_saved_again_is_still_one(tmp_path: Path, again: str, sign: str) -> None:
+    report = tmp_path / "rows.csv.errors.csv"
+    report.write_text(again.format(sign.join(f'"{name}"' for name in REPORT_HEADER)) + "\n", encoding="utf-8")
+    assert report_path(tmp_path / "rows.csv", None, None) == report
+
+
+def test_a_loop_of_links_is_no_crash(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert report_path(tmp_path / "rows.csv", tmp_path / "a", None) == tmp_path / "a"
 
 
 def test_a_remark_in_a_column_of_telephones_is_told_by_its_line_and_the_invoice_is_accepted(

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy import text
 
+from policies.portfolio_map import load_map
 from rehearsal import replay_command
 from rehearsal.portfolio_csv import read_portfolio
 from rehearsal.replay_command import ReplayAsked, replay
@@ -110,6 +111,26 @@ def test_rows_of_one_number_become_one_entry_and_notes_are_no_unreadable_rows(fi
     assert [line.split(": ")[0] for line in found.unreadable] == ["p.csv:5", "p.csv:6", "p.csv:7"]
     assert found.notes == ["the columns are separated by ';'"]
     assert [len(entry.parts) for entry in read_portfolio(files / "p.csv", how, first=2).entries] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "played"),
+    [(["100.00", "-10.00"], [10_000]), (["100.00", "0.00"], [10_000]), (["100.00", "0.00", "50.00"], [10_000, 5_000])],
+)
+def test_a_credit_or_a_sum_of_zero_beside_an_invoice_leaves_it_whole(
+    tmp_path: Path, amounts: list[str], played: list[int]
+) -> None:
+    rows = [f"F-1,C-1,2026-0{month}-01,{amount}" for month, amount in enumerate(amounts, 1)]
+    (tmp_path / "p.csv").write_text("\n".join(["N,D,V,A", *rows]))
+    how = load_map("columns: {invoice: N, debtor: D, due_on: V, amount: A}\ndefaults: {currency: USD, country: US}\n", "m.yaml")
+    read = read_portfolio(tmp_path / "p.csv", how)
+    [entry] = read.entries
+    sums: list[int | None] = [part.amount_minor for part in entry.invoice.instalments]
+    assert (
+        (sums or [entry.invoice.amount_minor]) == played
+        and len(read.unreadable) == 1
+        and "a replay leaves it out" in read.unreadable[0]
+    )
 
 
 @pytest.mark.usefixtures("no_stack")
