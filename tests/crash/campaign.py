@@ -36,6 +36,7 @@ from rehearsal.simulator.courier import Call, standard_webhook
 from stack import DATABASE, Stack, keep_secrets
 from supervise import listens
 from tests.crash.checks import Outside, Told
+from tests.crash.quiet import LEFT
 from tests.crash.town import HASTY, STARTS_ON, ZONE, Household, build_town, manual_drill
 from workflows.words import DUE
 
@@ -350,17 +351,8 @@ class Campaign:
             return read_ledger_clock(connection)
 
     def _left(self) -> dict[str, int]:
-        question = text(
-            "select (select count(*) from invoice where revision > seen_revision) as unseen,"
-            " (select count(*) from outbox where done_at is null) as untold, (select count(*) from contact where state in"
-            " ('claimed', 'calling')) as half_done, (select count(*) from inbox where result is null) as not_applied,"
-            # A worker that was killed has to come up and reconcile first, also when nothing else is left to do.
-            " (select count(*) from contact k, ledger_clock t where k.state = 'unknown'"
-            " and k.at_utc < t.at_utc - interval '24 hours'"
-            " and not exists (select 1 from task o where o.kind = 'unknown_outcome' and o.key = k.id::text)) as untasked"
-        )
         with self._engine.connect() as connection:
-            return dict(connection.execute(question).one()._mapping)
+            return dict(connection.execute(LEFT).one()._mapping)
 
     async def _outside_waits(self, now: datetime) -> bool:
         state = (await self._simulator.get("/sim/state")).json()
